@@ -1,0 +1,69 @@
+# make demo   run the product with a seeded brand on this machine
+# make test   everything that can be tested here
+# make bench  print figures as ratios
+.DEFAULT_GOAL := help
+PORT ?= 8000
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+STAMP_DEV := $(VENV)/.installed-dev
+
+.PHONY: help install demo test bench fmt lint types constraints images soak clean
+
+help:
+	@sed -n '1,3s/^# //p' Makefile
+
+$(VENV)/bin/python:
+	python3 -m venv $(VENV)
+
+# $(call INSTALL,EXTRAS): uv installs in seconds; where it cannot be had, pip does the same.
+# EXTRAS come through a variable because a comma would split the arguments of `call`.
+DEV_EXTRAS := postgres,dev
+define INSTALL
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install -q uv >/dev/null 2>&1 || true
+	@if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[$(1)]'; \
+	elif [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[$(1)]'; \
+	else $(BIN)/python -m pip install -q -c constraints.txt -e '.[$(1)]'; fi
+endef
+
+$(STAMP): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(call INSTALL,postgres)
+	@touch $@
+
+$(STAMP_DEV): $(VENV)/bin/python pyproject.toml constraints.txt
+	$(call INSTALL,$(DEV_EXTRAS))
+	@touch $@ $(STAMP)
+
+install: $(STAMP)
+
+demo: install
+	$(BIN)/regulars demo --port $(PORT)
+
+test: $(STAMP_DEV) lint types
+	$(BIN)/pytest -n 2 -m "not browser and not slow" tests
+	$(BIN)/pytest -m "slow and not browser" tests
+	$(BIN)/pytest -m browser tests
+
+lint: $(STAMP_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(STAMP_DEV)
+	$(BIN)/mypy
+
+fmt: $(STAMP_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP_DEV)
+	$(BIN)/python -m bench
+
+images: $(STAMP_DEV)
+	$(BIN)/python -m docs.make_images
+
+constraints:
+	uv pip compile -q --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .hypothesis

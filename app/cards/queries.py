@@ -1,0 +1,136 @@
+"""All that a member's card says, in one indexed read: its cost does not grow with the members."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.clock import taipei_date
+from app.core.db import table_of
+from app.core.errors import NotFound
+from app.coupons.models import COUPONS, ISSUED
+from app.members.models import Member
+from app.points import queries as points
+from app.points.models import ACCOUNTS
+from app.points.rules import Standing
+from app.programmes import queries as programmes
+from app.programmes.rules import Terms, Tier
+from app.purchases.models import PurchaseDay
+from app.tiers import rules as tier_rules
+from app.tiers.models import PERIODS
+from app.tiers.rules import Progress
+
+_MEMBERS, _DAYS = table_of(Member), table_of(PurchaseDay)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Everything the card shows; `progress` holds the tier, its last day and the way up."""
+
+    member_id: int
+    number: str
+    name: str
+    progress: Progress
+    points: Standing
+    coupons: int  # usable now
+    terms: Terms
+
+    @property
+    def tier(self) -> Tier:
+        return self.progress.tier
+
+
+_COUPONS = (
+    sa.select(sa.func.count())
+    .where(
+        COUPONS.c.member_id == _MEMBERS.c.id,
+        COUPONS.c.status == ISSUED,
+        COUPONS.c.usable_from <= sa.bindparam("now"),
+        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > sa.bindparam("now")),
+    )
+    .scalar_subquery()
+)
+_SPENT = (
+    sa.select(sa.func.coalesce(sa.func.sum(_DAYS.c.qualifying), 0))
+    .where(_DAYS.c.member_id == _MEMBERS.c.id, _DAYS.c.day >= sa.bindparam("window_start"))
+    .scalar_subquery()
+)
+_FIRST_DAY = (
+    sa.select(sa.func.min(_DAYS.c.day))
+    .where(
+        _DAYS.c.member_id == _MEMBERS.c.id,
+        _DAYS.c.day >= sa.bindparam("window_start"),
+        _DAYS.c.qualifying > 0,
+    )
+    .scalar_subquery()
+)
+_CARD = (
+    sa.select(
+        _MEMBERS.c.number,
+        _MEMBERS.c.name,
+        _MEMBERS.c.display_name,
+        ACCOUNTS.c.balance,
+        ACCOUNTS.c.pending,
+        ACCOUNTS.c.debt,
+        ACCOUNTS.c.next_expiry_points,
+        ACCOUNTS.c.next_expiry_at,
+        ACCOUNTS.c.next_change_at,
+        PERIODS.c.tier_code,
+        PERIODS.c.ends_at,
+        _COUPONS.label("coupons"),
+        _SPENT.label("spent"),
+        _FIRST_DAY.label("first_day"),
+    )
+    .select_from(_MEMBERS)
+    .outerjoin(ACCOUNTS, ACCOUNTS.c.member_id == _MEMBERS.c.id)
+    .outerjoin(
+        PERIODS, sa.and_(PERIODS.c.member_id == _MEMBERS.c.id, PERIODS.c.closed_at.is_(None))
+    )
+    .where(_MEMBERS.c.id == sa.bindparam("member"))
+)
+
+
+def card(session: Session, member_id: int, *, now: datetime) -> Card:
+    """Raises NotFound."""
+    terms = programmes.terms_at(session, now)
+    today = taipei_date(now)
+    window_start = tier_rules.window_start(today, months=terms.tiering.window_months)
+    row = session.execute(
+        _CARD, {"member": member_id, "now": now, "window_start": window_start}
+    ).one_or_none()
+    if row is None:
+        raise NotFound("member", member_id)
+    progress = tier_rules.progress(
+        terms,
+        code=row.tier_code or terms.tiers[0].code,
+        period_ends_at=row.ends_at,
+        spent=row.spent,
+        first_day=row.first_day,
+        spent_in_period=0,  # renewal is told on the page of tiers, not on the card
+        today=today,
+    )
+    return Card(
+        member_id=member_id,
+        number=row.number or "",
+        name=row.name or row.display_name or "",
+        progress=progress,
+        points=_standing(session, member_id, row, now),
+        coupons=row.coupons,
+        terms=terms,
+    )
+
+
+def _standing(session: Session, member_id: int, row: Any, now: datetime) -> Standing:
+    if row.balance is None:
+        return points.NOTHING
+    stored = Standing(
+        row.balance,
+        row.pending,
+        row.debt,
+        row.next_expiry_points,
+        row.next_expiry_at,
+        row.next_change_at,
+    )
+    return points.exact(session, member_id, stored, now=now)

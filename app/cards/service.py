@@ -1,0 +1,93 @@
+"""The rotating code: shown for a minute, good for one redemption."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.cards.models import CardToken
+from app.cards.rules import PREFIX, TOKEN_LENGTH, TOKEN_LIFE
+from app.core import ids
+from app.core.db import changed, table_of
+from app.core.errors import DomainError
+
+_TOKENS = table_of(CardToken)
+
+
+class TokenDead(DomainError):
+    """`reason` is unknown, expired or used."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"card token {reason}")
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    text: str  # what the QR holds
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A code that is alive: whose it is and until when."""
+
+    token_id: int
+    member_id: int
+    expires_at: datetime
+
+
+def issue_token(session: Session, *, member_id: int, now: datetime) -> Token:
+    text = PREFIX + ids.random_code(TOKEN_LENGTH)
+    expires_at = now + TOKEN_LIFE
+    session.execute(
+        sa.insert(_TOKENS),
+        {
+            "digest": ids.digest(text),
+            "member_id": member_id,
+            "issued_at": now,
+            "expires_at": expires_at,
+        },
+    )
+    return Token(text, expires_at)
+
+
+def shown(session: Session, *, text: str, now: datetime) -> Shown:
+    """Whose code this is. Looking does not use it up. Raises TokenDead."""
+    row = session.execute(
+        sa.select(_TOKENS.c.id, _TOKENS.c.member_id, _TOKENS.c.expires_at, _TOKENS.c.used_at).where(
+            _TOKENS.c.digest == ids.digest(text.strip())
+        )
+    ).one_or_none()
+    if row is None:
+        raise TokenDead("unknown")
+    if row.used_at is not None:
+        raise TokenDead("used")
+    if row.expires_at <= now:
+        raise TokenDead("expired")
+    return Shown(row.id, row.member_id, row.expires_at)
+
+
+def use_token(session: Session, *, text: str, purpose: str, now: datetime) -> int:
+    """Use the code up and return the member's id: of two scans exactly one gets it.
+
+    Raises TokenDead."""
+    found = shown(session, text=text, now=now)
+    won = changed(
+        session,
+        sa.update(_TOKENS)
+        .where(
+            _TOKENS.c.id == found.token_id,
+            _TOKENS.c.used_at.is_(None),
+            _TOKENS.c.expires_at > now,
+        )
+        .values(used_at=now, purpose=purpose),
+    )
+    if not won:
+        raise TokenDead("used")
+    return found.member_id
+
+
+def forget_expired(session: Session, *, before: datetime) -> int:
+    return changed(session, sa.delete(_TOKENS).where(_TOKENS.c.expires_at < before))

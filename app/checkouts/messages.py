@@ -1,0 +1,118 @@
+"""What a member is told seconds after the till."""
+
+from datetime import datetime
+from typing import Any
+
+from app.core.clock import TAIPEI, taipei_date
+from app.line.taps import ShowCard, ShowPurchases
+from app.points.rules import Earned, Formula, Standing
+from app.programmes.rules import Terms, Tier
+from app.tiers import rules as tier_rules
+from flex_templates import purchases, tiers
+from flex_templates.parts import Press
+from flex_templates.purchases import Reason, ReceiptView, RefundView
+from flex_templates.theme import CAMPHOR, Theme
+from flex_templates.tiers import TierChangedView
+
+CARD = Press(ShowCard().pack(), says="會員卡")
+HISTORY = Press(ShowPurchases().pack(), says="消費紀錄")
+
+
+def reasons(earned: Earned, formula: Formula) -> tuple[Reason, ...]:
+    """Why so many points: the base, and what multiplied it."""
+    found = [Reason(f"每 NT${formula.unit} 得 {formula.rate} 點", earned.base)]
+    if earned.bonus and formula.factors:
+        names = "、".join(f"{factor.name} ×{factor.percent / 100:g}" for factor in formula.factors)
+        found.append(Reason(names, earned.bonus))
+    cut = earned.base + earned.bonus - earned.total
+    if cut:
+        found.append(Reason("已達累點上限", -cut))
+    return tuple(found)
+
+
+def receipt(
+    *,
+    amount: int,
+    earned: Earned,
+    formula: Formula,
+    standing: Standing,
+    usable_from: datetime,
+    sold_at: datetime,
+    store: str,
+    tier: Tier,
+    spent: int,
+    terms: Terms,
+    now: datetime,
+    discount: int = 0,
+    coupon: str = "",
+    invoice_number: str = "",
+    theme: Theme = CAMPHOR,
+) -> dict[str, Any]:
+    next_tier = tier_rules.next_tier(terms, tier.code)
+    to_next = 0 if next_tier is None else max(1, next_tier.threshold - spent)
+    view = ReceiptView(
+        amount=amount,
+        earned=earned.total,
+        balance=standing.balance,
+        pending=standing.pending,
+        usable_from=taipei_date(usable_from) if usable_from > now else None,
+        store=store,
+        at=sold_at.astimezone(TAIPEI),
+        card=CARD,
+        reasons=reasons(earned, formula),
+        coupon=coupon,
+        discount=discount,
+        invoice_number=invoice_number,
+        tier=tier.name,
+        next_tier="" if next_tier is None else next_tier.name,
+        to_next=to_next,
+        progress=100 if next_tier is None else _percent(spent, next_tier.threshold),
+        history=HISTORY,
+    )
+    return purchases.receipt_message(view, theme)
+
+
+def refund(
+    *,
+    amount: int,
+    revoked: int,
+    standing: Standing,
+    at: datetime,
+    store: str,
+    net: int,
+    coupon_returned: str = "",
+    tier_note: str = "",
+    theme: Theme = CAMPHOR,
+) -> dict[str, Any]:
+    view = RefundView(
+        amount=amount,
+        revoked=revoked,
+        balance=standing.balance,
+        store=store,
+        at=at.astimezone(TAIPEI),
+        card=CARD,
+        net=net,
+        coupon_returned=coupon_returned,
+        tier_note=tier_note,
+    )
+    return purchases.refund_message(view, theme)
+
+
+def upgraded(
+    *, name: str, tier: Tier, previous: str, ends_at: datetime | None, theme: Theme = CAMPHOR
+) -> dict[str, Any]:
+    view = TierChangedView(
+        change="upgraded",
+        name=name,
+        tier=tier.name,
+        colour=tier.colour,
+        until=None if ends_at is None else tier_rules.last_day(ends_at),
+        benefits=tier.benefits,
+        card=CARD,
+        previous=previous,
+    )
+    return tiers.changed_message(view, theme)
+
+
+def _percent(done: int, goal: int) -> int:
+    return 100 if goal <= 0 else max(0, min(100, done * 100 // goal))

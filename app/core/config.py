@@ -1,0 +1,55 @@
+"""Settings from the environment. Names are part of the contract with who installs the product."""
+
+from functools import lru_cache
+
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LINE_OWN_BASE = "https://api.line.me"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    line_channel_secret: SecretStr = SecretStr("")
+    line_channel_access_token: SecretStr = SecretStr("")
+    line_api_base: str = LINE_OWN_BASE
+    line_login_channel_id: str = ""
+    liff_id: str = ""
+    database_url: str = "sqlite:///regulars.db"
+    brand_name: str = "熟客商店"
+    brand_theme: str = "camphor"  # camphor, camellia, indigo or roast
+    public_base_url: str = "http://127.0.0.1:8000"
+    secret_key: SecretStr = SecretStr("")
+    tz: str = "Asia/Taipei"
+    regulars_clock: str = ""
+    regulars_demo: bool = False
+    regulars_sms_url: str = ""  # where one-time passwords are posted; see app/line/sms.py
+    regulars_sms_token: SecretStr = SecretStr("")
+
+    @property
+    def is_real_line(self) -> bool:
+        return self.line_api_base.rstrip("/") == LINE_OWN_BASE
+
+    @property
+    def line_data_base(self) -> str:
+        """Content and pictures live on a second host at LINE, on the same base elsewhere."""
+        return "https://api-data.line.me" if self.is_real_line else self.line_api_base.rstrip("/")
+
+    @property
+    def cookies_are_secure(self) -> bool:
+        return self.public_base_url.startswith("https://")
+
+    def missing(self) -> list[str]:
+        """Names of the settings without which `serve` must not start."""
+        needed = {
+            "LINE_CHANNEL_SECRET": self.line_channel_secret.get_secret_value(),
+            "LINE_CHANNEL_ACCESS_TOKEN": self.line_channel_access_token.get_secret_value(),
+            "SECRET_KEY": self.secret_key.get_secret_value(),
+        }
+        return [name for name, value in needed.items() if not value]
+
+
+@lru_cache
+def settings() -> Settings:
+    return Settings()

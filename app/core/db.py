@@ -1,0 +1,209 @@
+"""Engines, transactions and the column types both databases share.
+
+SQLite is run so that a rollback is real and a writer never starves: the driver's own transaction
+handling is off, `transaction()` begins with BEGIN IMMEDIATE behind one in-process lock (waiting on
+a lock is fair; SQLite's busy handler polls and is not), `reading()` begins with a plain BEGIN.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import QueuePool
+
+BUSY_TIMEOUT_MS = 15_000
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An instant: aware UTC in Python, timestamptz on PostgreSQL, sortable ISO text on SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def driver_instant(value: datetime, dialect: str) -> datetime | str:
+    """An instant as `UtcDateTime` stores it, for SQL that goes to the driver as it is."""
+    utc = value.astimezone(UTC)
+    return utc.strftime("%Y-%m-%d %H:%M:%S.%f") if dialect == "sqlite" else utc
+
+
+class Json(sa.types.TypeDecorator[Any]):
+    """A JSON document kept as text: the same bytes on both databases, sorted keys."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else dump_json(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+def dump_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+
+
+class Table(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+
+
+class Database:
+    """One engine with its two ways in: `transaction()` to write, `reading()` to read."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.url = sa.make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writer = threading.RLock() if self.is_sqlite else None
+        self.engine = (
+            _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url, pool_size)
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Commit at the end of the block, roll back on any error."""
+        if self._writer is None:
+            with Session(self.engine, expire_on_commit=False) as session, session.begin():
+                yield session
+            return
+        with self._writer, Session(self.engine, expire_on_commit=False) as session:
+            session.connection(execution_options={"regulars_begin": "BEGIN IMMEDIATE"})
+            yield session
+            session.commit()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A consistent snapshot; nothing written in it is kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            if not self.is_sqlite:
+                session.connection(
+                    execution_options={
+                        "isolation_level": "REPEATABLE READ",
+                        "postgresql_readonly": True,
+                    }
+                )
+            yield session
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+def _sqlite_engine(url: sa.URL) -> Engine:
+    engine = sa.create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=20,
+        max_overflow=20,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            connection.get_execution_options().get("regulars_begin", "BEGIN")
+        )
+
+    return engine
+
+
+def _postgres_engine(url: sa.URL, pool_size: int) -> Engine:
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    return sa.create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+def table_of(model: type[Table]) -> sa.Table:
+    """The bare table: its statements skip the ORM's machinery."""
+    return cast(sa.Table, model.__table__)
+
+
+def inserted(session: Session, statement: sa.Insert, values: Mapping[str, Any]) -> int:
+    """Run an INSERT that a conflict may turn away; return how many rows it touched.
+
+    Asked for by name: on PostgreSQL the ORM fetches the new key and forgets the count."""
+    result = session.execute(statement, values, execution_options={"preserve_rowcount": True})
+    return int(result.rowcount)  # type: ignore[attr-defined]  # CursorResult
+
+
+def insert_ignore(session: Session, table: type[Table], values: Mapping[str, Any]) -> int:
+    """Insert what no unique constraint forbids; return how many rows went in."""
+    dialect = session.get_bind().dialect.name
+    return inserted(session, insert_or_ignore(table, dialect), values)
+
+
+def insert_for(session: Session, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
+    """The dialect's own INSERT, for ON CONFLICT. On the bare table: an INSERT of the mapped class
+    takes the ORM's bulk path, at five times the cost."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table_of(table))
+    return postgresql.insert(table_of(table))
+
+
+@lru_cache(maxsize=256)
+def insert_or_ignore(table: type[Table], dialect: str) -> sqlite.Insert | postgresql.Insert:
+    """INSERT … ON CONFLICT DO NOTHING, built once: building costs more than running it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(table_of(table)).on_conflict_do_nothing()
+
+
+def insert_many_ignore(
+    session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Insert in one round what no unique constraint forbids. Rows name every column without a
+    database default."""
+    if rows:
+        connection = session.connection()
+        connection.execute(insert_or_ignore(table, connection.dialect.name), rows)
+
+
+def changed(session: Session, statement: sa.Update | sa.Delete) -> int:
+    """Run a conditional UPDATE or DELETE; return how many rows it touched."""
+    result = session.execute(statement.execution_options(synchronize_session=False))
+    return int(result.rowcount)  # type: ignore[attr-defined]  # CursorResult

@@ -1,0 +1,35 @@
+"""Unguessable codes and keys."""
+
+import hashlib
+import hmac
+import secrets
+import uuid
+
+CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # no 0 O 1 I L: read aloud at the till
+
+
+def random_code(length: int = 12) -> str:
+    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(length))
+
+
+def random_digits(length: int) -> str:
+    return "".join(secrets.choice("0123456789") for _ in range(length))
+
+
+def secret_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def retry_key() -> str:
+    """A hex UUID, as LINE wants in X-Line-Retry-Key."""
+    return str(uuid.uuid4())
+
+
+def digest(token: str) -> str:
+    """How a bearer token or session is kept: never itself, only its SHA-256."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def keyed_hash(key: str, value: str) -> str:
+    """HMAC-SHA256, so that a phone cannot be found by hashing all phones."""
+    return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()

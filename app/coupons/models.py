@@ -1,0 +1,125 @@
+"""Coupon kinds, the coupons members hold, and everything that happened to each coupon."""
+
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import BigId, Json, Table, UtcDateTime
+
+ISSUED, RESERVED, REDEEMED, EXPIRED, REVOKED = (
+    "issued",
+    "reserved",
+    "redeemed",
+    "expired",
+    "revoked",
+)
+
+
+class CouponKind(Table):
+    """What a coupon gives. The offer of a kind with holders is never changed: a new version is a
+    new row, so holders keep what they hold. The counters move only by conditional updates."""
+
+    __tablename__ = "coupon_kinds"
+    __table_args__ = (
+        sa.CheckConstraint("kind IN ('free', 'paid')", name="kind"),
+        sa.CheckConstraint("issued >= 0", name="issued"),
+        sa.CheckConstraint("redeemed >= 0", name="redeemed"),
+        sa.CheckConstraint("issue_limit IS NULL OR issued <= issue_limit", name="issue_limit"),
+        sa.CheckConstraint("redeem_limit IS NULL OR redeemed <= redeem_limit", name="redeem_limit"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    code: Mapped[str] = mapped_column(sa.String(40), unique=True)
+    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    name: Mapped[str] = mapped_column(sa.String(60))
+    kind: Mapped[str] = mapped_column(sa.String(4))  # free | paid: paid vouchers never expire
+    # amount_off | percent_off | gift | free_shipping | buy_x_get_y | fixed_price
+    type: Mapped[str] = mapped_column(sa.String(20))
+    value: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$, or percent taken off
+    cap: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ at most
+    min_spend: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$
+    conditions: Mapped[Any] = mapped_column(Json)
+    stacking: Mapped[str] = mapped_column(sa.String(40))  # exclusive | stackable | a group's name
+    valid_days: Mapped[int | None] = mapped_column(sa.Integer)  # through the end of day N
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # not before
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    issue_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    issued: Mapped[int] = mapped_column(sa.Integer, default=0)
+    redeem_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    redeemed: Mapped[int] = mapped_column(sa.Integer, default=0)
+    per_member_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    terms: Mapped[str] = mapped_column(sa.Text, default="")
+    image: Mapped[str | None] = mapped_column(sa.String(500))
+    is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Coupon(Table):
+    __tablename__ = "coupons"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "status IN ('issued', 'reserved', 'redeemed', 'expired', 'revoked')", name="status"
+        ),
+        sa.Index("ix_coupons_member_id", "member_id", "status", "expires_at"),
+        sa.Index("ix_coupons_kind_id", "kind_id", "status"),
+        sa.Index(
+            "ix_coupons_expires_at",
+            "expires_at",
+            sqlite_where=sa.text("status = 'issued'"),
+            postgresql_where=sa.text("status = 'issued'"),
+        ),
+        sa.Index("ix_coupons_purchase_id", "purchase_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_kinds.id"))
+    member_id: Mapped[int | None] = mapped_column(sa.ForeignKey("members.id"))  # NULL: bearer
+    code: Mapped[str] = mapped_column(sa.String(20), unique=True)
+    status: Mapped[str] = mapped_column(sa.String(10), default=ISSUED)
+    source: Mapped[str] = mapped_column(sa.String(40))  # welcome, upgrade:gold, birthday:2026-07
+    dedup_key: Mapped[str] = mapped_column(sa.String(120), unique=True)
+    issued_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    usable_from: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # first instant not valid
+    redeemed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    store_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stores.id"))
+    staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
+    purchase_id: Mapped[int | None] = mapped_column(sa.ForeignKey("purchases.id"))
+    discount: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ given at the redemption
+
+
+class CouponHolding(Table):
+    """How many of a kind a member was given: the row that makes `per_member_limit` hold."""
+
+    __tablename__ = "coupon_holdings"
+
+    kind_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_kinds.id"), primary_key=True)
+    member_id: Mapped[int] = mapped_column(sa.ForeignKey("members.id"), primary_key=True)
+    issued: Mapped[int] = mapped_column(sa.Integer)
+
+
+class CouponEvent(Table):
+    """Append-only: issued, redeemed, rolled_back, expired, revoked."""
+
+    __tablename__ = "coupon_events"
+    __table_args__ = (
+        sa.Index("ix_coupon_events_coupon_id", "coupon_id", "id"),
+        sa.Index("ix_coupon_events_at", "at", "kind"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    coupon_id: Mapped[int] = mapped_column(sa.ForeignKey("coupons.id"))
+    kind: Mapped[str] = mapped_column(sa.String(12))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    store_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stores.id"))
+    staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
+    facts: Mapped[Any] = mapped_column(Json)
+
+
+# The same tables for Core statements, which the hot paths use.
+KINDS = cast(sa.Table, CouponKind.__table__)
+COUPONS = cast(sa.Table, Coupon.__table__)
+HOLDINGS = cast(sa.Table, CouponHolding.__table__)
+EVENTS = cast(sa.Table, CouponEvent.__table__)

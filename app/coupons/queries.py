@@ -1,0 +1,193 @@
+"""What coupons a member holds, and which of their records contradict each other."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.coupons import rules
+from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, REDEEMED
+from app.coupons.rules import Conditions, Offer
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCoupon:
+    id: int
+    code: str
+    status: str
+    name: str
+    kind_code: str
+    type: str
+    value: int
+    cap: int | None
+    min_spend: int
+    terms: str
+    image: str | None
+    source: str
+    issued_at: datetime
+    usable_from: datetime
+    expires_at: datetime | None
+    redeemed_at: datetime | None
+    discount: int | None
+    stacking: str
+    conditions: Conditions
+
+    @property
+    def offer(self) -> Offer:
+        return Offer(
+            self.type, self.value, self.cap, self.min_spend, self.stacking, self.conditions
+        )
+
+    def is_usable(self, now: datetime) -> bool:
+        is_alive = self.expires_at is None or now < self.expires_at
+        return self.status == ISSUED and is_alive and self.usable_from <= now
+
+
+_HELD = sa.select(
+    COUPONS.c.id,
+    COUPONS.c.code,
+    COUPONS.c.status,
+    KINDS.c.name,
+    KINDS.c.code.label("kind_code"),
+    KINDS.c.type,
+    KINDS.c.value,
+    KINDS.c.cap,
+    KINDS.c.min_spend,
+    KINDS.c.terms,
+    KINDS.c.image,
+    COUPONS.c.source,
+    COUPONS.c.issued_at,
+    COUPONS.c.usable_from,
+    COUPONS.c.expires_at,
+    COUPONS.c.redeemed_at,
+    COUPONS.c.discount,
+    KINDS.c.stacking,
+    KINDS.c.conditions,
+).join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
+
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=COUPONS.c.usable_from.type)
+_USABLE = (
+    _HELD.where(
+        COUPONS.c.member_id == sa.bindparam("member"),
+        COUPONS.c.status == ISSUED,
+        COUPONS.c.usable_from <= _NOW,
+        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > _NOW),
+    )
+    .order_by(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at, COUPONS.c.id)
+    .limit(sa.bindparam("limit"))
+)
+
+
+def usable_coupons(
+    session: Session, member_id: int, *, now: datetime, limit: int = 50
+) -> list[HeldCoupon]:
+    """Soonest end first."""
+    rows = session.execute(_USABLE, {"member": member_id, "now": now, "limit": limit})
+    return [_held(row) for row in rows]
+
+
+def coupons_of(session: Session, member_id: int, *, limit: int = 100) -> list[HeldCoupon]:
+    """All of them, newest first: used and expired too."""
+    rows = session.execute(
+        _HELD.where(COUPONS.c.member_id == member_id).order_by(COUPONS.c.id.desc()).limit(limit)
+    )
+    return [_held(row) for row in rows]
+
+
+def coupon_of_member(session: Session, coupon_id: int, *, member_id: int) -> HeldCoupon | None:
+    row = session.execute(
+        _HELD.where(COUPONS.c.id == coupon_id, COUPONS.c.member_id == member_id)
+    ).one_or_none()
+    return None if row is None else _held(row)
+
+
+def coupon_by_code(session: Session, code: str) -> HeldCoupon | None:
+    row = session.execute(_HELD.where(COUPONS.c.code == code.strip().upper())).one_or_none()
+    return None if row is None else _held(row)
+
+
+def _held(row: Any) -> HeldCoupon:
+    values: list[Any] = list(row)  # in the fields' order; the last is the conditions' JSON
+    values[-1] = Conditions.from_json(values[-1])
+    return HeldCoupon(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class KindState:
+    id: int
+    code: str
+    name: str
+    type: str
+    value: int
+    min_spend: int
+    valid_days: int | None
+    ends_at: datetime | None
+    issued: int
+    redeemed: int
+    issue_limit: int | None
+    is_active: bool
+
+
+def kinds(session: Session) -> list[KindState]:
+    rows = session.execute(
+        sa.select(
+            KINDS.c.id,
+            KINDS.c.code,
+            KINDS.c.name,
+            KINDS.c.type,
+            KINDS.c.value,
+            KINDS.c.min_spend,
+            KINDS.c.valid_days,
+            KINDS.c.ends_at,
+            KINDS.c.issued,
+            KINDS.c.redeemed,
+            KINDS.c.issue_limit,
+            KINDS.c.is_active,
+        ).order_by(KINDS.c.id)
+    )
+    return [KindState(*tuple(row)) for row in rows]
+
+
+def broken(session: Session, *, limit: int = 20) -> list[str]:
+    """Evidence of coupons whose records contradict each other."""
+    net = (
+        sa.select(
+            EVENTS.c.coupon_id,
+            sa.func.sum(
+                sa.case(
+                    (EVENTS.c.kind == "redeemed", 1), (EVENTS.c.kind == "rolled_back", -1), else_=0
+                )
+            ).label("net"),
+        )
+        .group_by(EVENTS.c.coupon_id)
+        .subquery()
+    )
+    is_redeemed = sa.case((COUPONS.c.status == REDEEMED, 1), else_=0)
+    odd = session.scalars(
+        sa.select(COUPONS.c.id)
+        .outerjoin(net, net.c.coupon_id == COUPONS.c.id)
+        .where(sa.func.coalesce(net.c.net, -1) != is_redeemed)
+        .limit(limit)
+    )
+    found = [f"coupon {coupon_id}: its state and its events differ" for coupon_id in odd]
+    used = (
+        sa.select(sa.func.count())
+        .where(COUPONS.c.kind_id == KINDS.c.id, COUPONS.c.status == REDEEMED)
+        .scalar_subquery()
+    )
+    given = sa.select(sa.func.count()).where(COUPONS.c.kind_id == KINDS.c.id).scalar_subquery()
+    miscounted = session.execute(
+        sa.select(KINDS.c.code, KINDS.c.issued, given, KINDS.c.redeemed, used)
+        .where(sa.or_(KINDS.c.redeemed != used, KINDS.c.issued != given))
+        .limit(limit)
+    )
+    found += [f"coupon kind {row[0]}: counts {tuple(row[1:])} differ" for row in miscounted]
+    return found
+
+
+def last_day_of(expires: datetime | None) -> str:
+    """As a member reads it, or an empty text for a voucher without an end."""
+    return "" if expires is None else f"{rules.last_day(expires):%Y/%m/%d}"

@@ -1,0 +1,117 @@
+"""The list of members: searched, filtered, paged by key."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core import text
+from app.core.errors import Invalid
+from app.members.models import Member
+from app.points.models import PointAccount
+from app.tiers.models import TierPeriod
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: int
+    number: str | None
+    status: str
+    name: str | None
+    display_name: str | None
+    phone: str | None
+    is_friend: bool
+    tier_code: str | None
+    balance: int  # points, as last settled
+    joined_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the list is asked for. `by_name` and `by_phone` say what the reader may search by:
+    somebody who must not see names must not find out by searching for them either."""
+
+    words: str = ""
+    status: str = ""
+    tier: str = ""
+    by_name: bool = True
+    by_phone: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    rows: tuple[Listed, ...]
+    next_before: int | None  # the key of the next page; None on the last
+
+
+def members(
+    session: Session, wanted: Wanted, *, before_id: int | None = None, limit: int = PAGE
+) -> Page:
+    """Newest people first."""
+    query = (
+        sa.select(
+            Member.id,
+            Member.number,
+            Member.status,
+            Member.name,
+            Member.display_name,
+            Member.phone,
+            Member.is_friend,
+            TierPeriod.tier_code,
+            sa.func.coalesce(PointAccount.balance, 0),
+            Member.joined_at,
+            Member.created_at,
+        )
+        .outerjoin(
+            TierPeriod,
+            sa.and_(TierPeriod.member_id == Member.id, TierPeriod.closed_at.is_(None)),
+        )
+        .outerjoin(PointAccount, PointAccount.member_id == Member.id)
+        .where(*_conditions(wanted))
+        .order_by(Member.id.desc())
+        .limit(limit + 1)
+    )
+    if before_id is not None:
+        query = query.where(Member.id < before_id)
+    rows = [Listed(*tuple(row)) for row in session.execute(query)]
+    has_more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(tuple(rows), rows[-1].id if has_more else None)
+
+
+def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
+    conditions = []
+    if wanted.status:
+        conditions.append(Member.status == wanted.status)
+    if wanted.tier:
+        conditions.append(TierPeriod.tier_code == wanted.tier)
+    words = " ".join(text.half_width(wanted.words).split())
+    if words:
+        conditions.append(_found_by(words, wanted))
+    return conditions
+
+
+def _found_by(words: str, wanted: Wanted) -> sa.ColumnElement[bool]:
+    try:
+        return Member.number == text.parse_member_number(words)
+    except Invalid:
+        pass
+    if wanted.by_phone:
+        try:
+            return Member.phone == text.parse_phone(words)
+        except Invalid:
+            pass
+    if not wanted.by_name:
+        return sa.false()
+    spellings = {words, words.replace("臺", "台"), words.replace("台", "臺")}
+    return sa.or_(
+        *(
+            column.icontains(spelling, autoescape=True)
+            for spelling in sorted(spellings)
+            for column in (Member.name, Member.display_name)
+        )
+    )

@@ -1,0 +1,122 @@
+"""What was sold in one store, for the people who stand there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.clock import taipei_date, taipei_midnight
+from app.coupons.models import Coupon, CouponKind
+from app.members.models import Member
+from app.purchases.models import Purchase
+from app.staff.models import Staff
+from app.tiers.models import TierPeriod
+
+LONGEST_LIST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SaleShown:
+    id: int
+    external_id: str
+    sold_at: datetime
+    amount: int  # NT$ paid
+    refunded: int
+    channel: str
+    invoice_number: str | None
+    receipt: Any
+    member_id: int | None
+    member_name: str | None
+    member_number: str | None
+    staff_name: str | None
+    coupon_name: str | None
+    discount: int | None  # NT$ of the coupon
+    lifted_to: str | None  # code of the tier this sale earned
+
+    @property
+    def rest(self) -> int:
+        return self.amount - self.refunded
+
+    @property
+    def earned(self) -> int:
+        """Points, as answered when the sale was recorded."""
+        facts = self.receipt if isinstance(self.receipt, dict) else {}
+        points = facts.get("points")
+        return int(points.get("earned", 0)) if isinstance(points, dict) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class DayAtStore:
+    net: int  # NT$ less refunds
+    count: int
+    refunded: int
+
+
+_SALE = (
+    sa.select(
+        Purchase.id,
+        Purchase.external_id,
+        Purchase.sold_at,
+        Purchase.amount,
+        Purchase.refunded,
+        Purchase.channel,
+        Purchase.invoice_number,
+        Purchase.receipt,
+        Purchase.member_id,
+        sa.func.coalesce(Member.name, Member.display_name),
+        Member.number,
+        Staff.name,
+        CouponKind.name,
+        Coupon.discount,
+        TierPeriod.tier_code,
+    )
+    .outerjoin(Member, Member.id == Purchase.member_id)
+    .outerjoin(Staff, Staff.id == Purchase.staff_id)
+    .outerjoin(Coupon, Coupon.purchase_id == Purchase.id)
+    .outerjoin(CouponKind, CouponKind.id == Coupon.kind_id)
+    .outerjoin(
+        TierPeriod,
+        sa.and_(TierPeriod.purchase_id == Purchase.id, TierPeriod.reason == "upgrade"),
+    )
+)
+
+
+def sales_today(session: Session, store_id: int, *, now: datetime) -> list[SaleShown]:
+    """Of this store, newest first."""
+    rows: Iterable[Any] = session.execute(
+        _SALE.where(*_today(store_id, now))
+        .order_by(Purchase.sold_at.desc(), Purchase.id.desc())
+        .limit(LONGEST_LIST)
+    )
+    return [SaleShown(*row) for row in rows]
+
+
+def day_at_store(session: Session, store_id: int, *, now: datetime) -> DayAtStore:
+    row = session.execute(
+        sa.select(
+            sa.func.coalesce(sa.func.sum(Purchase.amount - Purchase.refunded), 0),
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(Purchase.refunded), 0),
+        ).where(*_today(store_id, now))
+    ).one()
+    return DayAtStore(*tuple(row))
+
+
+def sale(session: Session, *, store_id: int, external_id: str) -> SaleShown | None:
+    """Sales of other stores are not found."""
+    row: Any = session.execute(
+        _SALE.where(Purchase.external_id == external_id, Purchase.store_id == store_id).limit(1)
+    ).one_or_none()
+    return None if row is None else SaleShown(*row)
+
+
+def _today(store_id: int, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    start = taipei_midnight(taipei_date(now))
+    return (
+        Purchase.store_id == store_id,
+        Purchase.sold_at >= start,
+        Purchase.sold_at < start + timedelta(days=1),
+    )

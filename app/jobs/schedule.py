@@ -1,0 +1,150 @@
+"""The table of jobs: name, when (crontab in Taipei time), what it does. The only list there is.
+
+A job's work runs in short transactions of its own, so that nobody waits for it, and may be run
+twice: every service it calls finds nothing left to do the second time."""
+
+import threading
+from collections.abc import Callable, Coroutine, Sized
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.cards import service as cards
+from app.core.config import Settings
+from app.core.db import Database
+from app.coupons import service as coupons
+from app.enrolments.service import joining
+from app.firings import service as firings
+from app.insights import checks
+from app.jobs import profiles
+from app.journeys import service as journeys
+from app.journeys.messages import Brand
+from app.line.gateway import Gateway
+from app.points import service as points
+from app.rights import service as rights
+from app.staff import service as staff
+from app.tiers import service as tiers
+from app.verifications import service as verifications
+from app.visits import service as visits
+
+COMPOSED_AT_ONCE = 200
+CARD_CODES_KEPT = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a job may use. `run` waits for a coroutine."""
+
+    db: Database
+    line: Gateway
+    run: Callable[[Coroutine[Any, Any, Any]], Any]
+    config: Settings
+    is_stopping: threading.Event
+
+    @property
+    def brand(self) -> Brand:
+        return Brand(self.config.brand_name, self.config.brand_theme, self.config.liff_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Either `cron` or `every`; what comes every few seconds leaves no row behind."""
+
+    name: str
+    does: str
+    work: Callable[[Desk, datetime], Any]  # what it returns is kept as the firing's result
+    cron: str | None = None
+    every: timedelta | None = None
+
+
+def _in_batches(desk: Desk, what: str, step: Callable[[Session], int | Sized]) -> dict[str, int]:
+    """Repeat a step, each time in its own transaction, until it finds nothing more to do; say how
+    many of `what` were done."""
+    done = 0
+    while not desk.is_stopping.is_set():
+        with desk.db.transaction() as session:
+            found = step(session)
+        number = found if isinstance(found, int) else len(found)
+        if not number:
+            break
+        done += number
+    return {what: done} if done else {}
+
+
+def _settle_points(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "accounts", partial(points.settle_due, now=now))
+
+
+def _expire_coupons(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "coupons", partial(coupons.expire_due, now=now))
+
+
+def _review_tiers(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "members", partial(tiers.review_at_expiry, now=now))
+
+
+def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
+    """One transaction a trigger: none of them makes the till wait for the others."""
+    found: dict[str, int] = {}
+    for trigger in journeys.triggers_due(now=now):
+        if desk.is_stopping.is_set():
+            break
+        with desk.db.transaction() as session:
+            added = journeys.plan_one(session, trigger, now=now)
+        if added:
+            found[trigger.rule.code] = found.get(trigger.rule.code, 0) + added
+    return found
+
+
+def _compose_journeys(desk: Desk, now: datetime) -> dict[str, int]:
+    step = partial(journeys.compose, brand=desk.brand, now=now, limit=COMPOSED_AT_ONCE)
+    return _in_batches(desk, "decided", step)
+
+
+def _wipe_closed(desk: Desk, now: datetime) -> dict[str, int]:
+    key = desk.config.secret_key.get_secret_value()
+    return _in_batches(desk, "members", partial(rights.wipe_due, key=key, now=now))
+
+
+def _forget(desk: Desk, now: datetime) -> dict[str, int]:
+    steps: dict[str, Callable[[Session], int]] = {
+        "card_codes": partial(cards.forget_expired, before=now - CARD_CODES_KEPT),
+        "visits": partial(visits.forget_old, now=now),
+        "verifications": partial(verifications.forget_old, now=now),
+        "joinings": partial(joining.forget_old, now=now),
+        "staff_sessions": partial(staff.forget_old, now=now),
+        "phone_hashes": partial(rights.forget_old, now=now),
+        "firings": partial(firings.forget_old, now=now),
+    }
+    found: dict[str, int] = {}
+    for name, step in steps.items():
+        with desk.db.transaction() as session:
+            found[name] = step(session)
+    return {name: number for name, number in found.items() if number}
+
+
+def _check_ledgers(desk: Desk, now: datetime) -> dict[str, list[str]]:
+    _settle_points(desk, now)  # after an outage what is overdue is late, not wrong
+    with desk.db.reading() as session:
+        return {"broken": checks.broken_invariants(session, now=now)}
+
+
+def _fetch_profiles(desk: Desk, now: datetime) -> int:
+    return profiles.fetch(desk.db, desk.line, desk.run, now=now)
+
+
+LEDGER_CHECK = checks.JOB
+JOBS: tuple[Job, ...] = (
+    Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
+    Job("coupons", "優惠券到期", _expire_coupons, cron="2 * * * *"),
+    Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
+    Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),
+    Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
+    Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),
+    Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
+    Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),
+    Job(LEDGER_CHECK, "每晚核對點數、等級、優惠券與消費帳", _check_ledgers, cron="30 4 * * *"),
+)

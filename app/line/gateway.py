@@ -1,0 +1,151 @@
+"""How the product talks to LINE. `LineGateway` is the real one; tests bring their own.
+
+aiohttp, not the SDK, on these calls: the SDK's models cost 25 times the CPU, drop what they do not
+know and may raise after LINE accepted a message.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+import aiohttp
+import orjson
+
+TIMEOUT_SECONDS = 10
+_QUOTA_TEXT = "monthly limit"  # LINE words it "You have reached your monthly limit."
+
+
+class Failure(StrEnum):
+    PERMANENT = "permanent"  # LINE refused; the same request will be refused again
+    RATE = "rate"  # too fast; nothing was sent
+    QUOTA = "quota"  # the month's messages are used up; nothing was sent
+    UNKNOWN = "unknown"  # no answer or a 5xx: LINE may or may not have accepted it
+
+
+class SendError(Exception):
+    def __init__(self, failure: Failure, reason: str, *, status: int = 0) -> None:
+        super().__init__(f"{failure}: {reason}")
+        self.failure, self.reason, self.status = failure, reason, status
+
+    @property
+    def is_permanent(self) -> bool:
+        return self.failure is Failure.PERMANENT
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """LINE has it. `is_repeat`: an earlier request with the same retry key was the accepted one."""
+
+    request_id: str | None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    display_name: str | None
+    picture_url: str | None
+    language: str | None
+
+
+class Gateway(Protocol):
+    async def reply(self, token: str, messages: bytes) -> Accepted: ...
+    async def push(self, to: str, messages: bytes, retry_key: str) -> Accepted: ...
+    async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted: ...
+    async def rich_menu_of_alias(self, alias: str) -> str | None: ...
+    async def profile(self, user_id: str) -> Profile | None: ...
+    async def close(self) -> None: ...
+
+
+class LineGateway:
+    """`messages` are JSON arrays ready to send; they are spliced into the body unparsed."""
+
+    def __init__(self, *, base: str, token: str, connections: int = 300) -> None:
+        self._base = base.rstrip("/")
+        self._token = token
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def reply(self, token: str, messages: bytes) -> Accepted:
+        body = b'{"replyToken":' + orjson.dumps(token) + b',"messages":' + messages + b"}"
+        return await self._send("/v2/bot/message/reply", body)
+
+    async def push(self, to: str, messages: bytes, retry_key: str) -> Accepted:
+        body = b'{"to":' + orjson.dumps(to) + b',"messages":' + messages + b"}"
+        return await self._send("/v2/bot/message/push", body, retry_key=retry_key)
+
+    async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted:
+        return await self._send(f"/v2/bot/user/{user_id}/richmenu/{rich_menu_id}", b"")
+
+    async def rich_menu_of_alias(self, alias: str) -> str | None:
+        found = await self._get(f"/v2/bot/richmenu/alias/{alias}")
+        return None if found is None else str(found.get("richMenuId"))
+
+    async def profile(self, user_id: str) -> Profile | None:
+        """None when LINE knows no such friend (404: unknown, blocked, no consent)."""
+        found = await self._get(f"/v2/bot/profile/{user_id}")
+        if found is None:
+            return None
+        return Profile(
+            display_name=_optional(found, "displayName"),
+            picture_url=_optional(found, "pictureUrl"),
+            language=_optional(found, "language"),
+        )
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+                headers={"Authorization": f"Bearer {self._token}"},
+            )
+        return self._session
+
+    async def _send(self, path: str, body: bytes, *, retry_key: str | None = None) -> Accepted:
+        headers = {"Content-Type": "application/json"}
+        if retry_key is not None:
+            headers["X-Line-Retry-Key"] = retry_key
+        try:
+            async with self._http().post(self._base + path, data=body, headers=headers) as answer:
+                if answer.status < 300:
+                    # The body is not looked at: LINE has accepted, whatever it says there.
+                    return Accepted(answer.headers.get("x-line-request-id"))
+                if answer.status == 409:
+                    accepted = answer.headers.get("x-line-accepted-request-id")
+                    return Accepted(accepted, is_repeat=True)
+                raise _refusal(answer.status, await answer.text())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SendError(Failure.UNKNOWN, type(error).__name__) from error
+
+    async def _get(self, path: str) -> Mapping[str, Any] | None:
+        try:
+            async with self._http().get(self._base + path) as answer:
+                if answer.status == 404:
+                    return None
+                text = await answer.text()
+                if answer.status != 200:
+                    raise _refusal(answer.status, text)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise SendError(Failure.UNKNOWN, type(error).__name__) from error
+        found = orjson.loads(text)
+        return found if isinstance(found, dict) else {}
+
+
+def _refusal(status: int, text: str) -> SendError:
+    reason = f"HTTP {status}: {text[:300]}"
+    if status == 429:
+        failure = Failure.QUOTA if _QUOTA_TEXT in text else Failure.RATE
+    elif status >= 500:
+        failure = Failure.UNKNOWN
+    else:
+        failure = Failure.PERMANENT
+    return SendError(failure, reason, status=status)
+
+
+def _optional(found: Mapping[str, Any], name: str) -> str | None:
+    value = found.get(name)
+    return value.replace("\x00", "") if isinstance(value, str) else None

@@ -1,0 +1,77 @@
+"""Rich menus through LINE's own SDK: rare calls, so its cost does not matter. Imported late: it
+takes seconds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from app.line.gateway import Failure, SendError
+
+LISTED = Mapping[str, str]
+TIMEOUT_SECONDS = 30
+_Found = TypeVar("_Found")
+
+
+class SdkRichMenus:
+    """Every call raises SendError when LINE refuses. `data_base` serves the pictures."""
+
+    def __init__(self, *, base: str, data_base: str, token: str) -> None:
+        from linebot.v3 import messaging  # noqa: PLC0415  # two seconds, only when needed
+
+        self._sdk: Any = messaging
+        self._api: Any = messaging.MessagingApi(
+            messaging.ApiClient(messaging.Configuration(host=base, access_token=token))
+        )
+        self._blob: Any = messaging.MessagingApiBlob(
+            messaging.ApiClient(messaging.Configuration(host=data_base, access_token=token))
+        )
+
+    def create(self, document: dict[str, Any]) -> str:
+        request = self._sdk.RichMenuRequest.from_dict(document)
+        answer = self._call(lambda: self._api.create_rich_menu(request, _request_timeout=30))
+        return str(answer.rich_menu_id)
+
+    def upload(self, rich_menu_id: str, picture: bytes) -> None:
+        self._call(
+            lambda: self._blob.set_rich_menu_image(
+                rich_menu_id,
+                body=bytearray(picture),
+                _headers={"Content-Type": "image/png"},
+                _request_timeout=TIMEOUT_SECONDS,
+            )
+        )
+
+    def set_alias(self, alias: str, rich_menu_id: str) -> None:
+        if self._alias_exists(alias):
+            change = self._sdk.UpdateRichMenuAliasRequest(rich_menu_id=rich_menu_id)
+            self._call(lambda: self._api.update_rich_menu_alias(alias, change))
+            return
+        new = self._sdk.CreateRichMenuAliasRequest(
+            rich_menu_alias_id=alias, rich_menu_id=rich_menu_id
+        )
+        self._call(lambda: self._api.create_rich_menu_alias(new))
+
+    def set_default(self, rich_menu_id: str) -> None:
+        self._call(lambda: self._api.set_default_rich_menu(rich_menu_id))
+
+    def list(self) -> Sequence[Any]:
+        answer = self._call(lambda: self._api.get_rich_menu_list())
+        return [{"richMenuId": menu.rich_menu_id, "name": menu.name} for menu in answer.richmenus]
+
+    def move(self, old_id: str, new_id: str) -> None:
+        operation = self._sdk.RichMenuBatchLinkOperation(var_from=old_id, to=new_id)
+        request = self._sdk.RichMenuBatchRequest(operations=[operation])
+        self._call(lambda: self._api.rich_menu_batch(request))
+
+    def delete(self, rich_menu_id: str) -> None:
+        self._call(lambda: self._api.delete_rich_menu(rich_menu_id))
+
+    def _alias_exists(self, alias: str) -> bool:
+        answer = self._call(lambda: self._api.get_rich_menu_alias_list())
+        return any(item.rich_menu_alias_id == alias for item in answer.aliases)
+
+    def _call(self, request: Callable[[], _Found]) -> _Found:
+        try:
+            return request()
+        except self._sdk.ApiException as error:
+            reason = f"HTTP {error.status}: {str(error.body)[:300]}"
+            raise SendError(Failure.PERMANENT, reason, status=error.status or 0) from error

@@ -1,0 +1,103 @@
+"""What the product's buttons say back to it. Messages are made on every floor, so the words they
+carry live below all of them; `handlers/` answers each."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.line.postback import Postback
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCard(Postback):
+    prefix: ClassVar[str] = "card"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCode(Postback):
+    """The rotating QR for the clerk."""
+
+    prefix: ClassVar[str] = "code"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPoints(Postback):
+    prefix: ClassVar[str] = "points"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCoupons(Postback):
+    prefix: ClassVar[str] = "coupons"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTiers(Postback):
+    prefix: ClassVar[str] = "tiers"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPurchases(Postback):
+    prefix: ClassVar[str] = "purchases"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowStores(Postback):
+    prefix: ClassVar[str] = "stores"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowWaysToEarn(Postback):
+    prefix: ClassVar[str] = "earn"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowNews(Postback):
+    prefix: ClassVar[str] = "news"
+
+
+@dataclass(frozen=True, slots=True)
+class AskForHelp(Postback):
+    prefix: ClassVar[str] = "help"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactUs(Postback):
+    prefix: ClassVar[str] = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class StartJoining(Postback):
+    prefix: ClassVar[str] = "join"
+
+
+@dataclass(frozen=True, slots=True)
+class JoinStep(Postback):
+    """A press while joining in the chat; `press` is one of enrolments' words."""
+
+    prefix: ClassVar[str] = "joining"
+    press: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseCoupon(Postback):
+    """A member wants to use a coupon at a store without a scanner: asks to confirm."""
+
+    prefix: ClassVar[str] = "coupon.use"
+    coupon_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmCoupon(Postback):
+    """「由店員操作」: pressed by the clerk on the member's phone."""
+
+    prefix: ClassVar[str] = "coupon.confirm"
+    coupon_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopMarketing(Postback):
+    prefix: ClassVar[str] = "marketing.stop"
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeMarketing(Postback):
+    prefix: ClassVar[str] = "marketing.resume"

@@ -1,0 +1,136 @@
+"""Find people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.errors import NotFound
+from app.members.models import Member
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a conversation needs to know of somebody."""
+
+    id: int
+    line_user_id: str | None
+    status: str
+    number: str | None
+    is_friend: bool
+    display_name: str | None
+    name: str | None
+    phone: str | None
+    birthday: date | None
+    joined_at: datetime | None
+    marketing_ok: bool
+    language: str | None
+
+    @property
+    def is_member(self) -> bool:
+        return self.status == "member"
+
+    @property
+    def called(self) -> str:
+        """How a message addresses them; empty when nothing is known yet."""
+        return self.name or self.display_name or ""
+
+
+_PERSON = sa.select(
+    Member.id,
+    Member.line_user_id,
+    Member.status,
+    Member.number,
+    Member.is_friend,
+    Member.display_name,
+    Member.name,
+    Member.phone,
+    Member.birthday,
+    Member.joined_at,
+    Member.marketing_ok,
+    Member.language,
+)
+_BY_LINE_IDS = _PERSON.where(Member.line_user_id.in_(sa.bindparam("ids", expanding=True)))
+_BY_ID = _PERSON.where(Member.id == sa.bindparam("id"))
+_BY_NUMBER = _PERSON.where(Member.number == sa.bindparam("number"))
+_BY_PHONE = _PERSON.where(Member.phone == sa.bindparam("phone"))
+
+
+def people_by_line_id(session: Session, line_user_ids: Sequence[str]) -> dict[str, Person]:
+    rows = session.execute(_BY_LINE_IDS, {"ids": list(line_user_ids)})
+    return {row.line_user_id: Person(*tuple(row)) for row in rows}
+
+
+def person(session: Session, member_id: int) -> Person:
+    """Raises NotFound."""
+    row = session.execute(_BY_ID, {"id": member_id}).one_or_none()
+    if row is None:
+        raise NotFound("member", member_id)
+    return Person(*tuple(row))
+
+
+def person_by_line_id(session: Session, line_user_id: str) -> Person | None:
+    return people_by_line_id(session, [line_user_id]).get(line_user_id)
+
+
+def person_by_number(session: Session, number: str) -> Person | None:
+    row = session.execute(_BY_NUMBER, {"number": number}).one_or_none()
+    return None if row is None else Person(*tuple(row))
+
+
+def person_by_phone(session: Session, phone: str) -> Person | None:
+    """`phone` is E.164, as stored."""
+    row = session.execute(_BY_PHONE, {"phone": phone}).one_or_none()
+    return None if row is None else Person(*tuple(row))
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDue:
+    id: int
+    line_user_id: str
+
+
+def profiles_due(session: Session, *, now: datetime, limit: int = 100) -> list[ProfileDue]:
+    rows = session.execute(
+        sa.select(Member.id, Member.line_user_id)
+        .where(Member.profile_due_at <= now, Member.line_user_id.is_not(None))
+        .order_by(Member.profile_due_at)
+        .limit(limit)
+    )
+    return [ProfileDue(row.id, row.line_user_id or "") for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnProfile:
+    """What a member sees and may correct of themselves."""
+
+    name: str | None
+    display_name: str | None
+    phone: str | None
+    birthday: date | None
+    birthday_edits: int
+    gender: str | None
+    email: str | None
+    city: str | None
+    marketing_ok: bool
+    joined_at: datetime | None
+
+
+def own_profile(session: Session, member_id: int) -> OwnProfile:
+    row = session.execute(
+        sa.select(
+            Member.name,
+            Member.display_name,
+            Member.phone,
+            Member.birthday,
+            Member.birthday_edits,
+            Member.gender,
+            Member.email,
+            Member.city,
+            Member.marketing_ok,
+            Member.joined_at,
+        ).where(Member.id == member_id)
+    ).one()
+    return OwnProfile(*tuple(row))

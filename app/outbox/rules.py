@@ -1,0 +1,94 @@
+"""What to do with a request to LINE after each try. Pure decisions; the sender carries them out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.line.gateway import Failure, SendError
+from app.line.limits import RETRY_KEY_HOURS
+
+LEASE = timedelta(seconds=60)
+# After this an undecided push could no longer be repeated without doubling: the key is forgotten.
+GIVE_UP = timedelta(hours=RETRY_KEY_HOURS - 1)
+MAX_SMS_ATTEMPTS = 3
+# What a member asked for a moment ago and can ask again is not worth a counted message.
+PUSH_WHEN_REPLY_DIED = frozenset(
+    {"join", "otp", "greeting", "coupon.redeemed", "welcome", "receipt"}
+)
+
+
+class Step(StrEnum):
+    SENT = "sent"
+    AGAIN = "again"
+    PUSH = "push"  # the reply token died unused: send it as a push
+    DROP = "drop"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    step: Step
+    reason: str | None = None
+    after: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A row as it was claimed. `attempts` counts the try it was claimed for."""
+
+    channel: str
+    kind: str
+    attempts: int
+    first_tried_at: datetime
+    reply_until: datetime | None
+
+
+def may_push(kind: str) -> bool:
+    return kind in PUSH_WHEN_REPLY_DIED
+
+
+def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
+    """A verdict that needs no request, or None to go ahead."""
+    if row.channel == "reply" and row.reply_until is not None and now >= row.reply_until:
+        if row.attempts > 1:
+            return Verdict(Step.PARK, "the reply's outcome is unknown and its token has died")
+        return reply_died(row.kind)
+    if row.channel == "push" and now - row.first_tried_at >= GIVE_UP:
+        return Verdict(Step.PARK, "undecided for a day: LINE would no longer know the retry key")
+    return None
+
+
+def reply_died(kind: str) -> Verdict:
+    if may_push(kind):
+        return Verdict(Step.PUSH)
+    return Verdict(Step.DROP, "the reply token died before it could be used")
+
+
+def after_failure(row: Tried, error: SendError, *, now: datetime, jitter: float) -> Verdict:
+    """`jitter` lies in [0, 1)."""
+    if row.channel == "reply":
+        return _after_reply_failure(row, error, jitter=jitter)
+    if error.failure is Failure.PERMANENT:
+        return Verdict(Step.PARK, error.reason)
+    if row.channel == "sms" and row.attempts >= MAX_SMS_ATTEMPTS:
+        return Verdict(Step.PARK, error.reason)
+    if error.failure is Failure.QUOTA:
+        return Verdict(Step.AGAIN, error.reason, timedelta(hours=1))
+    return Verdict(Step.AGAIN, error.reason, backoff(row.attempts, jitter=jitter))
+
+
+def _after_reply_failure(row: Tried, error: SendError, *, jitter: float) -> Verdict:
+    if error.failure is Failure.PERMANENT:
+        if "reply token" not in error.reason:
+            return Verdict(Step.PARK, error.reason)
+        if row.attempts > 1:
+            # An earlier try without an answer: the token is used up because LINE took that one.
+            return Verdict(Step.SENT, "accepted by an earlier try whose answer was lost")
+        return reply_died(row.kind)
+    return Verdict(Step.AGAIN, error.reason, timedelta(seconds=0.2 + jitter * row.attempts))
+
+
+def backoff(attempts: int, *, jitter: float) -> timedelta:
+    """About 1, 2, 4 … seconds, at most ten minutes, spread so that nobody marches in step."""
+    seconds = min(2.0 ** (attempts - 1), 600.0)
+    return timedelta(seconds=seconds * (0.75 + jitter / 2))

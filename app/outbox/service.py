@@ -1,0 +1,395 @@
+"""Queue what is to be sent; claim it, record how it ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.core import ids
+from app.core.db import changed, insert_or_ignore, inserted, table_of
+from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
+from app.outbox import models
+from app.outbox.models import OutboxRow, StoppedRecipient
+from app.outbox.rules import LEASE, Step, Tried, Verdict
+
+MARKETING = ("lifecycle", "promotion")
+Message = dict[str, Any] | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A row this sender holds. `payload` is a JSON array of messages, or an SMS text."""
+
+    id: int
+    recipient: str
+    reply_token: str | None
+    payload: str
+    retry_key: str
+    tried: Tried
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    id: int
+    verdict: Verdict
+    request_id: str | None = None
+
+
+def reply_row(
+    *,
+    member_id: int | None,
+    recipient: str,
+    reply_token: str,
+    received_at: datetime,
+    messages: Sequence[Message],
+    kind: str,
+    now: datetime,
+) -> dict[str, Any]:
+    """The row that answers an event. All messages of one token go in one request: at most five."""
+    return _row(
+        channel=models.REPLY,
+        klass="reply",
+        kind=kind,
+        member_id=member_id,
+        recipient=recipient,
+        reply_token=reply_token,
+        reply_until=received_at + timedelta(seconds=REPLY_TOKEN_SAFE_SECONDS),
+        payload=payload_of(messages),
+        due_at=now,
+        created_at=now,
+    )
+
+
+def reply_all(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Queue the answers of a batch, made by `reply_row`."""
+    if rows:
+        session.connection().execute(_INSERT, rows)
+
+
+def push(
+    session: Session,
+    *,
+    member_id: int | None,
+    recipient: str,
+    messages: Sequence[Message],
+    kind: str,
+    klass: str,
+    dedup_key: str | None,
+    now: datetime,
+    due_at: datetime | None = None,
+) -> bool:
+    """Queue a push. False when the dedup key was used before or the recipient blocked us."""
+    return _queue(
+        session,
+        channel=models.PUSH,
+        klass=klass,
+        kind=kind,
+        member_id=member_id,
+        recipient=recipient,
+        payload=payload_of(messages),
+        dedup_key=dedup_key,
+        due_at=due_at or now,
+        created_at=now,
+    )
+
+
+def sms(session: Session, *, phone: str, text: str, dedup_key: str, now: datetime) -> bool:
+    return _queue(
+        session,
+        channel=models.SMS,
+        klass="service",
+        kind="sms",
+        recipient=phone,
+        payload=text,
+        dedup_key=dedup_key,
+        due_at=now,
+        created_at=now,
+    )
+
+
+def link_menu(
+    session: Session, *, member_id: int, recipient: str, menu: str, dedup_key: str, now: datetime
+) -> bool:
+    """Show a person another rich menu. `menu` is an alias: `guest` or `member`."""
+    return _queue(
+        session,
+        channel=models.MENU,
+        klass="service",
+        kind="menu",
+        member_id=member_id,
+        recipient=recipient,
+        payload=menu,
+        dedup_key=dedup_key,
+        due_at=now,
+        created_at=now,
+    )
+
+
+def payload_of(messages: Sequence[Message]) -> str:
+    """Raises ValueError unless there are one to five messages, as LINE takes in one request."""
+    if not 1 <= len(messages) <= MESSAGES_PER_REQUEST:
+        raise ValueError(f"one to {MESSAGES_PER_REQUEST} messages go in one request")
+    parts = [part if isinstance(part, bytes) else orjson.dumps(part) for part in messages]
+    return (b"[" + b",".join(parts) + b"]").decode()
+
+
+def _row(**values: Any) -> dict[str, Any]:
+    blank = {
+        "member_id": None,
+        "reply_token": None,
+        "reply_until": None,
+        "dedup_key": None,
+        "status": models.WAITING,
+        "attempts": 0,
+        "retry_key": ids.retry_key(),
+    }
+    return blank | values
+
+
+_COLUMNS = tuple(
+    sorted(
+        _row(
+            **dict.fromkeys(
+                ("channel", "klass", "kind", "recipient", "payload", "due_at", "created_at")
+            )
+        )
+    )
+)
+_TABLE = table_of(OutboxRow)
+_INSERT = sa.insert(_TABLE)
+# Nothing is queued for somebody who blocked us, whoever asks: the check is in the INSERT itself.
+_UNLESS_STOPPED = sa.select(
+    *(sa.bindparam(name, type_=_TABLE.c[name].type).label(name) for name in _COLUMNS)
+).where(
+    ~sa.exists().where(StoppedRecipient.recipient == sa.bindparam("recipient", type_=sa.String()))
+)
+
+
+@lru_cache
+def _queue_insert(dialect: str) -> sa.Insert:
+    """Built once: building it costs more than running it."""
+    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    return insert(_TABLE).from_select(list(_COLUMNS), _UNLESS_STOPPED).on_conflict_do_nothing()
+
+
+def _queue(session: Session, **values: Any) -> bool:
+    # (dedup_key) is the only constraint a new row can run into.
+    dialect = session.get_bind().dialect.name
+    return bool(inserted(session, _queue_insert(dialect), _row(**values)))
+
+
+def stop(session: Session, *, recipient: str, now: datetime) -> int:
+    """The recipient blocked us: cancel what waits, queue no more. Return how many."""
+    session.execute(
+        insert_or_ignore(StoppedRecipient, session.get_bind().dialect.name),
+        {"recipient": recipient, "stopped_at": now},
+    )
+    return changed(
+        session,
+        sa.update(OutboxRow)
+        .where(
+            OutboxRow.recipient == recipient,
+            OutboxRow.status == models.WAITING,
+            OutboxRow.channel != models.SMS,
+        )
+        .values(status=models.CANCELLED, reason="the recipient blocked the account"),
+    )
+
+
+def resume(session: Session, *, recipient: str) -> None:
+    session.execute(sa.delete(StoppedRecipient).where(StoppedRecipient.recipient == recipient))
+
+
+def cancel_marketing(session: Session, *, member_id: int) -> int:
+    """The member refused marketing: what is queued goes no more."""
+    return changed(
+        session,
+        sa.update(OutboxRow)
+        .where(
+            OutboxRow.member_id == member_id,
+            OutboxRow.status == models.WAITING,
+            OutboxRow.klass.in_(MARKETING),
+        )
+        .values(status=models.CANCELLED, reason="the member refused marketing"),
+    )
+
+
+def withdraw(session: Session, *, member_id: int, reason: str) -> int:
+    """Cancel every push that waits for somebody who is no member any more."""
+    return changed(
+        session,
+        sa.update(OutboxRow)
+        .where(
+            OutboxRow.member_id == member_id,
+            OutboxRow.status == models.WAITING,
+            OutboxRow.channel == models.PUSH,
+        )
+        .values(status=models.CANCELLED, reason=reason),
+    )
+
+
+def hand_over(session: Session, *, from_id: int, to_id: int) -> None:
+    """Two rows turned out to be one person: the messages of one are those of the other."""
+    changed(
+        session, sa.update(OutboxRow).where(OutboxRow.member_id == from_id).values(member_id=to_id)
+    )
+
+
+_OPEN = (models.WAITING, models.SENDING)
+_DUE = (
+    sa.select(OutboxRow.id)
+    .where(OutboxRow.status.in_(_OPEN), OutboxRow.due_at <= sa.bindparam("now"))
+    .order_by(OutboxRow.due_at, OutboxRow.id)
+    .limit(sa.bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_TAKEN = (
+    sa.select(
+        OutboxRow.id,
+        OutboxRow.recipient,
+        OutboxRow.reply_token,
+        OutboxRow.payload,
+        OutboxRow.retry_key,
+        OutboxRow.channel,
+        OutboxRow.kind,
+        OutboxRow.attempts,
+        OutboxRow.first_tried_at,
+        OutboxRow.reply_until,
+    )
+    .where(OutboxRow.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(OutboxRow.id)
+)
+
+
+def claim(session: Session, *, lease: str, now: datetime, limit: int = 500) -> list[Claimed]:
+    """Take what is due. A row still `sending` whose lease ended belonged to a dead sender."""
+    due = list(session.scalars(_DUE, {"now": now, "limit": limit}))
+    if not due:
+        return []
+    changed(
+        session,
+        sa.update(OutboxRow)
+        .where(OutboxRow.id.in_(due), OutboxRow.status.in_(_OPEN))
+        .values(
+            status=models.SENDING,
+            lease=lease,
+            due_at=now + LEASE,
+            attempts=OutboxRow.attempts + 1,
+            first_tried_at=sa.func.coalesce(
+                OutboxRow.first_tried_at,
+                sa.bindparam("tried_at", now, type_=_TABLE.c.first_tried_at.type),
+            ),
+        ),
+    )
+    return [
+        Claimed(
+            id=row.id,
+            recipient=row.recipient,
+            reply_token=row.reply_token,
+            payload=row.payload,
+            retry_key=row.retry_key,
+            tried=Tried(
+                channel=row.channel,
+                kind=row.kind,
+                attempts=row.attempts,
+                first_tried_at=row.first_tried_at,
+                reply_until=row.reply_until,
+            ),
+        )
+        for row in session.execute(_TAKEN, {"ids": due})
+    ]
+
+
+def _mine(lease_of: str = "b_lease") -> sa.Update:
+    return sa.update(_TABLE).where(
+        _TABLE.c.id == sa.bindparam("b_id"),
+        _TABLE.c.lease == sa.bindparam(lease_of),
+        _TABLE.c.status == models.SENDING,
+    )
+
+
+_SENT = _mine().values(
+    status=models.SENT,
+    sent_at=sa.bindparam("b_now"),
+    request_id=sa.bindparam("b_request"),
+    reason=sa.bindparam("b_reason"),
+    lease=None,
+)
+_AGAIN = _mine().values(
+    status=models.WAITING,
+    due_at=sa.bindparam("b_due"),
+    reason=sa.bindparam("b_reason"),
+    lease=None,
+)
+_PUSH = _mine().values(
+    status=models.WAITING,
+    channel=models.PUSH,
+    reply_token=None,
+    reply_until=None,
+    attempts=0,
+    first_tried_at=None,
+    due_at=sa.bindparam("b_due"),
+    lease=None,
+)
+_ENDED = _mine().values(
+    status=sa.bindparam("b_status"), reason=sa.bindparam("b_reason"), lease=None
+)
+
+
+def record(session: Session, results: Sequence[Result], *, lease: str, now: datetime) -> None:
+    """Write down how a claimed batch ended; rows another sender took over are left alone."""
+    by_step: dict[Step, list[dict[str, Any]]] = {}
+    for result in results:
+        by_step.setdefault(result.verdict.step, []).append(
+            {"b_id": result.id, "b_lease": lease} | _outcome(result, now)
+        )
+    statements = {
+        Step.SENT: _SENT,
+        Step.AGAIN: _AGAIN,
+        Step.PUSH: _PUSH,
+        Step.DROP: _ENDED,
+        Step.PARK: _ENDED,
+    }
+    for step, rows in by_step.items():
+        session.connection().execute(statements[step], rows)
+
+
+def _outcome(result: Result, now: datetime) -> dict[str, Any]:
+    verdict = result.verdict
+    reason = None if verdict.reason is None else verdict.reason[:500].replace("\x00", "")
+    match verdict.step:
+        case Step.SENT:
+            return {"b_now": now, "b_request": result.request_id, "b_reason": reason}
+        case Step.AGAIN:
+            return {"b_due": now + verdict.after, "b_reason": reason}
+        case Step.PUSH:
+            return {"b_due": now}
+        case Step.DROP:
+            return {"b_status": models.CANCELLED, "b_reason": reason}
+        case Step.PARK:
+            return {"b_status": models.PARKED, "b_reason": reason}
+
+
+def retry(session: Session, row_id: int, *, now: datetime) -> bool:
+    """A person says: send a parked row again. False when it is not parked (any more), or is a
+    reply: its token is dead, and as a push it might come a second time.
+
+    The retry key stays as it was: should LINE have accepted it within the last day, it says so."""
+    return bool(
+        changed(
+            session,
+            sa.update(OutboxRow)
+            .where(
+                OutboxRow.id == row_id,
+                OutboxRow.status == models.PARKED,
+                OutboxRow.channel != models.REPLY,
+            )
+            .values(status=models.WAITING, attempts=0, first_tried_at=None, due_at=now),
+        )
+    )

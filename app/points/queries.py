@@ -1,0 +1,256 @@
+"""What a member has, how it came about, and where the books do not add up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.points import rules
+from app.points.models import ACCOUNTS, ENTRIES, LOTS, OPERATIONS
+from app.points.rules import Lot, Standing
+
+NOTHING = Standing(0, 0, 0, 0, None, None)
+
+_ACCOUNT = sa.select(
+    ACCOUNTS.c.balance,
+    ACCOUNTS.c.pending,
+    ACCOUNTS.c.debt,
+    ACCOUNTS.c.next_expiry_points,
+    ACCOUNTS.c.next_expiry_at,
+    ACCOUNTS.c.next_change_at,
+).where(ACCOUNTS.c.member_id == sa.bindparam("member"))
+_LOTS = (
+    sa.select(
+        LOTS.c.id,
+        LOTS.c.remaining,
+        LOTS.c.earned_at,
+        LOTS.c.usable_from,
+        LOTS.c.expires_at,
+        LOTS.c.is_active,
+    )
+    .where(LOTS.c.member_id == sa.bindparam("member"), LOTS.c.remaining > 0)
+    .order_by(LOTS.c.id)
+)
+
+
+def standing(session: Session, member_id: int, *, now: datetime) -> Standing:
+    """Exact at `now`, whether or not what became due was settled yet."""
+    row = session.execute(_ACCOUNT, {"member": member_id}).one_or_none()
+    return NOTHING if row is None else exact(session, member_id, Standing(*tuple(row)), now=now)
+
+
+def exact(session: Session, member_id: int, stored: Standing, *, now: datetime) -> Standing:
+    """`stored` as long as nothing became due since, else the fold of the lots."""
+    if stored.next_change_at is None or now < stored.next_change_at:
+        return stored
+    return rules.standing_at(lots(session, member_id), stored.debt, now)
+
+
+def lots(session: Session, member_id: int) -> list[Lot]:
+    """Lots that still hold points, oldest first, as they were last settled."""
+    return [Lot(*tuple(row)) for row in session.execute(_LOTS, {"member": member_id})]
+
+
+@dataclass(frozen=True, slots=True)
+class Expiring:
+    """Usable points that are gone from `at` on."""
+
+    points: int
+    at: datetime
+
+
+def expiring(session: Session, member_id: int, *, now: datetime, until: datetime) -> list[Expiring]:
+    """Points usable now that lapse in (now, until], by end date."""
+    debt = standing(session, member_id, now=now).debt
+    held = lots(session, member_id)
+    sums: dict[datetime, int] = {}
+    for lot in rules.changed_by(held, rules.due_changes(held, debt, now)):
+        if lot.is_active and lot.remaining and lot.expires_at and lot.expires_at <= until:
+            sums[lot.expires_at] = sums.get(lot.expires_at, 0) + lot.remaining
+    return [Expiring(points, at) for at, points in sorted(sums.items())]
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One line of a member's points history. `usable_from` and `expires_at` are of what it gave."""
+
+    id: int
+    kind: str
+    points: int
+    at: datetime
+    reason: str
+    source: str | None
+    source_id: int | None
+    facts: dict[str, Any]
+    usable_from: datetime | None
+    expires_at: datetime | None
+
+
+_SILENT = ("activate", "repay")
+_HISTORY = (
+    sa.select(
+        OPERATIONS.c.id,
+        OPERATIONS.c.kind,
+        OPERATIONS.c.amount,
+        OPERATIONS.c.at,
+        OPERATIONS.c.reason,
+        OPERATIONS.c.source,
+        OPERATIONS.c.source_id,
+        OPERATIONS.c.facts,
+        LOTS.c.usable_from,
+        LOTS.c.expires_at,
+    )
+    .outerjoin(LOTS, sa.and_(LOTS.c.operation_id == OPERATIONS.c.id, LOTS.c.parent_id.is_(None)))
+    .where(
+        OPERATIONS.c.member_id == sa.bindparam("member"),
+        OPERATIONS.c.id < sa.bindparam("before"),
+        OPERATIONS.c.kind.not_in(_SILENT),
+        OPERATIONS.c.amount != 0,
+    )
+    .order_by(OPERATIONS.c.id.desc())
+    .limit(sa.bindparam("limit"))
+)
+_NEWEST = 2**62
+
+
+def history(
+    session: Session, member_id: int, *, limit: int = 20, before_id: int | None = None
+) -> list[Movement]:
+    """What changed the points, newest first; `before_id` pages on."""
+    rows = session.execute(
+        _HISTORY, {"member": member_id, "before": before_id or _NEWEST, "limit": limit}
+    )
+    return [
+        Movement(
+            id=row.id,
+            kind=row.kind,
+            points=row.amount,
+            at=row.at,
+            reason=row.reason,
+            source=row.source,
+            source_id=row.source_id,
+            facts=row.facts or {},
+            usable_from=row.usable_from,
+            expires_at=row.expires_at,
+        )
+        for row in rows
+    ]
+
+
+_EARNED_SINCE = sa.select(sa.func.coalesce(sa.func.sum(OPERATIONS.c.amount), 0)).where(
+    OPERATIONS.c.member_id == sa.bindparam("member"),
+    OPERATIONS.c.kind == "earn",
+    OPERATIONS.c.source == "purchase",
+    OPERATIONS.c.at >= sa.bindparam("since"),
+    OPERATIONS.c.at < sa.bindparam("until"),
+)
+
+
+def earned_between(session: Session, member_id: int, *, since: datetime, until: datetime) -> int:
+    """Points earned by sales in [since, until), for a cap per day."""
+    binds = {"member": member_id, "since": since, "until": until}
+    return int(session.execute(_EARNED_SINCE, binds).scalar_one())
+
+
+# Checks -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """Evidence of books that do not add up: `stored` should equal `folded`."""
+
+    what: str
+    member_id: int
+    row_id: int
+    stored: int
+    folded: int
+
+
+def _sum_of(bucket: str) -> sa.ColumnElement[int]:
+    return sa.func.coalesce(
+        sa.func.sum(sa.case((ENTRIES.c.bucket == bucket, ENTRIES.c.amount), else_=0)), 0
+    )
+
+
+_BUCKETS = (
+    sa.select(
+        ENTRIES.c.member_id,
+        _sum_of("usable").label("usable"),
+        _sum_of("pending").label("pending"),
+        _sum_of("debt").label("debt"),
+    )
+    .group_by(ENTRIES.c.member_id)
+    .subquery()
+)
+_BY_LOT = (
+    sa.select(ENTRIES.c.lot_id, sa.func.sum(ENTRIES.c.amount).label("folded"))
+    .where(ENTRIES.c.lot_id.is_not(None))
+    .group_by(ENTRIES.c.lot_id)
+    .subquery()
+)
+_BY_OPERATION = (
+    sa.select(ENTRIES.c.operation_id, sa.func.sum(ENTRIES.c.amount).label("folded"))
+    .group_by(ENTRIES.c.operation_id)
+    .subquery()
+)
+
+
+def _account_check(
+    what: str, stored: sa.ColumnElement[int], folded: sa.ColumnElement[int]
+) -> sa.Select[Any]:
+    total = sa.func.coalesce(folded, 0)
+    return (
+        sa.select(
+            sa.literal(what),
+            ACCOUNTS.c.member_id,
+            ACCOUNTS.c.member_id,
+            stored,
+            total,
+        )
+        .outerjoin(_BUCKETS, _BUCKETS.c.member_id == ACCOUNTS.c.member_id)
+        .where(stored != total)
+    )
+
+
+_LOT_TOTAL = sa.func.coalesce(_BY_LOT.c.folded, 0)
+_OPERATION_TOTAL = sa.func.coalesce(_BY_OPERATION.c.folded, 0)
+_CHECKS = (
+    _account_check("balance", ACCOUNTS.c.balance, _BUCKETS.c.usable + _BUCKETS.c.debt),
+    _account_check("pending", ACCOUNTS.c.pending, _BUCKETS.c.pending),
+    _account_check("debt", ACCOUNTS.c.debt, -_BUCKETS.c.debt),
+    sa.select(sa.literal("lot"), LOTS.c.member_id, LOTS.c.id, LOTS.c.remaining, _LOT_TOTAL)
+    .outerjoin(_BY_LOT, _BY_LOT.c.lot_id == LOTS.c.id)
+    .where(LOTS.c.remaining != _LOT_TOTAL),
+    sa.select(
+        sa.literal("operation"),
+        OPERATIONS.c.member_id,
+        OPERATIONS.c.id,
+        OPERATIONS.c.amount,
+        _OPERATION_TOTAL,
+    )
+    .outerjoin(_BY_OPERATION, _BY_OPERATION.c.operation_id == OPERATIONS.c.id)
+    .where(OPERATIONS.c.amount != _OPERATION_TOTAL),
+)
+
+
+def unbalanced(session: Session, *, limit: int = 100) -> list[Imbalance]:
+    """Where a stored total differs from the fold of the append-only entries."""
+    return [
+        Imbalance(*tuple(row)) for check in _CHECKS for row in session.execute(check.limit(limit))
+    ][:limit]
+
+
+_OVERDUE = (
+    sa.select(ACCOUNTS.c.member_id, ACCOUNTS.c.next_change_at)
+    .where(ACCOUNTS.c.next_change_at <= sa.bindparam("before"))
+    .order_by(ACCOUNTS.c.next_change_at)
+    .limit(sa.bindparam("limit"))
+)
+
+
+def unsettled(session: Session, *, before: datetime, limit: int = 100) -> list[int]:
+    """Members whose accounts should have been settled before that instant."""
+    rows = session.execute(_OVERDUE, {"before": before, "limit": limit})
+    return [row.member_id for row in rows]

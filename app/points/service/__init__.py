@@ -1,0 +1,21 @@
+"""Every verb that moves points. Each takes an external id: the same call again gives the same
+answer, the same id with other content is refused (Conflict)."""
+
+from app.points.service.books import Cause, Posted, lock
+from app.points.service.giving import AdjustmentTooLarge, adjust, earn
+from app.points.service.revoking import revoke
+from app.points.service.settling import settle_due
+from app.points.service.spending import redeem, restore
+
+__all__ = [
+    "AdjustmentTooLarge",
+    "Cause",
+    "Posted",
+    "adjust",
+    "earn",
+    "lock",
+    "redeem",
+    "restore",
+    "revoke",
+    "settle_due",
+]

@@ -1,0 +1,68 @@
+"""The terms in force at an instant."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import UtcDateTime
+from app.core.errors import DomainError
+from app.programmes import rules
+from app.programmes.models import Programme
+from app.programmes.rules import Terms
+
+
+class NoProgramme(DomainError):
+    """No terms were published for that instant."""
+
+
+def in_force(column: Any, instant: Any) -> sa.ScalarSelect[Any]:
+    """`Programme.id` or `.digest` of the version in force, to embed in a larger statement."""
+    return (
+        sa.select(column)
+        .where(Programme.starts_at <= instant)
+        .order_by(Programme.starts_at.desc(), Programme.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_INSTANT: sa.BindParameter[datetime] = sa.bindparam("instant", type_=UtcDateTime)
+_IN_FORCE = (
+    sa.select(Programme.id, Programme.digest)
+    .where(Programme.starts_at <= _INSTANT)
+    .order_by(Programme.starts_at.desc(), Programme.id.desc())
+    .limit(1)
+)
+_TERMS = sa.select(Programme.terms).where(Programme.id == sa.bindparam("version"))
+_DIGEST = sa.select(Programme.digest).where(Programme.id == sa.bindparam("version"))
+
+
+def terms_at(session: Session, instant: datetime) -> Terms:
+    """Raises NoProgramme before the first version starts."""
+    row = session.execute(_IN_FORCE, {"instant": instant}).one_or_none()
+    if row is None:
+        raise NoProgramme
+    return known_terms(session, version=row.id, digest=row.digest)
+
+
+def terms_of(session: Session, version: int) -> Terms:
+    digest = session.execute(_DIGEST, {"version": version}).scalar_one_or_none()
+    if digest is None:
+        raise NoProgramme
+    return known_terms(session, version=version, digest=digest)
+
+
+def known_terms(session: Session, *, version: int | None, digest: str | None) -> Terms:
+    """Published terms never change, so they are parsed once. Raises NoProgramme for None."""
+    if version is None or digest is None:
+        raise NoProgramme
+    terms = _parsed.get((version, digest))
+    if terms is None:
+        document = session.execute(_TERMS, {"version": version}).scalar_one()
+        terms = _parsed[version, digest] = rules.from_document(document, version=version)
+    return terms
+
+
+_parsed: dict[tuple[int, str], Terms] = {}  # grows by one per published version

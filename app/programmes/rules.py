@@ -1,0 +1,263 @@
+"""The terms of a loyalty programme as plain values, their JSON form, and what contradicts itself.
+
+Money is NT$, shares are whole percent (150 = one and a half times), periods are half-open."""
+
+import calendar
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any, Literal, TypeVar
+
+from app.core.errors import DomainError, Invalid
+
+Built = TypeVar("Built")
+Combine = Literal["max", "sum", "product"]
+ExpiryModel = Literal["end_of_month", "end_of_next_year", "after_activity", "never"]
+Downgrade = Literal["by_amount", "one_down"]
+
+
+class ContradictoryTerms(DomainError):
+    """A programme that cannot be published; `reasons` says every reason in words."""
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    code: str
+    name: str
+    threshold: int  # NT$ within the window; 0 for the tier everyone starts in
+    renewal: int | None = None  # NT$ inside the validity period; None: the same as `threshold`
+    percent: int = 100  # of the base points
+    colour: str = "plain"  # a card face of the theme: plain, bronze, silver, gold, platinum, black
+    gift: str | None = None  # coupon kind given on an upgrade
+    benefits: tuple[str, ...] = ()
+    is_invite_only: bool = False
+
+    @property
+    def renewal_threshold(self) -> int:
+        return self.threshold if self.renewal is None else self.renewal
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """More points for sales in [starts_at, ends_at)."""
+
+    code: str
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    unit: int = 100  # NT$ per step
+    rate: int = 1  # points per step
+    combine: Combine = "max"
+    birthday_percent: int = 100  # in the member's birth month
+    campaigns: tuple[Campaign, ...] = ()
+    cap_per_sale: int | None = None  # points
+    cap_per_day: int | None = None
+    excluded_categories: tuple[str, ...] = ()  # lines that earn nothing
+    excluded_skus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PointTerms:
+    pending_days: int = 7
+    expiry: ExpiryModel = "end_of_month"
+    expiry_months: int = 12
+    restore_min_days: int = 14
+    value: float = 1.0  # NT$ a point stands for
+
+
+@dataclass(frozen=True, slots=True)
+class TierTerms:
+    window_months: int = 12
+    validity_months: int = 12
+    downgrade: Downgrade = "by_amount"
+    grace_days: int = 0
+    gift_months: int = 12  # an upgrade gift of one tier at most once within
+    excluded_categories: tuple[str, ...] = ()  # lines that do not count (shipping, vouchers)
+
+
+@dataclass(frozen=True, slots=True)
+class Gifts:
+    """Coupon kinds by the moment that gives them; None: nothing."""
+
+    welcome: str | None = None
+    birthday: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    tiers: tuple[Tier, ...]  # lowest first
+    earning: Earning = field(default_factory=Earning)
+    points: PointTerms = field(default_factory=PointTerms)
+    tiering: TierTerms = field(default_factory=TierTerms)
+    gifts: Gifts = field(default_factory=Gifts)
+    return_window_days: int = 30
+    version: int = 0  # given when published
+
+    def tier(self, code: str) -> Tier:
+        """A tier that a later version dropped is treated as the lowest."""
+        return next((tier for tier in self.tiers if tier.code == code), self.tiers[0])
+
+    def rank(self, code: str) -> int:
+        """0 is the lowest tier."""
+        return self.tiers.index(self.tier(code))
+
+
+DEFAULT = Terms(
+    tiers=(
+        Tier("basic", "普卡", 0, benefits=("消費滿 NT$100 累積 1 點", "生日當月點數 2 倍")),
+        Tier(
+            "silver",
+            "銀卡",
+            5_000,
+            percent=120,
+            colour="silver",
+            gift="upgrade_silver",
+            benefits=("點數 1.2 倍", "升等禮 NT$100 優惠券", "生日當月點數 2 倍"),
+        ),
+        Tier(
+            "gold",
+            "金卡",
+            20_000,
+            percent=150,
+            colour="gold",
+            gift="upgrade_gold",
+            benefits=("點數 1.5 倍", "升等禮 NT$300 優惠券", "全年免運費", "新品優先預購"),
+        ),
+        Tier(
+            "platinum",
+            "白金卡",
+            60_000,
+            percent=200,
+            colour="platinum",
+            gift="upgrade_platinum",
+            benefits=("點數 2 倍", "升等禮 NT$1,000 優惠券", "專屬客服", "年度封館活動邀請"),
+        ),
+    ),
+    earning=Earning(birthday_percent=200, excluded_categories=("shipping", "voucher")),
+    tiering=TierTerms(excluded_categories=("shipping", "voucher")),
+    gifts=Gifts(welcome="welcome", birthday="birthday"),
+)
+
+
+def to_document(terms: Terms) -> dict[str, Any]:
+    """The JSON form, without the version."""
+    document = asdict(terms)
+    del document["version"]
+    for campaign in document["earning"]["campaigns"]:
+        campaign["starts_at"] = campaign["starts_at"].isoformat()
+        campaign["ends_at"] = campaign["ends_at"].isoformat()
+    return document
+
+
+def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
+    """Raises Invalid for a key that no rule reads or a tier without its code."""
+    earning = dict(document.get("earning", {}))
+    campaigns = tuple(_campaign(value) for value in earning.pop("campaigns", ()))
+    top = {
+        key: value
+        for key, value in document.items()
+        if key not in {"tiers", "earning", "points", "tiering", "gifts"}
+    }
+    return _build(
+        Terms,
+        "terms",
+        {
+            **top,
+            "tiers": tuple(_build(Tier, "tiers", tier) for tier in document.get("tiers", ())),
+            "earning": _build(Earning, "earning", {**earning, "campaigns": campaigns}),
+            "points": _build(PointTerms, "points", document.get("points", {})),
+            "tiering": _build(TierTerms, "tiering", document.get("tiering", {})),
+            "gifts": _build(Gifts, "gifts", document.get("gifts", {})),
+            "version": version,
+        },
+    )
+
+
+def _campaign(document: Mapping[str, Any]) -> Campaign:
+    times = {key: datetime.fromisoformat(document[key]) for key in ("starts_at", "ends_at")}
+    return _build(Campaign, "campaigns", {**document, **times})
+
+
+def _build(kind: type[Built], where: str, values: Mapping[str, Any]) -> Built:
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]  # a dataclass
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise Invalid(f"{where}.{unknown[0]}", "no rule reads this")
+    lists_as_tuples = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+    }
+    try:
+        return kind(**lists_as_tuples)
+    except TypeError as error:
+        raise Invalid(where, str(error)) from error
+
+
+def check(terms: Terms) -> list[str]:
+    """Every contradiction, in words; an empty list means the terms can be published."""
+    return [
+        reason
+        for reason, is_wrong in (
+            *_tier_faults(terms.tiers),
+            *_earning_faults(terms.earning),
+            ("點數待生效天數須為 0–60", not 0 <= terms.points.pending_days <= 60),
+            (
+                "點數效期至少 1 個月",
+                terms.points.expiry in ("end_of_month", "after_activity")
+                and terms.points.expiry_months < 1,
+            ),
+            ("點數價值不可為負", terms.points.value < 0),
+            ("等級計算期間至少 1 個月", terms.tiering.window_months < 1),
+            ("等級效期至少 1 個月", terms.tiering.validity_months < 1),
+            ("等級寬限天數不可為負", terms.tiering.grace_days < 0),
+            ("退貨期限不可為負", terms.return_window_days < 0),
+        )
+        if is_wrong
+    ]
+
+
+def _tier_faults(tiers: Sequence[Tier]) -> list[tuple[str, bool]]:
+    if not tiers:
+        return [("至少需要一個等級", True)]
+    ladder = [tier.threshold for tier in tiers if not tier.is_invite_only]
+    codes = [tier.code for tier in tiers]
+    return [
+        ("第一個等級的門檻須為 0", tiers[0].threshold != 0 or tiers[0].is_invite_only),
+        ("等級代碼重複", len(set(codes)) < len(codes)),
+        (
+            "等級門檻須由低到高遞增",
+            any(low >= high for low, high in pairwise(ladder)),
+        ),
+        ("等級點數倍率不可低於 100%", any(tier.percent < 100 for tier in tiers)),
+        ("續等門檻不可為負", any(tier.renewal_threshold < 0 for tier in tiers)),
+    ]
+
+
+def _earning_faults(earning: Earning) -> list[tuple[str, bool]]:
+    caps = [cap for cap in (earning.cap_per_sale, earning.cap_per_day) if cap is not None]
+    return [
+        ("累點單位須大於 0", earning.unit < 1),
+        ("每單位點數不可為負", earning.rate < 0),
+        ("生日倍率不可低於 100%", earning.birthday_percent < 100),
+        ("點數上限不可為負", any(cap < 0 for cap in caps)),
+        (
+            "活動的結束時間須晚於開始時間",
+            any(item.ends_at <= item.starts_at for item in earning.campaigns),
+        ),
+        ("活動倍率不可低於 100%", any(item.percent < 100 for item in earning.campaigns)),
+    ]
+
+
+def add_months(day: date, months: int) -> date:
+    """The same day some months later; a day the month lacks becomes its last (29 Feb → 28 Feb)."""
+    years, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(years, month + 1, min(day.day, calendar.monthrange(years, month + 1)[1]))

@@ -1,0 +1,244 @@
+"""What a member bought, and where the running totals differ from the sales."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import table_of
+from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
+
+_PURCHASES, _ITEMS, _DAYS = table_of(Purchase), table_of(PurchaseItem), table_of(PurchaseDay)
+_REFUNDS = table_of(Refund)
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtItem:
+    sku: str | None
+    name: str
+    category: str | None
+    quantity: int
+    unit_price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    id: int
+    external_id: str
+    member_id: int | None
+    store_id: int | None
+    staff_id: int | None
+    channel: str
+    sold_at: datetime
+    amount: int
+    refunded: int
+    invoice_number: str | None
+    receipt: Any
+
+
+_BOUGHT = sa.select(
+    _PURCHASES.c.id,
+    _PURCHASES.c.external_id,
+    _PURCHASES.c.member_id,
+    _PURCHASES.c.store_id,
+    _PURCHASES.c.staff_id,
+    _PURCHASES.c.channel,
+    _PURCHASES.c.sold_at,
+    _PURCHASES.c.amount,
+    _PURCHASES.c.refunded,
+    _PURCHASES.c.invoice_number,
+    _PURCHASES.c.receipt,
+)
+
+
+def purchases_of(session: Session, member_id: int, *, limit: int = 20) -> list[Bought]:
+    """Newest sale first."""
+    rows = session.execute(
+        _BOUGHT.where(_PURCHASES.c.member_id == member_id)
+        .order_by(_PURCHASES.c.sold_at.desc(), _PURCHASES.c.id.desc())
+        .limit(limit)
+    )
+    return [Bought(*tuple(row)) for row in rows]
+
+
+def purchase_by_external_id(session: Session, external_id: str) -> Bought | None:
+    row = session.execute(_BOUGHT.where(_PURCHASES.c.external_id == external_id)).one_or_none()
+    return None if row is None else Bought(*tuple(row))
+
+
+def recent_at_store(
+    session: Session, store_id: int, *, since: datetime, limit: int = 50
+) -> list[Bought]:
+    rows = session.execute(
+        _BOUGHT.where(_PURCHASES.c.store_id == store_id, _PURCHASES.c.sold_at >= since)
+        .order_by(_PURCHASES.c.sold_at.desc(), _PURCHASES.c.id.desc())
+        .limit(limit)
+    )
+    return [Bought(*tuple(row)) for row in rows]
+
+
+def items_of(session: Session, purchase_id: int) -> list[BoughtItem]:
+    rows = session.execute(
+        sa.select(
+            _ITEMS.c.sku, _ITEMS.c.name, _ITEMS.c.category, _ITEMS.c.quantity, _ITEMS.c.unit_price
+        )
+        .where(_ITEMS.c.purchase_id == purchase_id)
+        .order_by(_ITEMS.c.line)
+    )
+    return [BoughtItem(*tuple(row)) for row in rows]
+
+
+def items_of_all(session: Session, purchase_ids: Sequence[int]) -> dict[int, list[BoughtItem]]:
+    """The lines of several sales in one read."""
+    rows = session.execute(
+        sa.select(
+            _ITEMS.c.purchase_id,
+            _ITEMS.c.sku,
+            _ITEMS.c.name,
+            _ITEMS.c.category,
+            _ITEMS.c.quantity,
+            _ITEMS.c.unit_price,
+        )
+        .where(_ITEMS.c.purchase_id.in_(purchase_ids))
+        .order_by(_ITEMS.c.purchase_id, _ITEMS.c.line)
+    )
+    found: dict[int, list[BoughtItem]] = {}
+    for purchase_id, *item in rows:
+        found.setdefault(purchase_id, []).append(BoughtItem(*item))
+    return found
+
+
+def has_bought(session: Session, member_id: int) -> bool:
+    """A sale that was not wholly refunded."""
+    return bool(
+        session.scalar(
+            sa.select(sa.exists().where(_DAYS.c.member_id == member_id, _DAYS.c.count > 0))
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Qualifying NT$ in a span of days, and the first day that adds to it."""
+
+    amount: int
+    first_day: date | None
+
+
+_SPENT = sa.select(
+    sa.func.coalesce(sa.func.sum(_DAYS.c.qualifying), 0),
+    sa.func.min(sa.case((_DAYS.c.qualifying != 0, _DAYS.c.day))),
+).where(
+    _DAYS.c.member_id == sa.bindparam("member"),
+    _DAYS.c.day >= sa.bindparam("first"),
+    _DAYS.c.day <= sa.bindparam("last"),
+)
+_BY_DAY = (
+    sa.select(_DAYS.c.day, _DAYS.c.qualifying)
+    .where(
+        _DAYS.c.member_id == sa.bindparam("member"),
+        _DAYS.c.day >= sa.bindparam("first"),
+        _DAYS.c.day <= sa.bindparam("last"),
+    )
+    .order_by(_DAYS.c.day)
+)
+
+
+def spent(session: Session, member_id: int, *, first: date, last: date) -> Spent:
+    """Both days included."""
+    row = session.execute(_SPENT, {"member": member_id, "first": first, "last": last}).one()
+    return Spent(int(row[0]), row[1])
+
+
+def spent_by_day(
+    session: Session, member_id: int, *, first: date, last: date
+) -> list[tuple[date, int]]:
+    rows = session.execute(_BY_DAY, {"member": member_id, "first": first, "last": last})
+    return [(row.day, row.qualifying) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class SaleFacts:
+    """When a sale was, and how many qualifying NT$ its last refund took."""
+
+    sold_at: datetime
+    sold_on: date
+    last_refund_qualifying: int
+
+
+_LAST_REFUND = (
+    sa.select(_REFUNDS.c.qualifying)
+    .where(_REFUNDS.c.purchase_id == _PURCHASES.c.id)
+    .order_by(_REFUNDS.c.id.desc())
+    .limit(1)
+    .correlate(_PURCHASES)
+    .scalar_subquery()
+)
+_SALE_FACTS = sa.select(
+    _PURCHASES.c.sold_at, _PURCHASES.c.sold_on, sa.func.coalesce(_LAST_REFUND, 0)
+).where(_PURCHASES.c.id == sa.bindparam("purchase"))
+
+
+def sale_facts(session: Session, purchase_id: int) -> SaleFacts:
+    return SaleFacts(*tuple(session.execute(_SALE_FACTS, {"purchase": purchase_id}).one()))
+
+
+_FOLD = (
+    sa.select(
+        _PURCHASES.c.member_id,
+        _PURCHASES.c.sold_on.label("day"),
+        sa.func.sum(sa.case((_PURCHASES.c.amount > _PURCHASES.c.refunded, 1), else_=0)).label(
+            "count"
+        ),
+        sa.func.sum(_PURCHASES.c.amount - _PURCHASES.c.refunded).label("net"),
+        sa.func.sum(_PURCHASES.c.qualifying - _PURCHASES.c.qualifying_refunded).label("qualifying"),
+    )
+    .where(_PURCHASES.c.member_id.is_not(None))
+    .group_by(_PURCHASES.c.member_id, _PURCHASES.c.sold_on)
+    .subquery()
+)
+_SAME_DAY = sa.and_(_DAYS.c.member_id == _FOLD.c.member_id, _DAYS.c.day == _FOLD.c.day)
+_WRONG_DAYS = (
+    sa.select(_FOLD.c.member_id, _FOLD.c.day)
+    .outerjoin(_DAYS, _SAME_DAY)
+    .where(
+        sa.or_(
+            _DAYS.c.member_id.is_(None),
+            _DAYS.c.net != _FOLD.c.net,
+            _DAYS.c.qualifying != _FOLD.c.qualifying,
+            _DAYS.c["count"] != _FOLD.c["count"],
+        )
+    )
+)
+_EMPTY_DAYS = (
+    sa.select(_DAYS.c.member_id, _DAYS.c.day)
+    .outerjoin(_FOLD, _SAME_DAY)
+    .where(_FOLD.c.member_id.is_(None))
+)
+_REFUND_SUM = (
+    sa.select(sa.func.coalesce(sa.func.sum(_REFUNDS.c.amount), 0))
+    .where(_REFUNDS.c.purchase_id == _PURCHASES.c.id)
+    .correlate(_PURCHASES)
+    .scalar_subquery()
+)
+_WRONG_REFUNDS = sa.select(_PURCHASES.c.external_id, _PURCHASES.c.refunded, _REFUND_SUM).where(
+    _PURCHASES.c.refunded != _REFUND_SUM
+)
+
+
+def broken(session: Session, *, limit: int = 20) -> list[str]:
+    """Evidence of daily totals and refunded totals that are not the fold of sales and refunds."""
+    return [
+        *(
+            f"member {member_id}: the totals of {day} are not its sales"
+            for query in (_WRONG_DAYS, _EMPTY_DAYS)
+            for member_id, day in session.execute(query.limit(limit))
+        ),
+        *(
+            f"purchase {external_id}: NT${stored} refunded, refunds add up to NT${folded}"
+            for external_id, stored, folded in session.execute(_WRONG_REFUNDS.limit(limit))
+        ),
+    ][:limit]

@@ -1,0 +1,360 @@
+"""Record what was sold and given back. What it means for points and tiers is decided above."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.core.clock import taipei_date
+from app.core.db import changed, insert_or_ignore, table_of
+from app.core.errors import Conflict, NotFound
+from app.programmes.rules import Terms
+from app.purchases import rules
+from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
+from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
+
+_PURCHASES, _ITEMS = table_of(Purchase), table_of(PurchaseItem)
+_REFUNDS, _DAYS = table_of(Refund), table_of(PurchaseDay)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """`is_new` is False for a repeated call; `receipt` is then what the first was answered."""
+
+    id: int
+    is_new: bool
+    member_id: int | None
+    sold_at: datetime
+    sold_on: date
+    amount: int
+    earning: int
+    qualifying: int
+    receipt: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What the sale holds after the refund; `earning` and `qualifying` are what left with it."""
+
+    id: int
+    is_new: bool
+    purchase_id: int
+    member_id: int | None
+    sold_at: datetime
+    sold_on: date
+    amount: int
+    earning: int
+    qualifying: int
+    earning_left: int
+    net: int  # NT$ of the sale that stays
+    is_whole: bool
+    receipt: Any
+
+
+_KNOWN = sa.select(
+    _PURCHASES.c.id,
+    _PURCHASES.c.content_hash,
+    _PURCHASES.c.member_id,
+    _PURCHASES.c.sold_at,
+    _PURCHASES.c.sold_on,
+    _PURCHASES.c.amount,
+    _PURCHASES.c.earning,
+    _PURCHASES.c.qualifying,
+    _PURCHASES.c.receipt,
+).where(_PURCHASES.c.external_id == sa.bindparam("external_id"))
+_ADD_ITEM = sa.insert(_ITEMS)
+
+
+def record(session: Session, *, order: PurchaseOrder, terms: Terms, now: datetime) -> Recorded:
+    """Write a sale down once. Raises Invalid, and Conflict when the id or the invoice was used for
+    another sale."""
+    rules.check(order, now=now)
+    row = _row(order, terms, now)
+    statement = insert_or_ignore(Purchase, session.get_bind().dialect.name)
+    purchase_id = session.execute(statement.returning(_PURCHASES.c.id), row).scalar_one_or_none()
+    if purchase_id is None:
+        return _known(session, order, row["content_hash"])
+    if order.items:
+        session.execute(_ADD_ITEM, _item_rows(purchase_id, order))
+    if order.member_id is not None:
+        _add_to_day(
+            session,
+            order.member_id,
+            row["sold_on"],
+            count=1 if order.amount > 0 else 0,
+            net=order.amount,
+            qualifying=row["qualifying"],
+        )
+    return Recorded(
+        id=purchase_id,
+        is_new=True,
+        member_id=order.member_id,
+        sold_at=order.sold_at,
+        sold_on=row["sold_on"],
+        amount=order.amount,
+        earning=row["earning"],
+        qualifying=row["qualifying"],
+        receipt=None,
+    )
+
+
+def _row(order: PurchaseOrder, terms: Terms, now: datetime) -> dict[str, Any]:
+    return {
+        "external_id": order.external_id,
+        "content_hash": rules.purchase_hash(order),
+        "member_id": order.member_id,
+        "store_id": order.store_id,
+        "staff_id": order.staff_id,
+        "channel": order.channel,
+        "sold_at": order.sold_at,
+        "sold_on": taipei_date(order.sold_at),
+        "amount": order.amount,
+        "qualifying": rules.counted(
+            order.amount,
+            order.items,
+            excluded_categories=terms.tiering.excluded_categories,
+        ),
+        "earning": rules.counted(
+            order.amount,
+            order.items,
+            excluded_categories=terms.earning.excluded_categories,
+            excluded_skus=terms.earning.excluded_skus,
+        ),
+        "refunded": 0,
+        "qualifying_refunded": 0,
+        "earning_refunded": 0,
+        "invoice_number": order.invoice_number,
+        "invoice_period": order.invoice_period,
+        "receipt": None,
+        "programme_version": terms.version,
+        "created_at": now,
+    }
+
+
+def _item_rows(purchase_id: int, order: PurchaseOrder) -> list[dict[str, Any]]:
+    return [
+        {
+            "purchase_id": purchase_id,
+            "line": line,
+            "sku": item.sku or None,
+            "name": item.name,
+            "category": item.category or None,
+            "quantity": item.quantity,
+            "unit_price": item.unit_price,
+        }
+        for line, item in enumerate(order.items, start=1)
+    ]
+
+
+def _known(session: Session, order: PurchaseOrder, content_hash: str) -> Recorded:
+    row = session.execute(_KNOWN, {"external_id": order.external_id}).one_or_none()
+    if row is None:
+        # No such id, so the other unique key turned it away.
+        raise Conflict("invoice_number", order.invoice_number)
+    if row.content_hash != content_hash:
+        raise Conflict("external_id", order.external_id)
+    return Recorded(
+        id=row.id,
+        is_new=False,
+        member_id=row.member_id,
+        sold_at=row.sold_at,
+        sold_on=row.sold_on,
+        amount=row.amount,
+        earning=row.earning,
+        qualifying=row.qualifying,
+        receipt=row.receipt,
+    )
+
+
+_KEEP_RECEIPT = (
+    sa.update(_PURCHASES)
+    .where(_PURCHASES.c.id == sa.bindparam("purchase"))
+    .values(receipt=sa.bindparam("answered"))
+)
+
+
+def keep_receipt(session: Session, *, purchase_id: int, receipt: Any) -> None:
+    """What was answered, for a call that is repeated."""
+    session.execute(_KEEP_RECEIPT, {"purchase": purchase_id, "answered": receipt})
+
+
+def keep_refund_receipt(session: Session, *, refund_id: int, receipt: Any) -> None:
+    session.execute(sa.update(_REFUNDS).where(_REFUNDS.c.id == refund_id).values(receipt=receipt))
+
+
+_SALE = sa.select(
+    _PURCHASES.c.id,
+    _PURCHASES.c.member_id,
+    _PURCHASES.c.sold_at,
+    _PURCHASES.c.sold_on,
+    _PURCHASES.c.amount,
+    _PURCHASES.c.refunded,
+    _PURCHASES.c.earning,
+    _PURCHASES.c.earning_refunded,
+    _PURCHASES.c.qualifying,
+    _PURCHASES.c.qualifying_refunded,
+).where(_PURCHASES.c.external_id == sa.bindparam("external_id"))
+_KNOWN_REFUND = sa.select(
+    _REFUNDS.c.id,
+    _REFUNDS.c.content_hash,
+    _REFUNDS.c.amount,
+    _REFUNDS.c.earning,
+    _REFUNDS.c.qualifying,
+    _REFUNDS.c.receipt,
+).where(_REFUNDS.c.external_id == sa.bindparam("external_id"))
+
+
+def refund(session: Session, *, order: RefundOrder, now: datetime) -> Refunded:
+    """Give money of a sale back, once. Raises NotFound for an unknown sale, RefundTooLarge, and
+    Conflict when the id was used for another refund. A refused refund leaves nothing behind."""
+    with session.begin_nested():
+        return _refund(session, order, now)
+
+
+def _refund(session: Session, order: RefundOrder, now: datetime) -> Refunded:
+    rules.check_refund(order)
+    sale = session.execute(_SALE, {"external_id": order.purchase_external_id}).one_or_none()
+    if sale is None:
+        raise NotFound("purchase", order.purchase_external_id)
+    refund_id = _add_refund(session, order, sale.id, now)
+    if refund_id is None:
+        return _known_refund(session, order)
+    earning, qualifying = _take(session, order, sale)
+    session.execute(
+        sa.update(_REFUNDS)
+        .where(_REFUNDS.c.id == refund_id)
+        .values(earning=earning, qualifying=qualifying)
+    )
+    refunded = session.execute(_SALE, {"external_id": order.purchase_external_id}).one()
+    is_whole = refunded.refunded == refunded.amount
+    if refunded.member_id is not None:
+        _add_to_day(
+            session,
+            refunded.member_id,
+            refunded.sold_on,
+            count=-1 if is_whole else 0,
+            net=-order.amount,
+            qualifying=-qualifying,
+        )
+    return _refunded(refund_id, True, order.amount, earning, qualifying, refunded, None)
+
+
+def _add_refund(
+    session: Session, order: RefundOrder, purchase_id: int, now: datetime
+) -> int | None:
+    statement = insert_or_ignore(Refund, session.get_bind().dialect.name)
+    found: int | None = session.execute(
+        statement.returning(_REFUNDS.c.id),
+        {
+            "external_id": order.external_id,
+            "content_hash": rules.refund_hash(order),
+            "purchase_id": purchase_id,
+            "purchase_external_id": order.purchase_external_id,
+            "amount": order.amount,
+            "qualifying": 0,
+            "earning": 0,
+            "items": [dict(item) for item in order.items],
+            "store_id": order.store_id,
+            "staff_id": order.staff_id,
+            "receipt": None,
+            "refunded_at": now,
+            "created_at": now,
+        },
+    ).scalar_one_or_none()
+    return found
+
+
+def _take(session: Session, order: RefundOrder, sale: Any) -> tuple[int, int]:
+    """Raise the refunded totals; of refunds at once each sees what the others left."""
+    while True:
+        if order.amount > sale.amount - sale.refunded:
+            raise RefundTooLarge(sale.amount - sale.refunded)
+        earning, qualifying = (
+            rules.refunded_part(part, gone, sale.amount, sale.refunded, order.amount)
+            for part, gone in (
+                (sale.earning, sale.earning_refunded),
+                (sale.qualifying, sale.qualifying_refunded),
+            )
+        )
+        won = changed(
+            session,
+            sa.update(_PURCHASES)
+            .where(_PURCHASES.c.id == sale.id, _PURCHASES.c.refunded == sale.refunded)
+            .values(
+                refunded=sale.refunded + order.amount,
+                earning_refunded=sale.earning_refunded + earning,
+                qualifying_refunded=sale.qualifying_refunded + qualifying,
+            ),
+        )
+        if won:
+            return earning, qualifying
+        sale = session.execute(_SALE, {"external_id": order.purchase_external_id}).one()
+
+
+def _known_refund(session: Session, order: RefundOrder) -> Refunded:
+    row = session.execute(_KNOWN_REFUND, {"external_id": order.external_id}).one()
+    if row.content_hash != rules.refund_hash(order):
+        raise Conflict("external_id", order.external_id)
+    sale = session.execute(_SALE, {"external_id": order.purchase_external_id}).one()
+    return _refunded(row.id, False, row.amount, row.earning, row.qualifying, sale, row.receipt)
+
+
+def _refunded(
+    refund_id: int,
+    is_new: bool,
+    amount: int,
+    earning: int,
+    qualifying: int,
+    sale: Any,
+    receipt: Any,
+) -> Refunded:
+    return Refunded(
+        id=refund_id,
+        is_new=is_new,
+        purchase_id=sale.id,
+        member_id=sale.member_id,
+        sold_at=sale.sold_at,
+        sold_on=sale.sold_on,
+        amount=amount,
+        earning=earning,
+        qualifying=qualifying,
+        earning_left=sale.earning - sale.earning_refunded,
+        net=sale.amount - sale.refunded,
+        is_whole=sale.refunded == sale.amount,
+        receipt=receipt,
+    )
+
+
+def _day_upsert(insert: Any) -> Any:
+    return insert.on_conflict_do_update(
+        index_elements=["member_id", "day"],
+        set_={
+            "count": _DAYS.c.count + insert.excluded.count,
+            "net": _DAYS.c.net + insert.excluded.net,
+            "qualifying": _DAYS.c.qualifying + insert.excluded.qualifying,
+        },
+    )
+
+
+_ADD_TO_DAY = {
+    "sqlite": _day_upsert(sqlite.insert(_DAYS)),
+    "postgresql": _day_upsert(postgresql.insert(_DAYS)),
+}
+
+
+def _add_to_day(
+    session: Session, member_id: int, day: date, *, count: int, net: int, qualifying: int
+) -> None:
+    session.execute(
+        _ADD_TO_DAY[session.get_bind().dialect.name],
+        {
+            "member_id": member_id,
+            "day": day,
+            "count": count,
+            "net": net,
+            "qualifying": qualifying,
+        },
+    )

@@ -1,0 +1,209 @@
+"""A member's rights under 個資法 Article 3 that change something: to leave, to come back within a
+week, and to be wiped after it."""
+
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.cards.models import CardToken
+from app.core import ids
+from app.core.db import Table, changed, insert_for, table_of
+from app.core.errors import DomainError
+from app.inbox.models import InboxEvent
+from app.members import models as members
+from app.members.models import Member
+from app.outbox import models as outbox_models
+from app.outbox import service as outbox
+from app.outbox.models import OutboxRow, StoppedRecipient
+from app.rights import rules
+from app.rights.models import Closing, ForgottenPhone
+from app.staff.models import AuditEntry
+from app.timeline import service as timeline
+from app.timeline.models import Fact
+from app.verifications.models import Verification, VerificationGate
+from app.visits.models import Visit
+
+
+class NoMember(DomainError):
+    """Only a membership can be closed."""
+
+
+class NothingToReopen(DomainError):
+    """The membership was never closed, or it was wiped already."""
+
+
+def close(session: Session, *, member_id: int, channel: str, now: datetime) -> datetime:
+    """Stop everything at once; return when the data will be wiped. Raises NoMember."""
+    won = changed(
+        session,
+        sa.update(Member)
+        .where(Member.id == member_id, Member.status == members.MEMBER)
+        .values(status=members.CLOSED, closed_at=now, marketing_ok=False),
+    )
+    if not won:
+        raise NoMember(member_id)
+    wipe_at = now + rules.WIPE_AFTER
+    session.execute(
+        sa.insert(Closing).values(
+            member_id=member_id, channel=channel, asked_at=now, wipe_at=wipe_at
+        )
+    )
+    outbox.withdraw(session, member_id=member_id, reason="the membership was closed")
+    _show_menu(session, member_id, "guest", now)
+    timeline.record(
+        session, member_id=member_id, kind="member.closed", at=now, facts={"channel": channel}
+    )
+    return wipe_at
+
+
+def reopen(session: Session, *, member_id: int, now: datetime) -> None:
+    """Take the wish back: everything is as before, except that marketing stays off.
+
+    Raises NothingToReopen.
+    """
+    won = changed(
+        session,
+        sa.update(Closing)
+        .where(
+            Closing.member_id == member_id,
+            Closing.undone_at.is_(None),
+            Closing.wiped_at.is_(None),
+            Closing.wipe_at > now,
+        )
+        .values(undone_at=now),
+    )
+    if not won:
+        raise NothingToReopen(member_id)
+    changed(
+        session,
+        sa.update(Member)
+        .where(Member.id == member_id)
+        .values(status=members.MEMBER, closed_at=None),
+    )
+    _show_menu(session, member_id, "member", now)
+    timeline.record(session, member_id=member_id, kind="member.reopened", at=now, facts={})
+
+
+def wipe_due(session: Session, *, key: str, now: datetime, limit: int = 100) -> int:
+    """Wipe what was closed a week ago; return how many were wiped."""
+    due = session.execute(
+        sa.select(Closing.id, Closing.member_id)
+        .where(Closing.undone_at.is_(None), Closing.wiped_at.is_(None), Closing.wipe_at <= now)
+        .order_by(Closing.wipe_at)
+        .limit(limit)
+    ).all()
+    return sum(_wipe_one(session, row.id, row.member_id, key, now) for row in due)
+
+
+def forget_old(session: Session, *, now: datetime) -> int:
+    """Drop hashes of phones that need not be known any more."""
+    return changed(session, sa.delete(ForgottenPhone).where(ForgottenPhone.until <= now))
+
+
+def _wipe_one(session: Session, closing_id: int, member_id: int, key: str, now: datetime) -> bool:
+    won = changed(
+        session,
+        sa.update(Closing)
+        .where(Closing.id == closing_id, Closing.undone_at.is_(None), Closing.wiped_at.is_(None))
+        .values(wiped_at=now),
+    )
+    if not won:
+        return False
+    phone = session.scalar(sa.select(Member.phone).where(Member.id == member_id))
+    if phone is not None:
+        until = now + rules.FORGET_AFTER
+        insert = insert_for(session, ForgottenPhone).values(
+            phone_hash=ids.keyed_hash(key, phone), until=until
+        )
+        session.execute(
+            insert.on_conflict_do_update(index_elements=["phone_hash"], set_={"until": until})
+        )
+    _wipe_messages(session, member_id)
+    _wipe_traces(session, member_id, None if phone is None else ids.keyed_hash(key, phone))
+    _wipe_person(session, member_id)
+    timeline.record(session, member_id=member_id, kind="member.wiped", at=now, facts={})
+    return True
+
+
+# What is kept of a wiped member: the row itself, for the ledgers, and that it is closed.
+_KEPT: Final = frozenset(
+    {"id", "status", "created_at", "joined_at", "closed_at", "is_friend", "birthday_edits"}
+    | {"marketing_ok", "is_test"}
+)
+
+
+def _wipe_person(session: Session, member_id: int) -> None:
+    blank: dict[str, Any] = dict.fromkeys(set(table_of(Member).c.keys()) - _KEPT)
+    changed(
+        session,
+        sa.update(Member).where(Member.id == member_id).values(**blank, is_friend=False),
+    )
+
+
+def _wipe_messages(session: Session, member_id: int) -> None:
+    """What was said in either direction: the rows stay as counts, their content goes."""
+    person = sa.select(Member.line_user_id, Member.phone).where(Member.id == member_id)
+    line_user_id, phone = session.execute(person).one()
+    own = sa.or_(OutboxRow.member_id == member_id, OutboxRow.recipient.in_([line_user_id, phone]))
+    changed(
+        session,
+        sa.update(OutboxRow)
+        .where(own, OutboxRow.status == outbox_models.WAITING)
+        .values(status=outbox_models.CANCELLED, reason="the member was wiped"),
+    )
+    changed(
+        session,
+        sa.update(OutboxRow).where(own).values(recipient="", payload="[]", reply_token=None),
+    )
+    changed(
+        session,
+        sa.update(InboxEvent)
+        .where(InboxEvent.person == line_user_id)
+        .values(body="{}", error=None, person=InboxEvent.webhook_event_id),
+    )
+    changed(session, sa.delete(StoppedRecipient).where(StoppedRecipient.recipient == line_user_id))
+
+
+def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> None:
+    line_user_id = session.scalar(sa.select(Member.line_user_id).where(Member.id == member_id))
+    gates = (f"line:{line_user_id}", f"phone:{phone_hash}")
+    join_steps = Table.metadata.tables["join_steps"]  # its noun stands above this one
+    for statement in (
+        sa.delete(join_steps).where(
+            sa.or_(join_steps.c.member_id == member_id, join_steps.c.joined_id == member_id)
+        ),
+        sa.delete(Verification).where(
+            sa.or_(Verification.line_user_id == line_user_id, Verification.phone_hash == phone_hash)
+        ),
+        sa.delete(VerificationGate).where(VerificationGate.key.in_(gates)),
+        sa.delete(CardToken).where(CardToken.member_id == member_id),
+        sa.delete(Visit).where(Visit.line_user_id == line_user_id),
+    ):
+        session.execute(statement)
+    changed(
+        session,
+        sa.update(Fact)
+        .where(Fact.member_id == member_id, Fact.kind.like("member.%"))
+        .values(facts={}),
+    )
+    changed(
+        session,
+        sa.update(AuditEntry)
+        .where(AuditEntry.object == f"member:{member_id}")
+        .values(before=None, after=None),
+    )
+
+
+def _show_menu(session: Session, member_id: int, menu: str, now: datetime) -> None:
+    recipient = session.scalar(sa.select(Member.line_user_id).where(Member.id == member_id))
+    if recipient is not None:
+        outbox.link_menu(
+            session,
+            member_id=member_id,
+            recipient=recipient,
+            menu=menu,
+            dedup_key=f"menu:{menu}:{member_id}:{now.timestamp():.6f}",
+            now=now,
+        )

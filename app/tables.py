@@ -1,0 +1,19 @@
+"""Every table, for migrations and tests: importing this fills the metadata. Nothing else."""
+
+import app.cards.models
+import app.coupons.models
+import app.enrolments.models
+import app.firings.models
+import app.inbox.models
+import app.journeys.models
+import app.members.models
+import app.outbox.models
+import app.points.models
+import app.programmes.models
+import app.purchases.models
+import app.rights.models
+import app.staff.models
+import app.tiers.models
+import app.timeline.models
+import app.verifications.models
+import app.visits.models  # noqa: F401

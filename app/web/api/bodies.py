@@ -1,0 +1,179 @@
+"""What a till sends: strict about types, generous about what may be left out."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+AMOUNT_MAX = 100_000_000  # NT$ of one sale; more is a typing mistake
+ITEMS_MAX = 500
+_TEXT = r"^[^\x00-\x1f\x7f]*$"  # no control characters: PostgreSQL keeps no NUL
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_TEXT, max_length=200)]
+Sku = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_TEXT, max_length=64)]
+Key = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$",
+        min_length=1,
+        max_length=80,
+    ),
+]
+Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$, tax included")]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=False)
+
+
+class MemberRef(Body):
+    """Who bought: exactly one of the three."""
+
+    number: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9]*$")] = None
+    phone: Annotated[str | None, Field(max_length=30, pattern=_TEXT)] = None
+    line_user_id: Annotated[str | None, Field(pattern=r"^U[0-9a-f]{32}$")] = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "MemberRef":
+        given = [value for value in (self.number, self.phone, self.line_user_id) if value]
+        if len(given) != 1:
+            raise ValueError("give exactly one of number, phone, line_user_id")
+        return self
+
+
+class Item(Body):
+    sku: Sku = ""
+    name: Text = ""
+    category: Sku = ""
+    quantity: Annotated[int, Field(ge=1, le=100_000)] = 1
+    unit_price: Annotated[int, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)] = 0
+
+
+class Purchase(Body):
+    external_id: Annotated[Key, Field(description="your id of the sale; the key against doubles")]
+    member: MemberRef | None = None
+    store: Annotated[Key | None, Field(description="code of the store")] = None
+    sold_at: Annotated[AwareDatetime | None, Field(description="with offset; left out: now")] = None
+    amount: Amount
+    items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
+    invoice_number: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z]{2}-?[0-9]{8}$", examples=["AB12345678"])
+    ] = None
+
+    coupon: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Za-z0-9]+$", max_length=20, description="code used on this sale"),
+    ] = None
+
+    coupon_discount: Annotated[
+        int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for the coupon")
+    ] = 0
+
+    @field_validator("sold_at")
+    @classmethod
+    def _possible(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not 2000 <= value.year <= 2200:
+            raise ValueError("must lie between the years 2000 and 2200")
+        return value
+
+
+class RefundedItem(Body):
+    sku: Sku = ""
+    quantity: Annotated[int, Field(ge=1, le=100_000)] = 1
+    amount: Annotated[int, Field(ge=0, le=AMOUNT_MAX)] = 0
+
+
+class Refund(Body):
+    external_id: Key
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, description="NT$ given back")]
+    items: Annotated[list[RefundedItem], Field(max_length=ITEMS_MAX)] = []
+
+
+class PointsOut(BaseModel):
+    earned: int
+    pending: int
+    balance: int
+
+
+class TierOut(BaseModel):
+    code: str
+    name: str
+
+
+class PurchaseOut(BaseModel):
+    external_id: str
+    member_number: str | None
+    store: str | None
+    sold_at: datetime
+    amount: int
+    refunded: int
+    invoice_number: str | None
+
+
+class CheckoutOut(BaseModel):
+    purchase: PurchaseOut
+    points: PointsOut
+    tier: TierOut | None
+
+
+class RefundOut(BaseModel):
+    external_id: str
+    purchase_external_id: str
+    amount: int
+
+
+class RefundPointsOut(BaseModel):
+    revoked: int
+    pending: int
+    balance: int
+
+
+class RefundedOut(BaseModel):
+    refund: RefundOut
+    points: RefundPointsOut
+    tier: TierOut | None
+
+
+class HeldTierOut(TierOut):
+    until: str | None
+
+
+class StandingOut(BaseModel):
+    balance: int
+    pending: int
+    expiring: int
+    expires_at: str | None
+
+
+class ProgressOut(BaseModel):
+    spent: int
+    next_tier: TierOut | None
+    to_next: int
+    percent: int
+
+
+class CouponOut(BaseModel):
+    code: str
+    name: str
+    type: str
+    value: int
+    min_spend: int
+    expires_at: str | None
+
+
+class MemberOut(BaseModel):
+    number: str
+    name: str
+    tier: HeldTierOut
+    points: StandingOut
+    progress: ProgressOut
+    coupons: list[CouponOut]

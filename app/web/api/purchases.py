@@ -1,0 +1,161 @@
+"""Sales and refunds of a till."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from app.checkouts import service as checkouts
+from app.checkouts.service import Checkout, CouponUse
+from app.core import text
+from app.core.clock import taipei_date
+from app.core.errors import Invalid, NotFound
+from app.members import queries as members
+from app.purchases import queries
+from app.purchases.rules import Item, PurchaseOrder, RefundOrder
+from app.staff import queries as staff
+from app.staff.queries import Machine
+from app.staff.rules import Scope
+from app.web.api import answers, bodies
+from app.web.api.problems import Problem, responses
+from app.web.api.tokens import Allowed
+from app.web.api.writer import Posting, Writer
+
+router = APIRouter(tags=["purchases"])
+Till = Annotated[Machine, Depends(Allowed(Scope.WRITE_PURCHASES))]
+ExternalId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]*$", min_length=1, max_length=80)
+]
+FUTURE = timedelta(days=1)  # a till's clock may be wrong, not by more
+
+
+@router.post(
+    "/purchases",
+    status_code=201,
+    response_model=bodies.CheckoutOut,
+    responses=responses(400, 401, 403, 409, 413, 415, 422, 503)
+    | {200: {"model": bodies.CheckoutOut, "description": "the same call was answered before"}},
+)
+async def record(request: Request, body: bodies.Purchase, _till: Till) -> Response:
+    """Record a sale: points, tier, receipt follow at once. Repeat it freely with the same body."""
+    now = request.app.state.clock()
+    sold_at = body.sold_at or now
+    if sold_at > now + FUTURE:
+        raise Problem(422, "sold_at lies in the future", errors=[("sold_at", "in the future")])
+
+    def run(session: Session) -> Checkout:
+        order = _order(session, body, sold_at)
+        use = None if body.coupon is None else CouponUse(body.coupon, body.coupon_discount)
+        return checkouts.record_purchase(session, order=order, now=now, coupon=use)
+
+    return await _post(request, _key(body.member), run)
+
+
+@router.post(
+    "/purchases/{external_id}/refunds",
+    status_code=201,
+    response_model=bodies.RefundedOut,
+    responses=responses(400, 401, 403, 404, 409, 413, 415, 422, 503)
+    | {200: {"model": bodies.RefundedOut, "description": "the same call was answered before"}},
+)
+async def refund(
+    request: Request, external_id: ExternalId, body: bodies.Refund, _till: Till
+) -> Response:
+    """Give money of a sale back; points and tier follow. In parts, up to the whole sale."""
+    now = request.app.state.clock()
+    order = RefundOrder(
+        external_id=body.external_id,
+        purchase_external_id=external_id,
+        amount=body.amount,
+        items=tuple(item.model_dump() for item in body.items),
+    )
+
+    def run(session: Session) -> Checkout:
+        return checkouts.refund_purchase(session, order=order, now=now)
+
+    return await _post(request, external_id, run)
+
+
+@router.get(
+    "/purchases/{external_id}",
+    response_model=bodies.CheckoutOut,
+    responses=responses(401, 403, 404, 422),
+)
+async def show(request: Request, external_id: ExternalId, _till: Till) -> Response:
+    """What a sale was answered, with what of it was refunded since."""
+
+    def read() -> Any:
+        with request.app.state.db.reading() as session:
+            return queries.purchase_by_external_id(session, external_id)
+
+    found = await run_in_threadpool(read)
+    if found is None:
+        raise Problem(404, "no purchase has this external_id")
+    facts = dict(found.receipt)
+    facts["purchase"] = facts["purchase"] | {"refunded": found.refunded}
+    return answers.json_answer(facts)
+
+
+async def _post(request: Request, key: str, run: Any) -> Response:
+    writer: Writer = request.app.state.writer
+    done: Checkout = await writer.submit(Posting(key, run))
+    return answers.json_answer(done.facts, status=201 if done.is_new else 200)
+
+
+def _key(member: bodies.MemberRef | None) -> str:
+    if member is None:
+        return ""
+    return member.number or member.phone or member.line_user_id or ""
+
+
+def _order(session: Session, body: bodies.Purchase, sold_at: datetime) -> PurchaseOrder:
+    number = None
+    if body.invoice_number is not None:
+        number = body.invoice_number.replace("-", "").upper()
+    return PurchaseOrder(
+        external_id=body.external_id,
+        amount=body.amount,
+        sold_at=sold_at,
+        channel="pos",
+        member_id=None if body.member is None else _member_id(session, body.member),
+        store_id=None if body.store is None else _store_id(session, body.store),
+        items=tuple(Item(**item.model_dump()) for item in body.items),
+        invoice_number=number,
+        invoice_period=None if number is None else text.invoice_period(taipei_date(sold_at)),
+        said=_said(body),
+    )
+
+
+def _said(body: bodies.Purchase) -> dict[str, Any]:
+    """The call in one form, so that the same words give the same content."""
+    said = body.model_dump(mode="json", exclude_none=True)
+    if body.sold_at is not None:
+        said["sold_at"] = body.sold_at.astimezone(UTC).isoformat()
+    return said
+
+
+def _member_id(session: Session, member: bodies.MemberRef) -> int:
+    """Raises Invalid naming the field."""
+    if member.number:
+        found = members.person_by_number(session, member.number)
+    elif member.phone:
+        try:
+            phone = text.parse_phone(member.phone)
+        except Invalid as error:
+            raise Invalid("member.phone", error.reason) from error
+        found = members.person_by_phone(session, phone)
+    else:
+        found = members.person_by_line_id(session, member.line_user_id or "")
+    if found is None or not found.is_member:
+        raise Invalid("member", "no such member")
+    return found.id
+
+
+def _store_id(session: Session, code: str) -> int:
+    try:
+        return staff.store_by_code(session, code).id
+    except NotFound as error:
+        raise Invalid("store", "no such store") from error

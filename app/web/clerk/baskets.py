@@ -1,0 +1,166 @@
+"""What a clerk typed, checked and priced: the amount, a coupon, the invoice."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.cards import queries as cards
+from app.checkouts import service as checkouts
+from app.checkouts.service import Checkout
+from app.core import money, text
+from app.core.clock import taipei_date
+from app.core.errors import Invalid, NotFound
+from app.coupons import queries as coupons
+from app.coupons import rules as coupon_rules
+from app.coupons import service as coupon_service
+from app.coupons.queries import HeldCoupon
+from app.coupons.rules import CouponNotUsable, Situation
+from app.insights.queries import portrait
+from app.purchases.rules import PurchaseOrder
+from app.staff.queries import Visitor
+from app.web.clerk.passes import Pass
+from app.web.params import id_typed
+
+CHANNEL = "clerk"
+LARGEST = 2_000_000  # NT$; more than this at a till is a slip of the finger
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """As it came from the form."""
+
+    amount: str = ""
+    coupon: str = ""
+    invoice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """`amount` is before the coupon, `paid` after it; no amount means: the coupon alone."""
+
+    amount: int
+    discount: int
+    coupon: HeldCoupon | None
+    invoice: str | None
+
+    @property
+    def paid(self) -> int:
+        return self.amount - self.discount
+
+    @property
+    def is_coupon_only(self) -> bool:
+        return self.coupon is not None and self.amount == 0
+
+
+class CardNeeded(CouponNotUsable):
+    """A number is enough to earn; a coupon wants the member's own screen."""
+
+    def __init__(self) -> None:
+        super().__init__("card_needed")
+
+
+def basket_of(
+    session: Session, typed: Typed, *, given: Pass, visitor: Visitor, now: datetime
+) -> Basket:
+    """Raises Invalid, NotFound, CouponNotUsable."""
+    coupon = _coupon(session, typed.coupon, given)
+    is_blank = not typed.amount.strip()
+    if is_blank and coupon is None:
+        raise Invalid("amount", "is missing")
+    amount = 0 if is_blank else money.parse(typed.amount)
+    if amount > LARGEST or (amount == 0 and coupon is None):
+        raise Invalid("amount", f"must be NT$1 to NT${LARGEST:,}")
+    discount = 0
+    if coupon is not None and coupon.redeemed_at is None:
+        around = situation(session, amount, given=given, visitor=visitor, now=now)
+        coupon_rules.check(coupon.offer, around)
+        discount = coupon_rules.discount(coupon.offer, around)
+    elif coupon is not None:
+        discount = _taken_off(coupon, given)
+    invoice = text.parse_invoice_number(typed.invoice) if typed.invoice.strip() else None
+    return Basket(amount, discount, coupon, invoice)
+
+
+def _taken_off(coupon: HeldCoupon, given: Pass) -> int:
+    """NT$ of a used coupon, for a page that is sent again. Raises CouponNotUsable when it was used
+    before this member was identified."""
+    if coupon.redeemed_at is None or coupon.redeemed_at < given.issued_at:
+        raise CouponNotUsable("already_redeemed", at=coupon.redeemed_at)
+    return coupon.discount or 0
+
+
+def situation(
+    session: Session, amount: int, *, given: Pass, visitor: Visitor, now: datetime
+) -> Situation:
+    return Situation(
+        amount=amount,
+        at=now,
+        store=visitor.store_code or "",
+        channel=CHANNEL,
+        tier=cards.card(session, given.member_id, now=now).tier.code,
+        birth_month=portrait.profile(session, given.member_id).birth_month,
+    )
+
+
+def check_out(
+    session: Session, basket: Basket, *, given: Pass, visitor: Visitor, now: datetime
+) -> Checkout:
+    """Record the purchase; the same pass again gives the first answer. Raises DomainError."""
+    invoice = basket.invoice
+    order = PurchaseOrder(
+        external_id=given.purchase_id,
+        amount=basket.paid,
+        sold_at=given.issued_at,
+        member_id=given.member_id,
+        store_id=visitor.store_id,
+        staff_id=visitor.staff_id,
+        channel=CHANNEL,
+        invoice_number=invoice,
+        invoice_period=invoice and text.invoice_period(taipei_date(given.issued_at)),
+    )
+    done = checkouts.record_purchase(session, order=order, now=now)
+    if basket.coupon is not None and done.is_new:
+        # Judged on the amount before its own discount, which the order no longer shows.
+        _redeem(session, basket.coupon, basket.amount, given, visitor, now, done.purchase_id)
+    return done
+
+
+def redeem_alone(
+    session: Session, coupon: HeldCoupon, *, given: Pass, visitor: Visitor, now: datetime
+) -> None:
+    """A gift handed over without a purchase. Raises CouponNotUsable, NotFound."""
+    _redeem(session, coupon, 0, given, visitor, now, None)
+
+
+def _redeem(
+    session: Session,
+    coupon: HeldCoupon,
+    amount: int,
+    given: Pass,
+    visitor: Visitor,
+    now: datetime,
+    purchase_id: int | None,
+) -> None:
+    coupon_service.redeem(
+        session,
+        code=coupon.code,
+        member_id=given.member_id,
+        store_id=visitor.store_id,
+        staff_id=visitor.staff_id,
+        situation=situation(session, amount, given=given, visitor=visitor, now=now),
+        now=now,
+        purchase_id=purchase_id,
+    )
+
+
+def _coupon(session: Session, typed: str, given: Pass) -> HeldCoupon | None:
+    if not typed.strip():
+        return None
+    if not given.may_redeem:
+        raise CardNeeded
+    coupon_id = id_typed(typed)
+    coupon = coupon_id and coupons.coupon_of_member(session, coupon_id, member_id=given.member_id)
+    if not coupon:
+        raise NotFound("coupon", typed)
+    return coupon

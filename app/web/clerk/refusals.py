@@ -1,0 +1,88 @@
+"""Why the till refuses, in words a clerk can say to the customer."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.cards.service import TokenDead
+from app.core import money
+from app.core.errors import Conflict, DomainError, Invalid, NotFound
+from app.coupons.rules import CouponNotUsable
+from app.purchases.rules import RefundTooLarge
+from app.web import pages
+from app.web.clerk.identify import CouponShown, NotACode
+
+_CARDS: Final = {
+    "used": "這個 QR 已經使用過，請會員重新整理會員卡後再掃一次。",
+    "expired": "這個 QR 已經過期，請會員重新整理會員卡後再掃一次。",
+    "unknown": "這個 QR 不是本店的會員卡。",
+}
+_COUPONS: Final = {
+    "already_redeemed": "這張優惠券已經使用過。",
+    "expired": "這張優惠券已經到期。",
+    "revoked": "這張優惠券已經失效。",
+    "reserved": "這張優惠券正在另一筆訂單使用。",
+    "not_yet": "這張優惠券還沒開始。",
+    "store": "這張優惠券不能在這家門市使用。",
+    "channel": "這張優惠券不能在門市使用。",
+    "tier": "會員目前的等級不能使用這張優惠券。",
+    "weekday": "今天不是這張優惠券可使用的日子。",
+    "hours": "現在不是這張優惠券可使用的時段。",
+    "birth_month": "這張優惠券只能在生日當月使用。",
+    "first_purchase": "這張優惠券只能用在第一次消費。",
+    "nothing_eligible": "這筆消費沒有可折抵的商品。",
+    "card_needed": "用會員編號或手機識別時不能用優惠券。請會員出示會員卡 QR 再掃一次。",
+    "redeem_limit": "這張優惠券的總使用數量已滿。",
+}
+_FIELDS: Final = {
+    "amount": "金額請輸入整數，例如 790。",
+    "invoice_number": "發票號碼是 2 個英文字母加 8 個數字，例如 AB12345678。",
+    "member": "這位會員已經不是會員，請重新識別。",
+    "sold_at": "消費時間不正確，請重新識別會員。",
+}
+
+
+def sentence(error: DomainError) -> str:
+    return next(
+        (say(error) for kind, say in _SENTENCES if isinstance(error, kind)),
+        "目前不能這樣做，請重新整理後再試一次。",
+    )
+
+
+def _coupon(error: CouponNotUsable) -> str:
+    facts = error.facts
+    if error.reason == "min_spend" and "missing" in facts:
+        return (
+            f"這張優惠券要消費滿 {money.show(facts['needed'])}，"
+            f"還差 {money.show(facts['missing'])}。"
+        )
+    if error.reason == "already_redeemed" and facts.get("at") is not None:
+        return f"這張優惠券已經在 {pages.show_moment(facts['at'])} 使用過。"
+    return _COUPONS.get(error.reason, "這張優惠券現在不能使用。")
+
+
+def _conflict(error: Conflict) -> str:
+    if error.field == "invoice_number":
+        return "這張發票已經登錄過。"
+    return "這次識別已經登錄過另一筆消費。要再登錄一筆，請重新識別會員。"
+
+
+def _missing(error: NotFound) -> str:
+    if error.what == "member":
+        return "找不到這位會員，可能還沒入會。"
+    if error.what == "coupon":
+        return "找不到這張優惠券，或這張優惠券不屬於這位會員。"
+    return "找不到這筆資料，請重新整理後再試。"
+
+
+_COUPON_SHOWN: Final = "這是優惠券的條碼。請會員出示會員卡 QR，掃描後就能選擇優惠券。"
+_NOT_A_CODE: Final = "看不懂這個條碼。請掃描會員卡，或輸入會員編號、手機號碼。"
+_SENTENCES: Final[tuple[tuple[type[DomainError], Callable[[Any], str]], ...]] = (
+    (TokenDead, lambda error: _CARDS.get(error.reason, _CARDS["unknown"])),
+    (CouponNotUsable, _coupon),
+    (RefundTooLarge, lambda error: f"最多只能退 {money.show(error.rest)}。"),
+    (Invalid, lambda error: _FIELDS.get(error.field, "輸入的內容不正確，請再確認一次。")),
+    (Conflict, _conflict),
+    (CouponShown, lambda _: _COUPON_SHOWN),
+    (NotACode, lambda _: _NOT_A_CODE),
+    (NotFound, _missing),
+)

@@ -1,0 +1,1 @@
+"""The marketers' pages. Each module is one entry of the navigation."""

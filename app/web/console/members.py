@@ -1,0 +1,254 @@
+"""/console/members: the list, and everything held about one member."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.orm import Session
+
+from app.checkouts import messages as checkout_messages
+from app.insights.queries import portrait, roster
+from app.insights.queries.portrait import (
+    Agreed,
+    Bought,
+    CouponHeld,
+    Profile,
+    Spent,
+    TierHeld,
+)
+from app.insights.queries.roster import Listed, Wanted
+from app.outbox import queries as outbox
+from app.outbox.queries import Sending
+from app.points import queries as points
+from app.points.queries import Movement
+from app.points.rules import Earned, Standing, formula_from_facts
+from app.staff import service as staff
+from app.staff.queries import Visitor
+from app.staff.rules import Permission
+from app.timeline import queries as timeline
+from app.web import pages, security
+from app.web.console import facts
+from app.web.console.facts import Moment
+from app.web.console.privacy import Mask, mask_for
+from app.web.params import PathId, QueryId
+from app.web.security import StaffRoute, require
+from flex_templates.purchases import Reason
+
+router = APIRouter(prefix="/console/members", route_class=StaffRoute)
+Reader = Annotated[Visitor, Depends(require(Permission.READ_MEMBERS))]
+Words = Annotated[str, Query(max_length=100)]
+Code = Annotated[str, Query(max_length=40)]
+STATUSES = ("member", "guest", "closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A member in the list, as much of them as the reader may see."""
+
+    id: int
+    number: str | None
+    name: str
+    display_name: str
+    phone: str
+    status: str
+    is_friend: bool
+    tier: str
+    balance: int
+    joined_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    lines: tuple[Line, ...]
+    words: str
+    status: str
+    tier: str
+    tiers: dict[str, str]
+    next_url: str | None
+    is_first: bool
+    may_search_names: bool
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.words or self.status or self.tier)
+
+
+@router.get("")
+def members(
+    request: Request,
+    visitor: Reader,
+    q: Words = "",
+    status: Code = "",
+    tier: Code = "",
+    before: QueryId = None,
+) -> Response:
+    mask, now = mask_for(visitor), request.app.state.clock()
+    wanted = Wanted(
+        words=q,
+        status=status if status in STATUSES else "",
+        tier=tier,
+        by_name=mask.may_search_names,
+        by_phone=mask.may_search_names,
+    )
+    with request.app.state.db.reading() as session:
+        tiers = portrait.tier_names(session, now=now)
+        page = roster.members(session, wanted, before_id=before)
+    older = page.next_before
+    url = pages.with_query("/console/members", q=q, status=wanted.status, tier=tier, before=older)
+    view = ListView(
+        lines=tuple(_line(row, mask, tiers) for row in page.rows),
+        words=q,
+        status=wanted.status,
+        tier=tier,
+        tiers=tiers,
+        next_url=None if older is None else url,
+        is_first=before is None,
+        may_search_names=mask.may_search_names,
+    )
+    return pages.render(request, "console/members.html", view=view)
+
+
+def _line(row: Listed, mask: Mask, tiers: dict[str, str]) -> Line:
+    return Line(
+        id=row.id,
+        number=row.number,
+        name=mask.name(row.name),
+        display_name=mask.name(row.display_name),
+        phone=mask.phone(row.phone),
+        status=row.status,
+        is_friend=row.is_friend,
+        tier=tiers.get(row.tier_code or "", row.tier_code or ""),
+        balance=row.balance,
+        joined_at=row.joined_at,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A movement of points and what its number is made of."""
+
+    movement: Movement
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    id: int
+    number: str | None
+    status: str
+    name: str
+    display_name: str
+    contact: tuple[tuple[str, str], ...]  # label, value
+    profile: Profile  # for what is not personal: dates, source, flags
+    tier: TierHeld | None
+    tiers: tuple[TierHeld, ...]
+    points: Standing
+    movements: tuple[Explained, ...]
+    coupons: tuple[CouponHeld, ...]
+    usable_coupons: int
+    purchases: tuple[Bought, ...]
+    spent: Spent
+    consents: tuple[Agreed, ...]
+    messages: tuple[Sending, ...]
+    moments: tuple[Moment, ...]
+    older_url: str | None
+
+
+TIMELINE_PAGE = 30
+
+
+@router.get("/{member_id}")
+def member(
+    request: Request, visitor: Reader, member_id: PathId, before: QueryId = None
+) -> Response:
+    mask, now = mask_for(visitor), request.app.state.clock()
+    with request.app.state.db.reading() as session:
+        view = _member_view(session, member_id, mask=mask, before=before, now=now)
+    if mask.is_full:
+        _note_access(request, visitor, member_id)
+    return pages.render(request, "console/member.html", view=view)
+
+
+def _member_view(
+    session: Session, member_id: int, *, mask: Mask, before: int | None, now: datetime
+) -> MemberView:
+    profile = portrait.profile(session, member_id)
+    names = portrait.tier_names(session, now=now)
+    tiers = tuple(portrait.tiers_held(session, member_id, now=now))
+    coupons = tuple(portrait.coupons(session, member_id))
+    entries = timeline.entries_of(session, member_id, before_id=before, limit=TIMELINE_PAGE + 1)
+    has_older = len(entries) > TIMELINE_PAGE
+    entries = entries[:TIMELINE_PAGE]
+    older = f"/console/members/{member_id}?before={entries[-1].id}#timeline" if has_older else None
+    return MemberView(
+        id=profile.id,
+        number=profile.number,
+        status=profile.status,
+        name=mask.name(profile.name),
+        display_name=mask.name(profile.display_name),
+        contact=_contact(profile, mask),
+        profile=profile,
+        tier=next((tier for tier in tiers if tier.is_open), None),
+        tiers=tiers,
+        points=points.standing(session, member_id, now=now),
+        movements=tuple(_explained(session, member_id)),
+        coupons=coupons,
+        usable_coupons=sum(_is_usable(coupon, now) for coupon in coupons),
+        purchases=tuple(portrait.purchases(session, member_id)),
+        spent=portrait.spent(session, member_id, now=now),
+        consents=tuple(portrait.consents(session, member_id)),
+        messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
+        moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
+        older_url=older,
+    )
+
+
+def _explained(session: Session, member_id: int) -> list[Explained]:
+    history = points.history(session, member_id, limit=portrait.LIST_LIMIT)
+    return [Explained(movement, _reasons(movement)) for movement in history]
+
+
+def _reasons(movement: Movement) -> tuple[Reason, ...]:
+    """Only earned points carry their formula."""
+    facts = movement.facts
+    if movement.kind != "earn" or not {"formula", "base", "bonus"} <= facts.keys():
+        return ()
+    earned = Earned(facts["base"], facts["bonus"], movement.points)
+    return checkout_messages.reasons(earned, formula_from_facts(facts["formula"]))
+
+
+def _is_usable(coupon: CouponHeld, now: datetime) -> bool:
+    lives = coupon.expires_at is None or now < coupon.expires_at
+    return coupon.status == "issued" and lives
+
+
+def _contact(profile: Profile, mask: Mask) -> tuple[tuple[str, str], ...]:
+    place = f"{profile.city or ''}{profile.district or ''}"
+    return (
+        ("手機", mask.phone(profile.phone)),
+        ("生日", mask.secret(_birthday(profile))),
+        ("Email", mask.secret(profile.email)),
+        ("居住地", mask.secret(place)),
+    )
+
+
+def _birthday(profile: Profile) -> str | None:
+    if profile.birthday is not None:
+        return pages.show_day(profile.birthday)
+    if profile.birth_month is None:
+        return None
+    return f"{profile.birth_month} 月" + (f" {profile.birth_day} 日" if profile.birth_day else "")
+
+
+def _note_access(request: Request, visitor: Visitor, member_id: int) -> None:
+    """Who looked at whose data is kept, as the protection of personal data asks."""
+    with request.app.state.db.transaction() as session:
+        staff.audit(
+            session,
+            staff_id=visitor.staff_id,
+            action="member.viewed",
+            object=f"member:{member_id}",
+            device=security.device(request),
+            now=request.app.state.clock(),
+        )

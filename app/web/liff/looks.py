@@ -1,0 +1,89 @@
+"""Views that only show: tier benefits, purchases, stores, the terms."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from app.enrolments.notice import notice
+from app.programmes import queries as programmes
+from app.purchases import queries as purchases
+from app.purchases.queries import Bought, BoughtItem
+from app.staff import queries as staff
+from app.staff.queries import StoreShown
+from app.tiers import queries as tiers
+from app.web.liff import pages
+from app.web.liff.guard import LiffRoute, Looker, Member
+
+router = APIRouter(prefix="/liff", route_class=LiffRoute)
+
+MAPS: Final = "https://www.google.com/maps/search/?api=1&query="
+RECENT: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    bought: Bought
+    store: str
+    items: list[BoughtItem]
+    earned: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    store: StoreShown
+    map_url: str
+    call_url: str
+
+
+@router.get("/view/tiers")
+def benefits(request: Request, member: Member) -> Response:
+    now = request.app.state.clock()
+    with request.app.state.db.reading() as session:
+        progress = tiers.progress(session, member.id, now=now)
+        terms = programmes.terms_at(session, now)
+    return pages.render(
+        request, "tiers.html", progress=progress, tiers=terms.tiers, tiering=terms.tiering
+    )
+
+
+@router.get("/view/purchases")
+def history(request: Request, member: Member) -> Response:
+    with request.app.state.db.reading() as session:
+        stores = {store.id: store.name for store in staff.open_stores(session)}
+        bought = purchases.purchases_of(session, member.id, limit=RECENT)
+        items = purchases.items_of_all(session, [sale.id for sale in bought])
+    sales = [
+        Sale(sale, stores.get(sale.store_id or 0, ""), items.get(sale.id, []), _earned(sale))
+        for sale in bought
+    ]
+    return pages.render(request, "purchases.html", sales=sales)
+
+
+def _earned(sale: Bought) -> int | None:
+    """From the receipt of the till, which is what the member was told then."""
+    receipt = sale.receipt if isinstance(sale.receipt, dict) else {}
+    points = receipt.get("points")
+    earned = points.get("earned") if isinstance(points, dict) else None
+    return earned if isinstance(earned, int) else None
+
+
+@router.get("/view/stores")
+def stores(request: Request, _person: Looker) -> Response:
+    """For guests, too."""
+    with request.app.state.db.reading() as session:
+        found = staff.open_stores(session)
+    return pages.render(request, "stores.html", shops=[_shop(store) for store in found])
+
+
+def _shop(store: StoreShown) -> Shop:
+    place = " ".join(part for part in (store.name, store.address) if part)
+    digits = "".join(sign for sign in store.phone or "" if sign in "+0123456789")
+    return Shop(store, MAPS + quote(place, safe=""), f"tel:{digits}" if len(digits) > 2 else "")
+
+
+@router.get("/view/terms")
+def terms(request: Request, _person: Looker) -> Response:
+    text = notice(request.app.state.settings.brand_name)
+    return pages.render(request, "terms.html", notice=text)

@@ -1,0 +1,33 @@
+"""The staff pages as one thing: `create_app` calls `add_staff_pages` once."""
+
+from typing import Final
+
+from fastapi import APIRouter, FastAPI
+
+from app.web import login, pages, security
+from app.web.clerk import scan, serve, store, today
+from app.web.console import audit, delivery, home, members
+from app.web.headers import SecurityHeaders
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    login.router,
+    home.router,
+    members.router,
+    delivery.router,
+    audit.router,
+    store.router,
+    scan.router,
+    serve.router,
+    today.router,
+)
+
+
+def add_staff_pages(app: FastAPI) -> None:
+    """Also puts the security headers on every answer of the application.
+
+    Raises RuntimeError when a route does not say who may enter."""
+    security.check_guarded(ROUTERS)
+    app.add_middleware(SecurityHeaders, is_https=app.state.settings.cookies_are_secure)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", pages.Static(), name="static")

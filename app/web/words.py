@@ -1,0 +1,137 @@
+"""What stored words are called on staff pages. An unknown word is shown as it is."""
+
+from typing import Final
+
+ROLES: Final = {
+    "owner": "負責人",
+    "marketer": "行銷",
+    "analyst": "分析",
+    "store_manager": "店長",
+    "clerk": "店員",
+    "support": "客服",
+}
+MEMBER_STATUSES: Final = {"guest": "好友（未入會）", "member": "會員", "closed": "已退會"}
+KINDS: Final = {
+    "member.friended": "加入好友",
+    "member.unfriended": "封鎖官方帳號",
+    "member.joined": "加入會員",
+    "member.linked": "綁定既有會員資料",
+    "member.closed": "申請結束會員",
+    "member.reopened": "取消結束會員",
+    "member.wiped": "個人資料已清除",
+    "member.corrected": "更正資料",
+    "member.unbound": "解除綁定",
+    "purchase.recorded": "消費",
+    "purchase.refunded": "退款",
+    "points.earned": "獲得點數",
+    "points.activated": "點數生效",
+    "points.redeemed": "使用點數",
+    "points.restored": "點數退回",
+    "points.expired": "點數到期",
+    "points.revoked": "收回點數",
+    "points.adjusted": "點數調整",
+    "tier.upgraded": "升等",
+    "tier.renewed": "續等",
+    "tier.downgraded": "等級調整",
+    "tier.revoked": "等級撤回",
+    "tier.started": "等級開始",
+    "coupon.issued": "獲得優惠券",
+    "coupon.redeemed": "核銷優惠券",
+    "coupon.rolled_back": "優惠券退回",
+    "coupon.expired": "優惠券到期",
+    "coupon.revoked": "優惠券收回",
+    "coupon.used_before_revocation": "升等禮在撤回前已使用",
+    "message.sent": "送出訊息",
+}
+ACTIONS: Final = {
+    "login": "登入",
+    "store.chosen": "選擇門市",
+    "member.identified": "識別會員",
+    "member.viewed": "查看會員資料",
+    "purchase.recorded": "登錄消費",
+    "purchase.refunded": "退款",
+    "coupon.redeemed": "核銷優惠券",
+    "message.retried": "重送訊息",
+    "event.retried": "重新處理事件",
+}
+CHANNELS: Final = {
+    "pos": "POS",
+    "clerk": "店員登錄",
+    "import": "匯入",
+    "invoice": "發票",
+    "reply": "回覆",
+    "push": "推播",
+    "sms": "簡訊",
+    "menu": "圖文選單",
+    "liff": "會員頁面",
+    "chat": "聊天室",
+    "store": "門市",
+}
+SOURCES: Final = {
+    "welcome": "入會禮",
+    "birthday": "生日禮",
+    "upgrade": "升等禮",
+    "qr": "店內 QR",
+    "referral": "好友推薦",
+} | CHANNELS
+MESSAGES: Final = {
+    "receipt": "消費收據",
+    "refund": "退款通知",
+    "tier.upgraded": "升等通知",
+    "welcome": "歡迎訊息",
+    "unbound": "解除綁定通知",
+    "marketing": "行銷訊息",
+    "menu": "切換選單",
+    "sms": "簡訊驗證碼",
+    "card": "會員卡",
+    "points": "點數",
+    "coupons": "優惠券",
+    "birthday": "生日祝賀",
+}
+SENDING_STATUSES: Final = {
+    "waiting": "等待中",
+    "sending": "送出中",
+    "sent": "已送達 LINE",
+    "parked": "待處理",
+    "cancelled": "已取消",
+}
+COUPON_STATUSES: Final = {
+    "issued": "可使用",
+    "reserved": "保留中",
+    "redeemed": "已使用",
+    "expired": "已到期",
+    "revoked": "已收回",
+}
+POINT_KINDS: Final = {
+    "earn": "獲得",
+    "activate": "生效",
+    "redeem": "使用",
+    "restore": "退回",
+    "expire": "到期",
+    "revoke": "收回",
+    "adjust": "調整",
+    "repay": "抵扣欠點",
+}
+TIER_REASONS: Final = {
+    "join": "入會",
+    "upgrade": "升等",
+    "renewed": "續等",
+    "downgrade": "到期調整",
+    "manual": "人工指定",
+    "revoked": "退款撤回",
+}
+CONSENTS: Final = {
+    "notice": "個資告知",
+    "terms": "會員條款",
+    "marketing": "行銷訊息",
+    "sharing": "第三方分享",
+}
+
+
+def of(table: dict[str, str], word: str) -> str:
+    return table.get(word, word)
+
+
+def source(word: str) -> str:
+    """`upgrade:gold` and `birthday:2026-07` by what stands before the colon."""
+    return SOURCES.get(word.partition(":")[0], word)

@@ -1,0 +1,35 @@
+"""What the account answers, one module per conversation. The list is the match order: the first
+router that has an answer gives it; joining under way comes before the words, the fallback last."""
+
+from typing import Final
+
+from app.line.router import Router
+from handlers import (
+    card,
+    centre,
+    coupons,
+    follow,
+    join,
+    points,
+    purchases,
+    stores,
+    tiers,
+)
+from handlers import (
+    help as helping,
+)
+from handlers.context import Context
+
+ROUTERS: Final[tuple[Router[Context], ...]] = (
+    follow.routes,
+    card.routes,
+    points.routes,
+    coupons.routes,
+    tiers.routes,
+    purchases.routes,
+    stores.routes,
+    centre.routes,
+    helping.routes,
+    join.routes,
+    helping.fallback,
+)

@@ -1,0 +1,105 @@
+"""我的點數: the balance and what made it, and the ways to earn more."""
+
+from datetime import date
+
+from app.core.clock import TAIPEI
+from app.line.events import Event
+from app.line.router import Reply, Router
+from app.line.taps import ShowPoints, ShowWaysToEarn
+from app.points import queries
+from app.points.queries import Movement
+from app.programmes import queries as programmes
+from app.tiers import queries as tiers
+from app.tiers import rules as tier_rules
+from flex_templates import parts, wording
+from flex_templates import points as template
+from flex_templates.points import PointsEntry, PointsView
+from handlers import replies, taps
+from handlers.context import Context
+
+routes: Router[Context] = Router("points")
+LATEST = 5
+
+
+@routes.words("我的點數", "點數", "查點數", "points", "積分")
+def show_by_word(_event: Event, ctx: Context) -> Reply:
+    return _points(ctx)
+
+
+@routes.postback(ShowPoints)
+def show(_event: Event, _data: ShowPoints, ctx: Context) -> Reply:
+    return _points(ctx)
+
+
+@routes.words("任務集點", "任務", "集點")
+def ways_by_word(_event: Event, ctx: Context) -> Reply:
+    return _ways(ctx)
+
+
+@routes.postback(ShowWaysToEarn)
+def ways(_event: Event, _data: ShowWaysToEarn, ctx: Context) -> Reply:
+    return _ways(ctx)
+
+
+def _points(ctx: Context) -> Reply:
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    standing = queries.standing(ctx.session, ctx.member.id, now=ctx.now)
+    terms = programmes.terms_at(ctx.session, ctx.now)
+    history = queries.history(ctx.session, ctx.member.id, limit=LATEST)
+    expiry = standing.next_expiry_at
+    view = PointsView(
+        balance=standing.balance,
+        card=taps.CARD,
+        pending=standing.pending,
+        pending_from=_first_pending(history, ctx),
+        expiring=standing.next_expiry_points,
+        expires_on=None if expiry is None else tier_rules.last_day(expiry),
+        worth=int(max(0, standing.balance) * terms.points.value),
+        entries=tuple(_entry(movement) for movement in history),
+        history=ctx.brand.page("points"),
+    )
+    return [template.message(view, ctx.brand.theme)]
+
+
+def _first_pending(history: list[Movement], ctx: Context) -> date | None:
+    waiting = [
+        movement.usable_from
+        for movement in history
+        if movement.usable_from is not None and movement.usable_from > ctx.now
+    ]
+    return min(waiting).astimezone(TAIPEI).date() if waiting else None
+
+
+def _entry(movement: Movement) -> PointsEntry:
+    return PointsEntry(
+        on=movement.at.astimezone(TAIPEI).date(),
+        reason=movement.reason,
+        change=movement.points,
+    )
+
+
+def _ways(ctx: Context) -> Reply:
+    """How points are earned here, and how far the next tier is."""
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    terms = programmes.terms_at(ctx.session, ctx.now)
+    progress = tiers.progress(ctx.session, ctx.member.id, now=ctx.now)
+    lines = [
+        "集點方式",
+        f"・消費每滿 {wording.money(terms.earning.unit)} 得 {terms.earning.rate} 點",
+    ]
+    if progress.tier.percent != 100:
+        lines.append(f"・{progress.tier.name}點數 {progress.tier.percent / 100:g} 倍")
+    if terms.earning.birthday_percent != 100:
+        lines.append(f"・生日當月點數 {terms.earning.birthday_percent / 100:g} 倍")
+    lines += [
+        f"・{campaign.name}點數 {campaign.percent / 100:g} 倍"
+        for campaign in terms.earning.campaigns
+        if campaign.starts_at <= ctx.now < campaign.ends_at
+    ]
+    if progress.next_tier is not None:
+        missing = wording.missing(progress.to_next, progress.next_tier.name, progress.until)
+        lines += ["", missing]
+    buttons = (("我的點數", taps.POINTS), ("等級權益", taps.TIERS), ("會員卡", taps.CARD))
+    return [parts.say("\n".join(lines), buttons)]

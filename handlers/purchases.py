@@ -1,0 +1,51 @@
+"""消費紀錄: the latest purchases with their points."""
+
+from app.core.clock import TAIPEI
+from app.line.events import Event
+from app.line.router import Reply, Router
+from app.line.taps import ShowPurchases
+from app.programmes import queries as programmes
+from app.purchases import queries
+from app.staff import queries as staff
+from app.tiers import queries as tiers
+from flex_templates import purchases as template
+from flex_templates.purchases import HistoryView, PurchaseLine
+from handlers import replies, taps
+from handlers.context import Context
+
+routes: Router[Context] = Router("purchases")
+LATEST = 8
+
+
+@routes.words("消費紀錄", "購買紀錄", "消費記錄", "訂單")
+def show_by_word(_event: Event, ctx: Context) -> Reply:
+    return _history(ctx)
+
+
+@routes.postback(ShowPurchases)
+def show(_event: Event, _data: ShowPurchases, ctx: Context) -> Reply:
+    return _history(ctx)
+
+
+def _history(ctx: Context) -> Reply:
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    names = {store.id: store.name for store in staff.open_stores(ctx.session)}
+    bought = queries.purchases_of(ctx.session, ctx.member.id, limit=LATEST)
+    terms = programmes.terms_at(ctx.session, ctx.now)
+    view = HistoryView(
+        purchases=tuple(
+            PurchaseLine(
+                at=sale.sold_at.astimezone(TAIPEI),
+                store=names.get(sale.store_id or 0, ""),
+                amount=sale.amount,
+                points=int((sale.receipt or {}).get("points", {}).get("earned", 0)),
+                refunded=sale.refunded,
+            )
+            for sale in bought
+        ),
+        card=taps.CARD,
+        year_total=tiers.window_sum(ctx.session, ctx.member.id, at=ctx.now, terms=terms),
+        more=ctx.brand.page("purchases"),
+    )
+    return [template.history_message(view, ctx.brand.theme)]

@@ -1,0 +1,26 @@
+"""The buttons that several conversations place: what they send and what they say in the chat."""
+
+from app.line import taps
+from flex_templates.parts import Press, Tap
+from handlers.context import Brand
+
+CARD = Press(taps.ShowCard().pack(), says="會員卡")
+CODE = Press(taps.ShowCode().pack(), says="出示會員碼")
+POINTS = Press(taps.ShowPoints().pack(), says="我的點數")
+COUPONS = Press(taps.ShowCoupons().pack(), says="優惠券")
+TIERS = Press(taps.ShowTiers().pack(), says="等級權益")
+PURCHASES = Press(taps.ShowPurchases().pack(), says="消費紀錄")
+STORES = Press(taps.ShowStores().pack(), says="門市")
+HELP = Press(taps.AskForHelp().pack(), says="說明")
+CONTACT = Press(taps.ContactUs().pack(), says="聯絡客服")
+STOP = Press(taps.StopMarketing().pack(), says="停止行銷訊息")
+RESUME = Press(taps.ResumeMarketing().pack(), says="恢復行銷訊息")
+
+
+def join(brand: Brand) -> Tap:
+    """The page when there is one, else the steps in the chat."""
+    return brand.page("join") or Press(taps.StartJoining().pack(), says="加入會員")
+
+
+def joining(press: str, *, says: str = "", types: bool = False) -> Press:
+    return Press(taps.JoinStep(press).pack(), says=says, types=types)

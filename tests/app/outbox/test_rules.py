@@ -1,0 +1,81 @@
+"""What happens after each kind of try."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.line.gateway import Failure, SendError
+from app.outbox import rules
+from app.outbox.rules import Step, Tried
+from tests.support.times import NOW
+
+LATER = NOW + timedelta(seconds=60)
+
+
+def tried(channel: str, *, attempts: int = 1, kind: str = "receipt", age: int = 0) -> Tried:
+    until = NOW + timedelta(seconds=30) if channel == "reply" else None
+    return Tried(channel, kind, attempts, NOW - timedelta(hours=age), until)
+
+
+@pytest.mark.parametrize(
+    ("channel", "failure", "step"),
+    [
+        ("push", Failure.PERMANENT, Step.PARK),
+        ("push", Failure.RATE, Step.AGAIN),
+        ("push", Failure.QUOTA, Step.AGAIN),
+        ("push", Failure.UNKNOWN, Step.AGAIN),
+        ("sms", Failure.PERMANENT, Step.PARK),
+        ("sms", Failure.UNKNOWN, Step.AGAIN),
+        ("menu", Failure.PERMANENT, Step.PARK),
+        ("menu", Failure.UNKNOWN, Step.AGAIN),
+        ("reply", Failure.PERMANENT, Step.PARK),
+        ("reply", Failure.RATE, Step.AGAIN),
+        ("reply", Failure.UNKNOWN, Step.AGAIN),
+    ],
+)
+def test_after_a_failure(channel: str, failure: Failure, step: Step) -> None:
+    error = SendError(failure, "HTTP something")
+    assert rules.after_failure(tried(channel), error, now=NOW, jitter=0.5).step is step
+
+
+DEAD_TOKEN = SendError(Failure.PERMANENT, "HTTP 400: Invalid reply token")
+
+
+def test_a_token_dead_at_the_first_try_becomes_a_push_when_that_is_worth_it() -> None:
+    verdict = rules.after_failure(tried("reply"), DEAD_TOKEN, now=NOW, jitter=0)
+    assert verdict.step is Step.PUSH
+    verdict = rules.after_failure(tried("reply", kind="help"), DEAD_TOKEN, now=NOW, jitter=0)
+    assert verdict.step is Step.DROP
+
+
+def test_a_token_dead_after_a_try_without_an_answer_was_used_by_that_try() -> None:
+    verdict = rules.after_failure(tried("reply", attempts=2), DEAD_TOKEN, now=NOW, jitter=0)
+    assert verdict.step is Step.SENT
+
+
+def test_a_reply_whose_outcome_is_unknown_never_becomes_a_push() -> None:
+    verdict = rules.before_sending(tried("reply", attempts=2), now=LATER)
+    assert verdict is not None
+    assert verdict.step is Step.PARK
+
+
+def test_a_reply_too_late_for_its_token_is_not_tried() -> None:
+    assert rules.before_sending(tried("reply"), now=NOW) is None
+    verdict = rules.before_sending(tried("reply"), now=LATER)
+    assert verdict is not None
+    assert verdict.step is Step.PUSH
+
+
+def test_an_undecided_push_waits_for_a_person_before_line_forgets_its_key() -> None:
+    assert rules.before_sending(tried("push", age=22), now=NOW) is None
+    verdict = rules.before_sending(tried("push", age=23), now=NOW)
+    assert verdict is not None
+    assert verdict.step is Step.PARK
+
+
+def test_waits_grow_and_are_spread() -> None:
+    waits = [rules.backoff(n, jitter=0.5).total_seconds() for n in range(1, 20)]
+    assert waits == sorted(waits)
+    assert waits[0] == 1
+    assert max(waits) == 600
+    assert rules.backoff(3, jitter=0) < rules.backoff(3, jitter=0.99)

@@ -1,0 +1,64 @@
+from datetime import timedelta
+
+import pytest
+
+from app.core.errors import Invalid
+from app.staff import rules
+from app.staff.rules import PER_LOGIN, Permission, Role
+from tests.support.times import NOW
+
+
+def test_every_role_has_its_permissions_and_an_unknown_one_has_none() -> None:
+    assert set(rules.PERMISSIONS) == set(Role)
+    assert not any(rules.is_allowed("pirate", permission) for permission in Permission)
+
+
+def test_the_owner_may_do_everything() -> None:
+    assert all(rules.is_allowed(Role.OWNER, permission) for permission in Permission)
+
+
+@pytest.mark.parametrize(
+    ("role", "permission", "may"),
+    [
+        (Role.ANALYST, Permission.READ_NUMBERS, True),
+        (Role.ANALYST, Permission.READ_PERSONAL, False),
+        (Role.ANALYST, Permission.READ_MASKED, False),
+        (Role.CLERK, Permission.SERVE, True),
+        (Role.CLERK, Permission.REFUND, False),
+        (Role.CLERK, Permission.READ_MEMBERS, False),
+        (Role.STORE_MANAGER, Permission.REFUND, True),
+        (Role.STORE_MANAGER, Permission.READ_PERSONAL, False),
+        (Role.MARKETER, Permission.SERVE, False),
+        (Role.SUPPORT, Permission.RETRY_DELIVERY, True),
+        (Role.SUPPORT, Permission.READ_AUDIT, False),
+    ],
+)
+def test_roles_get_what_their_work_needs(role: str, permission: Permission, may: bool) -> None:
+    assert rules.is_allowed(role, permission) is may
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"),
+    [(1, None), (4, None), (5, 30), (6, 60), (7, 120), (9, 480), (10, 900), (5_000, 900)],
+)
+def test_waiting_after_wrong_passwords_doubles_up_to_a_limit(
+    failures: int, seconds: int | None
+) -> None:
+    until = rules.blocked_until(PER_LOGIN, failures=failures, now=NOW)
+    assert until == (None if seconds is None else NOW + timedelta(seconds=seconds))
+
+
+@pytest.mark.parametrize("password", ["", "nine char", "x" * 201])
+def test_passwords_that_are_too_short_or_absurdly_long_are_refused(password: str) -> None:
+    with pytest.raises(Invalid):
+        rules.hash_password(password)
+
+
+def test_only_the_right_password_opens() -> None:
+    password_hash = rules.hash_password("correct horse battery")
+    assert "correct horse" not in password_hash
+    assert rules.is_password("correct horse battery", password_hash)
+    assert not rules.is_password("correct horse batterz", password_hash)
+    assert not rules.is_password("correct horse battery", None)
+    assert not rules.is_password("correct horse battery", "not a hash")
+    assert not rules.is_password("nobody has this password", None)

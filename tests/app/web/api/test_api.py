@@ -1,0 +1,375 @@
+"""What a till is promised: once each, the same answer again, clear refusals."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.core.db import Database
+from app.coupons import service as coupons
+from app.coupons.models import Coupon
+from app.coupons.service import KindDraft
+from app.members import queries as members
+from app.points import queries as points
+from app.purchases.models import Purchase
+from app.staff import queries as staff
+from app.staff import service as staff_service
+from app.tiers.models import TierPeriod
+from tests.support.api import Api, open_api, statuses
+from tests.support.times import NOW
+
+
+@pytest.fixture
+def api(db: Database) -> Api:
+    return open_api(db)
+
+
+def test_a_sale_is_answered_with_points_and_tier(api: Api) -> None:
+    answer = api.post("/purchases", api.sale())
+    assert answer.status_code == 201, answer.text
+    assert answer.json() == {
+        "purchase": {
+            "external_id": "S-1",
+            "member_number": api.number,
+            "store": "S01",
+            "sold_at": NOW.isoformat(),
+            "amount": 790,
+            "refunded": 0,
+            "invoice_number": None,
+        },
+        "points": {"earned": 7, "pending": 7, "balance": 0},
+        "tier": {"code": "basic", "name": "普卡"},
+    }
+
+
+def test_the_same_call_again_gives_the_same_body(api: Api) -> None:
+    first = api.post("/purchases", api.sale())
+    again = api.post("/purchases", api.sale())
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.content == first.content
+
+
+def test_another_sale_under_the_same_id_is_a_conflict(api: Api) -> None:
+    api.post("/purchases", api.sale())
+    answer = api.post("/purchases", api.sale(amount=791))
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["field"] == "external_id"
+
+
+def test_one_invoice_belongs_to_one_sale(api: Api) -> None:
+    api.post("/purchases", api.sale(invoice_number="AB-12345678"))
+    answer = api.post("/purchases", api.sale("S-2", invoice_number="ab12345678"))
+    assert answer.status_code == 409
+    assert answer.json()["errors"][0]["field"] == "invoice_number"
+
+
+def test_the_same_sale_posted_20_times_at_once_counts_once(api: Api) -> None:
+    answers = api.at_once(
+        *[lambda client: client.post("/purchases", json=api.sale()) for _ in range(20)]
+    )
+    assert statuses(answers) == [200] * 19 + [201]
+    assert len({answer.content for answer in answers}) == 1
+    with api.db.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Purchase)) == 1
+        assert points.unbalanced(session) == []
+
+
+def test_two_sales_at_once_that_both_cross_a_threshold_lift_once(api: Api) -> None:
+    answers = api.at_once(
+        *[
+            lambda client, n=n: client.post("/purchases", json=api.sale(f"S-{n}", amount=5_000))
+            for n in range(2)
+        ]
+    )
+    assert statuses(answers) == [201, 201]
+    with api.db.reading() as session:
+        lifted = sa.select(sa.func.count()).where(TierPeriod.tier_code == "silver")
+        assert session.scalar(lifted) == 1
+        gifts = sa.select(sa.func.count()).where(Coupon.source == "upgrade:silver")
+        assert session.scalar(gifts) == 1
+
+
+def test_one_bad_call_in_a_batch_harms_nobody(api: Api) -> None:
+    calls = [api.sale(f"S-{n}") for n in range(6)]
+    calls[3]["member"] = {"number": "0000000000"}
+    answers = api.at_once(
+        *[lambda client, body=body: client.post("/purchases", json=body) for body in calls]
+    )
+    assert statuses(answers) == [201] * 5 + [422]
+
+
+def test_refunds_in_parts_add_up_and_never_exceed_the_sale(api: Api) -> None:
+    api.post("/purchases", api.sale(amount=990))
+    revoked = 0
+    for part in range(3):
+        body = {"external_id": f"R-{part}", "amount": 330}
+        answer = api.post("/purchases/S-1/refunds", body)
+        assert answer.status_code == 201, answer.text
+        revoked += answer.json()["points"]["revoked"]
+        assert api.post("/purchases/S-1/refunds", body).json() == answer.json()
+    assert revoked == 9
+    answer = api.post("/purchases/S-1/refunds", {"external_id": "R-9", "amount": 1})
+    assert answer.status_code == 409
+    assert answer.json()["errors"] == [{"field": "amount", "reason": "at most 0"}]
+    assert api.get("/purchases/S-1").json()["purchase"]["refunded"] == 990
+
+
+@pytest.mark.parametrize(
+    ("amount", "discount", "status", "field"),
+    [
+        (700, 100, 201, None),
+        (400, 100, 201, None),  # 500 before the coupon: its minimum, exactly
+        (399, 100, 409, "coupon"),
+        (700, 99, 409, "coupon_discount"),
+        (700, 0, 409, "coupon_discount"),
+    ],
+)
+def test_a_coupon_is_judged_on_the_amount_before_it(
+    session_api: Api, amount: int, discount: int, status: int, field: str | None
+) -> None:
+    draft = KindDraft("off", "滿 500 折 100", "amount_off", 100, min_spend=500, valid_days=9)
+    with session_api.db.transaction() as session:
+        coupons.create_kind(session, draft=draft, now=NOW)
+        person = members.person_by_number(session, session_api.number)
+        assert person is not None
+        issued = coupons.issue(
+            session, kind_code="off", member_id=person.id, source="test", dedup_key="k", now=NOW
+        )
+    assert issued is not None
+    body = session_api.sale(amount=amount, coupon=issued.code, coupon_discount=discount)
+    answer = session_api.post("/purchases", body)
+    assert answer.status_code == status, answer.text
+    if field is not None:
+        assert answer.json()["errors"][0]["field"] == field
+        assert session_api.get("/purchases/S-1").status_code == 404
+
+
+def test_a_refund_of_an_unknown_sale_is_404(api: Api) -> None:
+    answer = api.post("/purchases/nothing/refunds", {"external_id": "R", "amount": 1})
+    assert answer.status_code == 404
+
+
+def test_a_sale_without_a_member_is_kept(api: Api) -> None:
+    sale = api.sale()
+    del sale["member"]
+    answer = api.post("/purchases", sale)
+    assert answer.status_code == 201
+    assert answer.json()["tier"] is None
+
+
+@pytest.mark.parametrize("key", ["number", "line_user_id"])
+def test_a_member_is_looked_up(api: Api, key: str) -> None:
+    value = api.number if key == "number" else api.line_user_id
+    answer = api.get("/members/lookup", **{key: value}, token=api.reader)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert found["name"] == "王○明"
+    assert found["tier"]["code"] == "basic"
+    assert found["progress"]["next_tier"] == {"code": "silver", "name": "銀卡"}
+    assert found["progress"]["to_next"] == 5_000
+
+
+@pytest.mark.parametrize(
+    ("params", "status"),
+    [
+        ({}, 422),
+        ({"number": "1", "phone": "0912345678"}, 422),
+        ({"number": "9999999999"}, 404),
+        ({"phone": "02-2345-6789"}, 422),
+        ({"phone": "0900000000"}, 404),
+        ({"line_user_id": "nobody"}, 404),
+        ({"number": "1\x00"}, 422),
+    ],
+)
+def test_a_look_up_that_finds_nobody_says_why(
+    api: Api, params: dict[str, str], status: int
+) -> None:
+    assert api.get("/members/lookup", **params).status_code == status
+
+
+PATHS = [
+    ("POST", "/purchases"),
+    ("POST", "/purchases/S-1/refunds"),
+    ("GET", "/purchases/S-1"),
+    ("GET", "/members/lookup?number=1"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize("token", ["", "wrong", "rg_wrong", "\x7f"])
+def test_without_a_living_token_nothing_opens(api: Api, method: str, path: str, token: str) -> None:
+    [answer] = api.at_once(
+        lambda client: client.request(method, path, json={} if method == "POST" else None),
+        token=token,
+    )
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_every_route_asks_for_a_token(api: Api) -> None:
+    from app.web.api.app import create_api  # noqa: PLC0415  # only its routes are looked at
+
+    document = create_api(api.db, lambda: NOW).openapi()
+    routes = {
+        (method.upper(), path.replace("{external_id}", "S-1"))
+        for path, methods in document["paths"].items()
+        for method in methods
+    }
+    assert routes == {(method, path.split("?")[0]) for method, path in PATHS}
+
+
+def test_a_reading_token_writes_nothing(api: Api) -> None:
+    assert api.post("/purchases", api.sale(), token=api.reader).status_code == 403
+    assert api.get("/purchases/S-1", token=api.reader).status_code == 403
+
+
+def test_a_revoked_token_opens_nothing(api: Api) -> None:
+    with api.db.transaction() as session:
+        [shown] = [token for token in staff.tokens(session) if token.role == "pos"]
+        staff_service.revoke_token(session, token_id=shown.id, now=NOW)
+    assert api.post("/purchases", api.sale()).status_code == 401
+
+
+def bad(**fields: Any) -> dict[str, Any]:
+    return fields
+
+
+HOSTILE_FIELDS: list[tuple[dict[str, Any], str]] = [
+    (bad(amount=-1), "amount"),
+    (bad(amount=10**9), "amount"),
+    (bad(amount=10**30), "amount"),
+    (bad(amount=1.5), "amount"),
+    (bad(amount="many"), "amount"),
+    (bad(amount=None), "amount"),
+    (bad(amount=[]), "amount"),
+    (bad(external_id=""), "external_id"),
+    (bad(external_id=" "), "external_id"),
+    (bad(external_id="x" * 81), "external_id"),
+    (bad(external_id="a\x00b"), "external_id"),
+    (bad(external_id="a b"), "external_id"),
+    (bad(external_id="'; DROP TABLE members; --"), "external_id"),
+    (bad(external_id=7), "external_id"),
+    (bad(external_id=None), "external_id"),
+    (bad(external_id={"$ne": 1}), "external_id"),
+    (bad(member={}), "member"),
+    (bad(member={"number": "1", "phone": "0912345678"}), "member"),
+    (bad(member={"number": "abc"}), "member.number"),
+    (bad(member={"number": "9" * 10}), "member"),
+    (bad(member={"phone": "02-2345-6789"}), "member.phone"),
+    (bad(member={"phone": "\x00"}), "member.phone"),
+    (bad(member={"phone": "0912"}), "member.phone"),
+    (bad(member={"line_user_id": "Uxyz"}), "member.line_user_id"),
+    (bad(member={"line_user_id": "U" + "f" * 32}), "member"),
+    (bad(member="somebody"), "member"),
+    (bad(member=[1]), "member"),
+    (bad(store="NOWHERE"), "store"),
+    (bad(store=""), "store"),
+    (bad(store="a\x00"), "store"),
+    (bad(store=5), "store"),
+    (bad(sold_at="yesterday"), "sold_at"),
+    (bad(sold_at="2026-07-04T12:00:00"), "sold_at"),
+    (bad(sold_at="2026-02-30T12:00:00+08:00"), "sold_at"),
+    (bad(sold_at="9999-01-01T00:00:00Z"), "sold_at"),
+    (bad(sold_at="0001-01-01T00:00:00Z"), "sold_at"),
+    (bad(sold_at="2026-07-09T12:00:00+08:00"), "sold_at"),
+    (bad(sold_at=10**18), "sold_at"),
+    (bad(sold_at=[]), "sold_at"),
+    (bad(items={}), "items"),
+    (bad(items=[1]), "items[0]"),
+    (bad(items=[{"quantity": 0}]), "items[0].quantity"),
+    (bad(items=[{"quantity": -1}]), "items[0].quantity"),
+    (bad(items=[{"quantity": 10**12}]), "items[0].quantity"),
+    (bad(items=[{"unit_price": 10**12}]), "items[0].unit_price"),
+    (bad(items=[{"name": "x" * 201}]), "items[0].name"),
+    (bad(items=[{"name": "\x00"}]), "items[0].name"),
+    (bad(items=[{"sku": "s" * 65}]), "items[0].sku"),
+    (bad(items=[{"colour": "red"}]), "items[0].colour"),
+    (bad(items=[{}] * 501), "items"),
+    (bad(invoice_number="12345678AB"), "invoice_number"),
+    (bad(invoice_number="AB1234567"), "invoice_number"),
+    (bad(invoice_number="ＡＢ12345678"), "invoice_number"),
+    (bad(coupon="no such!"), "coupon"),
+    (bad(coupon="x" * 21), "coupon"),
+    (bad(points=999), "points"),
+    (bad(__proto__={}), "__proto__"),
+]
+
+
+@pytest.mark.parametrize(("fields", "field"), HOSTILE_FIELDS)
+def test_a_bad_field_is_named_and_nothing_is_written(
+    session_api: Api, fields: dict[str, Any], field: str
+) -> None:
+    answer = session_api.post("/purchases", session_api.sale("H-1") | fields)
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert field in [error["field"] for error in answer.json()["errors"]], answer.text
+    with session_api.db.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Purchase)) == 0
+
+
+@pytest.fixture
+def session_api(sqlite_db: Database) -> Api:
+    return open_api(sqlite_db)
+
+
+JSON = {"content-type": "application/json"}
+RAW: list[tuple[bytes, dict[str, str], int]] = [
+    (b"", JSON, 400),
+    (b"{", JSON, 400),
+    (b"\xff\xfe", JSON, 400),
+    (b"[" * 100_000, JSON, 400),
+    (b'{"amount": ' + b"9" * 5000 + b"}", JSON, 400),
+    (b"null", JSON, 422),
+    (b"[]", JSON, 422),
+    (b'"text"', JSON, 422),
+    (b'{"external_id": "\\ud800", "amount": 1}', JSON, 422),
+    (b'{"external_id": "a", "amount": NaN}', JSON, 422),
+    (b'{"external_id": "a", "amount": Infinity}', JSON, 422),
+    (b"{}", {"content-type": "text/plain"}, 415),
+    (b"{}", {"content-type": "application/x-www-form-urlencoded"}, 415),
+    (b"{}", {}, 415),
+    (b"x" * (1024 * 1024 + 1), JSON, 413),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status"), RAW)
+def test_a_broken_body_is_refused_without_harm(
+    session_api: Api, body: bytes, headers: dict[str, str], status: int
+) -> None:
+    [answer] = session_api.at_once(
+        lambda client: client.post("/purchases", content=body, headers=headers)
+    )
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/purchases", 405),
+        ("DELETE", "/purchases/S-1", 405),
+        ("GET", "/nothing", 404),
+        ("GET", "/purchases/%00", 422),
+        ("GET", "/purchases/a%20b", 422),
+        ("GET", "/purchases/" + "x" * 81, 422),
+        ("GET", "/purchases/unknown", 404),
+    ],
+)
+def test_a_wrong_path_is_a_problem_document(
+    session_api: Api, method: str, path: str, status: int
+) -> None:
+    [answer] = session_api.at_once(lambda client: client.request(method, path))
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_body_that_hides_its_length_is_measured(session_api: Api) -> None:
+    async def endless() -> Any:
+        for _ in range(20):
+            yield b"x" * 100_000
+
+    [answer] = session_api.at_once(
+        lambda client: client.post("/purchases", content=endless(), headers=JSON)
+    )
+    assert answer.status_code == 413

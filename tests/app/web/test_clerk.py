@@ -1,0 +1,564 @@
+"""The till: identify, sell, redeem, undo. Aoi sells in Taipei; Ren manages that store."""
+
+import io
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+import segno
+import sqlalchemy as sa
+from PIL import Image
+from sqlalchemy.orm import Session
+
+from app.core.db import Database
+from app.coupons.models import Coupon
+from app.members.models import Member
+from app.outbox.models import OutboxRow
+from app.points import queries as points
+from app.purchases.models import Purchase
+from app.staff import queries
+from app.staff.rules import Role
+from app.web.clerk import passes
+from app.web.clerk.passes import Pass, PassRefused
+from tests.support.people import bought, card_code, coupon_for, number_of, regular
+from tests.support.staffing import LOGINS, PASSWORD, Shop
+from tests.support.times import NOW
+from tests.support.web import SAME_ORIGIN, Browser, Page, browser
+
+
+@dataclass
+class Till:
+    """Aoi's phone, and Hana in front of it."""
+
+    web: Browser
+    db: Database
+    shop: Shop
+    hana: int
+
+    def show_card(self) -> str:
+        with self.db.transaction() as session:
+            return card_code(session, self.hana, now=self.web.watch.now)
+
+    def find(self, code: str) -> Page:
+        return self.web.post("/clerk/find", {"code": code})
+
+    def served(self, code: str | None = None) -> str:
+        """The page Hana is served on, identified by her card unless told otherwise."""
+        answer = self.find(self.show_card() if code is None else code)
+        assert answer.status == 303, answer.text
+        return answer.location
+
+    def number(self) -> str:
+        with self.db.reading() as session:
+            return number_of(session, self.hana)
+
+    def give_coupon(self, **draft: object) -> int:
+        with self.db.transaction() as session:
+            return coupon_for(session, self.hana, **draft)
+
+    def purchases(self) -> list[tuple[int, int]]:
+        """(paid, refunded) of every purchase, oldest first."""
+        with self.db.reading() as session:
+            query = sa.select(Purchase.amount, Purchase.refunded).order_by(Purchase.id)
+            return [(row.amount, row.refunded) for row in session.execute(query)]
+
+    def pending(self) -> int:
+        with self.db.reading() as session:
+            return points.standing(session, self.hana, now=self.web.watch.now).pending
+
+    def coupon_status(self, coupon_id: int) -> str:
+        with self.db.reading() as session:
+            return session.get_one(Coupon, coupon_id).status
+
+
+@pytest.fixture
+def till(sqlite_db: Database, visitor: Browser, shop: Shop) -> Till:
+    with sqlite_db.transaction() as session:
+        hana = regular(session, name="陳小花", phone="+886912345678")
+    assert visitor.log_in(Role.CLERK, area="/clerk").location == "/clerk"
+    return Till(visitor, sqlite_db, shop, hana)
+
+
+def jpeg(text: str, *, tilt: float = 0) -> bytes:
+    code = io.BytesIO()
+    segno.make(text, micro=False).save(code, kind="png", scale=6, border=4)
+    frame = Image.new("L", (960, 720), 128)
+    frame.paste(Image.open(code).convert("L").rotate(tilt, expand=True, fillcolor=128), (300, 150))
+    out = io.BytesIO()
+    frame.save(out, "JPEG", quality=72)
+    return out.getvalue()
+
+
+def post_frame(
+    web: Browser, body: bytes, kind: str = "image/jpeg"
+) -> tuple[int, dict[str, object]]:
+    headers = SAME_ORIGIN | {
+        "content-type": kind,
+        "accept": "application/json",
+        "x-form-token": web.form_token(),
+    }
+    answer = web.http.post("/clerk/scan", content=body, headers=headers)
+    return answer.status_code, answer.json()
+
+
+# The store ----------------------------------------------------------------------------------------
+
+
+def test_who_works_in_one_store_stands_there_at_once(till: Till) -> None:
+    page = till.web.get("/clerk").text
+    assert "台北永康店" in page
+    assert "高雄駁二店" not in till.web.get("/clerk/store").text
+
+
+def test_who_works_everywhere_chooses_and_the_device_remembers(
+    visitor: Browser, shop: Shop
+) -> None:
+    visitor.log_in(Role.OWNER, area="/clerk")
+    assert visitor.get("/clerk").location == "/clerk/store"
+    chosen = visitor.post("/clerk/store", {"store_id": str(shop.other_store_id)})
+    assert chosen.location == "/clerk"
+    assert "高雄駁二店" in visitor.get("/clerk").text
+    visitor.post("/clerk/logout")
+    visitor.log_in(Role.OWNER, area="/clerk")
+    assert "高雄駁二店" in visitor.get("/clerk").text
+
+
+def test_a_clerk_cannot_stand_in_a_store_that_is_not_theirs(till: Till) -> None:
+    answer = till.web.post("/clerk/store", {"store_id": str(till.shop.other_store_id)})
+    assert answer.status == 409
+
+
+# Identifying --------------------------------------------------------------------------------------
+
+
+def test_the_card_is_good_once(till: Till) -> None:
+    code = till.show_card()
+    page = till.web.get(till.served(code)).text
+    assert "陳○花" in page
+    assert "陳小花" not in page
+    again = till.find(code)
+    assert again.status == 409
+    assert "已經使用過" in again.text
+
+
+def test_a_card_shown_for_longer_than_a_minute_is_refused(till: Till) -> None:
+    code = till.show_card()
+    till.web.watch.forward(seconds=60)
+    assert "已經過期" in till.find(code).text
+
+
+def test_of_two_clerks_scanning_one_card_one_gets_it(
+    sqlite_db: Database, till: Till, shop: Shop
+) -> None:
+    code = till.show_card()
+    with browser(sqlite_db) as other:
+        other.log_in(Role.STORE_MANAGER, area="/clerk")
+        tills = [till.web, other]
+        with ThreadPoolExecutor(2) as pool:
+            answers = list(pool.map(lambda web: web.post("/clerk/find", {"code": code}), tills))
+    assert sorted(answer.status for answer in answers) == [303, 409]
+
+
+@pytest.mark.parametrize(
+    "typed", ["0912345678", "0912-345-678", "０９１２３４５６７８", " 0912 345 678"]
+)
+def test_a_phone_identifies_for_earning(till: Till, typed: str) -> None:
+    assert "請會員出示會員卡 QR" in till.web.get(till.served(typed)).text
+
+
+def test_a_number_identifies_for_earning(till: Till) -> None:
+    till.give_coupon()
+    page = till.web.get(till.served(till.number())).text
+    assert "請會員出示會員卡 QR" in page
+    assert 'name="coupon"' not in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [("", "看不懂"), ("0223456789", "看不懂"), ("RG1.NOSUCHCODE", "不是本店"),
+     ("'; DROP", "看不懂"), ("1000000001", "看不懂"),
+     ("0999999999", "找不到這位會員"), ("\x00", "看不懂")],
+)  # fmt: skip
+def test_what_is_no_card_is_refused_in_words(till: Till, typed: str, words: str) -> None:
+    answer = till.find(typed)
+    assert answer.status == 409
+    assert words in answer.text
+
+
+def test_a_coupon_code_asks_for_the_card(till: Till) -> None:
+    coupon_id = till.give_coupon()
+    with till.db.reading() as session:
+        code = session.get_one(Coupon, coupon_id).code
+    assert "這是優惠券的條碼" in till.find(code).text
+
+
+def test_who_left_or_never_joined_is_not_found(till: Till) -> None:
+    code = till.show_card()
+    with till.db.transaction() as session:
+        session.execute(sa.update(Member).where(Member.id == till.hana).values(status="closed"))
+    assert "找不到這位會員" in till.find(code).text
+    assert "找不到這位會員" in till.find("0912345678").text
+
+
+def test_each_identification_is_noted_with_store_and_device(till: Till) -> None:
+    till.served("0912345678")
+    with till.db.reading() as session:
+        (noted,) = queries.audit_entries(session, action="member.identified")
+    assert (noted.staff_name, noted.store_name) == ("Aoi", "台北永康店")
+    assert noted.after == {"by": "phone"}
+    assert noted.device
+
+
+@pytest.mark.parametrize("tilt", [0, 12, -33, 180])
+def test_a_camera_frame_is_read_on_the_server(till: Till, tilt: float) -> None:
+    status, answer = post_frame(till.web, jpeg(till.show_card(), tilt=tilt))
+    assert status == 200
+    assert str(answer["url"]).startswith("/clerk/serve/")
+
+
+def test_a_frame_without_a_code_is_no_error(till: Till) -> None:
+    empty = io.BytesIO()
+    Image.new("RGB", (640, 480), (90, 120, 60)).save(empty, "JPEG")
+    assert post_frame(till.web, empty.getvalue()) == (200, {"found": False})
+
+
+def test_what_the_browser_read_itself_is_taken_too(till: Till) -> None:
+    body = f'{{"code": "{till.show_card()}"}}'.encode()
+    status, answer = post_frame(till.web, body, "application/json")
+    assert status == 200
+    assert "url" in answer
+
+
+def huge() -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (3000, 3000)).save(out, "JPEG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", "image/jpeg"), (b"not a picture", "image/jpeg"), (jpeg("x")[:300], "image/jpeg"),
+     (huge(), "image/jpeg"), (b"{", "application/json"), (b"[]", "application/json"),
+     (b'{"code": 1}', "application/json"), (b"\xff\xfe", "application/json")],
+    ids=["empty", "text", "cut", "huge", "half", "list", "number", "bytes"],
+)  # fmt: skip
+def test_an_odd_frame_is_a_clear_refusal(till: Till, body: bytes, kind: str) -> None:
+    status, answer = post_frame(till.web, body, kind)
+    assert status == 422
+    assert "error" in answer
+
+
+# Passes -------------------------------------------------------------------------------------------
+
+
+def test_a_pass_cannot_be_altered_or_used_by_another_login() -> None:
+    given = Pass.issue(member_id=7, proof="number", session_id=3, now=NOW)
+    sealed = given.sealed("key")
+    assert passes.opened(sealed, key="key", session_id=3) == given
+    for forged in (sealed.replace("number", "qr"), "8" + sealed[1:], "", "....", sealed + "0"):
+        with pytest.raises(PassRefused):
+            passes.opened(forged, key="key", session_id=3)
+    with pytest.raises(PassRefused):
+        passes.opened(sealed, key="other", session_id=3)
+    with pytest.raises(PassRefused):
+        passes.opened(sealed, key="key", session_id=4)
+
+
+def test_a_page_of_another_login_or_too_old_leads_back(till: Till) -> None:
+    page = till.served()
+    assert till.web.get(f"{page}0").location == "/clerk?notice=foreign"
+    till.web.watch.forward(minutes=15)
+    for url in (page, f"{page}/confirm?amount=10"):
+        assert till.web.get(url).location == "/clerk?notice=late"
+    assert till.web.post(page, {"amount": "10"}).location == "/clerk?notice=late"
+    assert "超過 15 分鐘" in till.web.get("/clerk?notice=late").text
+    assert till.purchases() == []
+
+
+# Selling ------------------------------------------------------------------------------------------
+
+
+def test_a_purchase_is_previewed_recorded_and_told_to_the_member(till: Till) -> None:
+    page = till.served()
+    preview = till.web.get(f"{page}/confirm?amount=790&invoice=ab-12345678").text
+    assert "NT$790" in preview
+    assert "+7" in preview
+    assert "AB-12345678" in preview
+    assert till.purchases() == []  # a rehearsal leaves nothing behind
+
+    done = till.web.post(page, {"amount": "790", "invoice": "ab-12345678"})
+    assert done.location == f"{page}/done"
+    result = till.web.get(done.location).text
+    assert "已登錄" in result
+    assert "+7" in result
+    assert till.purchases() == [(790, 0)]
+    assert till.pending() == 7
+    with till.db.reading() as session:
+        kinds = session.scalars(sa.select(OutboxRow.kind)).all()
+        (noted,) = queries.audit_entries(session, action="purchase.recorded")
+    assert kinds == ["receipt"]
+    assert noted.after == {"paid": 790, "discount": 0}
+
+
+def test_a_double_press_and_the_back_button_record_once(till: Till) -> None:
+    page = till.served()
+    for _ in range(3):
+        assert till.web.post(page, {"amount": "790"}).location == f"{page}/done"
+        till.web.watch.forward(seconds=20)
+    assert till.purchases() == [(790, 0)]
+
+
+def test_pressing_at_the_same_moment_records_once(till: Till) -> None:
+    page, token = till.served(), till.web.form_token()
+    form = {"amount": "790", "form_token": token}
+
+    def press(_: int) -> int:
+        return till.web.http.post(
+            page, data=form, headers=SAME_ORIGIN, follow_redirects=False
+        ).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(press, range(12))) == {303}
+    assert till.purchases() == [(790, 0)]
+
+
+def test_another_amount_on_the_same_identification_is_refused(till: Till) -> None:
+    page = till.served()
+    till.web.post(page, {"amount": "790"})
+    again = till.web.post(page, {"amount": "7900"})
+    assert again.status == 409
+    assert "已經登錄過另一筆" in again.text
+    assert till.purchases() == [(790, 0)]
+
+
+@pytest.mark.parametrize("amount", ["", "0", "-5", "abc", "1.5", "2000001", "1e3",
+                                    "９９９９９９９９９９", "NT$", "\x00"])  # fmt: skip
+def test_an_impossible_amount_is_refused_and_stays_in_the_form(till: Till, amount: str) -> None:
+    page = till.served()
+    answer = till.web.post(page, {"amount": amount})
+    assert answer.status == 409
+    assert "金額請輸入整數" in answer.text
+    assert till.purchases() == []
+
+
+@pytest.mark.parametrize("amount", ["1,290", "NT$1290", "１２９０", " 1290 元"])
+def test_an_amount_is_read_as_people_write_it(till: Till, amount: str) -> None:
+    till.web.post(till.served(), {"amount": amount})
+    assert till.purchases() == [(1290, 0)]
+
+
+def test_an_invoice_is_recorded_once_and_must_look_like_one(till: Till) -> None:
+    odd = till.web.post(till.served(), {"amount": "100", "invoice": "12345678"})
+    assert "2 個英文字母" in odd.text
+    till.web.post(till.served(), {"amount": "100", "invoice": "AB12345678"})
+    again = till.web.post(till.served(), {"amount": "100", "invoice": "AB12345678"})
+    assert "這張發票已經登錄過" in again.text
+    assert till.purchases() == [(100, 0)]
+
+
+def test_a_sale_that_lifts_the_tier_says_so_before_and_after(till: Till) -> None:
+    page = till.served()
+    assert "升等為銀卡" in till.web.get(f"{page}/confirm?amount=5000").text
+    done = till.web.post(page, {"amount": "5000"})
+    assert "恭喜升等銀卡" in till.web.get(done.location).text
+
+
+# Coupons ------------------------------------------------------------------------------------------
+
+
+def test_a_coupon_is_taken_off_and_used(till: Till) -> None:
+    coupon = till.give_coupon(min_spend=500)
+    page = till.served()
+    assert "NT$100 折價券" in till.web.get(page).text
+    preview = till.web.get(f"{page}/confirm?amount=500&coupon={coupon}").text
+    assert "NT$400" in preview
+    assert till.coupon_status(coupon) == "issued"
+    done = till.web.post(page, {"amount": "500", "coupon": str(coupon)})
+    assert done.status == 303, done.text
+    assert "-NT$100" in till.web.get(done.location).text
+    assert till.purchases() == [(400, 0)]
+    assert till.coupon_status(coupon) == "redeemed"
+    assert till.web.post(page, {"amount": "500", "coupon": str(coupon)}).status == 303
+    assert till.purchases() == [(400, 0)]
+
+
+def test_a_percentage_is_of_the_amount_before_the_coupon(till: Till) -> None:
+    coupon = till.give_coupon(name="九折", type="percent_off", value=10)
+    till.web.post(till.served(), {"amount": "999", "coupon": str(coupon)})
+    assert till.purchases() == [(900, 0)]
+    with till.db.reading() as session:
+        assert session.get_one(Coupon, coupon).discount == 99
+
+
+def test_a_coupon_below_its_minimum_says_how_much_is_missing(till: Till) -> None:
+    coupon = till.give_coupon(min_spend=500)
+    page = till.served()
+    answer = till.web.get(f"{page}/confirm?amount=499&coupon={coupon}")
+    assert answer.status == 409
+    assert "還差 NT$1" in answer.text
+    assert 'value="499"' in answer.text
+
+
+def test_a_used_coupon_and_a_strangers_coupon_are_refused(till: Till) -> None:
+    coupon = till.give_coupon()
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    again = till.web.post(till.served(), {"amount": "600", "coupon": str(coupon)})
+    assert "已經在" in again.text
+    with till.db.transaction() as session:
+        foreign = coupon_for(session, regular(session))
+    for odd in (str(foreign), "0", "x", "9" * 19):
+        answer = till.web.post(till.served(), {"amount": "500", "coupon": odd})
+        assert "找不到這張優惠券" in answer.text
+    assert len(till.purchases()) == 1
+
+
+def test_a_number_is_not_enough_for_a_coupon(till: Till) -> None:
+    coupon = till.give_coupon()
+    page = till.served(till.number())
+    answer = till.web.post(page, {"amount": "500", "coupon": str(coupon)})
+    assert answer.status == 409
+    assert "請會員出示會員卡 QR" in answer.text
+    assert till.coupon_status(coupon) == "issued"
+
+
+def test_a_gift_is_handed_over_without_a_purchase(till: Till) -> None:
+    gift = till.give_coupon(name="生日蛋糕", type="gift", value=0)
+    page = till.served()
+    assert "確認核銷" in till.web.get(f"{page}/confirm?coupon={gift}").text
+    assert till.coupon_status(gift) == "issued"
+    for _ in range(2):
+        done = till.web.post(page, {"coupon": str(gift)})
+        assert done.location == f"{page}/done?coupon={gift}"
+    assert "生日蛋糕" in till.web.get(done.location).text
+    assert till.coupon_status(gift) == "redeemed"
+    assert till.purchases() == []
+
+
+def test_a_gift_used_elsewhere_meanwhile_is_not_handed_over_twice(
+    sqlite_db: Database, till: Till
+) -> None:
+    gift = till.give_coupon(name="生日蛋糕", type="gift", value=0)
+    mine, theirs = till.served(), till.show_card()
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        other = ren.post("/clerk/find", {"code": theirs}).location
+        assert ren.post(other, {"coupon": str(gift)}).status == 303
+    late = till.web.post(mine, {"coupon": str(gift)})
+    assert late.status == 409
+    assert "使用過" in late.text
+
+
+# Today and refunds --------------------------------------------------------------------------------
+
+
+def sold(till: Till, amount: int = 1_000) -> str:
+    page = till.served()
+    till.web.post(page, {"amount": str(amount)})
+    with till.db.reading() as session:
+        return session.scalars(
+            sa.select(Purchase.external_id).order_by(Purchase.id.desc()).limit(1)
+        ).one()
+
+
+def refund(web: Browser, purchase: str, amount: str, **more: str) -> Page:
+    page = web.get(f"/clerk/today/{purchase}/refund").text
+    found = re.search(r'name="form_id" value="(\w+)"', page)
+    assert found
+    return web.post(
+        f"/clerk/today/{purchase}/refund", {"form_id": found[1], "amount": amount} | more
+    )
+
+
+def test_today_lists_this_store_only(till: Till) -> None:
+    sold(till, 1_000)
+    with till.db.transaction() as session:
+        elsewhere = bought(session, till.hana, 7_777, store_id=till.shop.other_store_id)
+        bought(session, till.hana, 5_555, store_id=till.shop.store_id,
+               sold_at=NOW - timedelta(days=1))  # fmt: skip
+    page = till.web.get("/clerk/today").text
+    assert "NT$1,000" in page
+    assert "陳○花" in page
+    assert "7,777" not in page
+    assert "5,555" not in page
+    assert till.web.get(f"/clerk/today/{elsewhere}/refund").status == 404
+    assert till.web.post(f"/clerk/today/{elsewhere}/refund", {"amount": "1"}).status == 404
+
+
+def test_a_manager_gives_money_back_and_the_points_go(sqlite_db: Database, till: Till) -> None:
+    purchase = sold(till)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        assert refund(ren, purchase, "400").location == f"/clerk/today#{purchase}"
+        assert till.purchases() == [(1000, 400)]
+        assert till.pending() == 6
+        too_much = refund(ren, purchase, "601")
+        assert too_much.status == 409
+        assert "最多只能退 NT$600" in too_much.text
+        assert refund(ren, purchase, "600").status == 303
+        assert "已經全部退款" in ren.get(f"/clerk/today/{purchase}/refund").text
+    assert till.pending() == 0
+    with sqlite_db.reading() as session:
+        noted = queries.audit_entries(session, action="purchase.refunded")
+    assert [entry.after["refunded"] for entry in noted] == [1000, 400]
+
+
+def test_the_same_refund_form_twice_refunds_once(sqlite_db: Database, till: Till) -> None:
+    purchase = sold(till)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        form = {"form_id": "ABCDEF", "amount": "400"}
+        for _ in range(2):
+            assert ren.post(f"/clerk/today/{purchase}/refund", form).status == 303
+    assert till.purchases() == [(1000, 400)]
+
+
+def test_a_clerk_needs_a_manager_of_the_store_to_approve(till: Till) -> None:
+    purchase = sold(till)
+    refused = [
+        {},
+        {"login": LOGINS[Role.STORE_MANAGER], "password": "wrong wrong wrong"},
+        {"login": LOGINS[Role.CLERK], "password": PASSWORD},
+        {"login": LOGINS[Role.MARKETER], "password": PASSWORD},
+    ]
+    for approval in refused:
+        answer = refund(till.web, purchase, "1000", **approval)
+        assert answer.status == 409
+        assert "不能核准退款" in answer.text
+    assert till.purchases() == [(1000, 0)]
+    approval = {"login": LOGINS[Role.STORE_MANAGER], "password": PASSWORD}
+    assert refund(till.web, purchase, "1000", **approval).status == 303
+    assert till.purchases() == [(1000, 1000)]
+    with till.db.reading() as session:
+        (noted,) = queries.audit_entries(session, action="purchase.refunded")
+    assert noted.staff_name == "Aoi"
+    assert noted.after["approved_by"] == till.shop.staff[Role.STORE_MANAGER]
+
+
+def test_guessing_a_managers_password_at_the_till_is_stopped(till: Till) -> None:
+    purchase = sold(till)
+    guess = {"login": LOGINS[Role.STORE_MANAGER], "password": "guess guess guess"}
+    for _ in range(5):
+        refund(till.web, purchase, "1000", **guess)
+    right = {"login": LOGINS[Role.STORE_MANAGER], "password": PASSWORD}
+    answer = refund(till.web, purchase, "1000", **right)
+    assert "嘗試次數過多" in answer.text
+    assert till.purchases() == [(1000, 0)]
+
+
+def test_a_coupon_comes_back_with_a_whole_refund(sqlite_db: Database, till: Till) -> None:
+    coupon = till.give_coupon()
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    with sqlite_db.reading() as session:
+        purchase = _last_purchase(session)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        refund(ren, purchase, "400")
+    assert till.coupon_status(coupon) == "issued"
+
+
+def _last_purchase(session: Session) -> str:
+    return session.scalars(
+        sa.select(Purchase.external_id).order_by(Purchase.id.desc()).limit(1)
+    ).one()

@@ -1,0 +1,250 @@
+"""What marketers see, and what of a person each role sees."""
+
+import re
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from app.core.db import Database
+from app.inbox.models import InboxEvent
+from app.members.models import Consent, Member
+from app.outbox.models import OutboxRow
+from app.staff import queries
+from app.staff.rules import Role
+from app.timeline import service as timeline
+from tests.support.people import bought, coupon_for, number_of, regular
+from tests.support.staffing import Shop
+from tests.support.times import NOW
+from tests.support.web import Browser
+
+EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+def park_message(db: Database, *, channel: str = "push", payload: str = "[]") -> int:
+    with db.transaction() as session:
+        row = OutboxRow(
+            channel=channel, klass="service", kind="receipt", recipient="U1", payload=payload,
+            retry_key="k", status="parked", due_at=NOW, attempts=3, reason=EVIL, created_at=NOW,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()  # for the id
+        return row.id
+
+
+def park_event(db: Database) -> int:
+    with db.transaction() as session:
+        row = InboxEvent(
+            webhook_event_id="w1", person="U1", type=EVIL[:40], occurred_ms=1, received_at=NOW,
+            body="{}", status="parked", due_at=NOW, attempts=5, error=f"Traceback\n{EVIL}",
+        )  # fmt: skip
+        session.add(row)
+        session.flush()  # for the id
+        return row.id
+
+
+def test_the_first_page_shows_the_day_and_refreshes_from_the_same_template(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        bought(session, regular(session, joined_at=NOW), 1_234, store_id=shop.store_id)
+    visitor.log_in(Role.ANALYST)
+    page, live = visitor.get("/console").text, visitor.get("/console/live").text
+    assert "NT$1,234" in page
+    assert live.strip() in page
+    assert page.count('class="chart-bar') == 60
+
+
+def test_no_page_has_inline_code_or_style(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+    visitor.log_in(Role.OWNER)
+    urls = ["/console", "/console/members", f"/console/members/{member_id}", "/console/delivery",
+            "/console/audit", "/clerk/store"]  # fmt: skip
+    for url in urls:
+        page = visitor.get(url).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)", page), url
+        assert not re.search(r"\son[a-z]+=|\sstyle=|<style|javascript:", page), url
+        assert not re.search(r'(src|href)="https?://', page), url
+
+
+def test_what_strangers_typed_is_shown_as_text(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    park_message(sqlite_db, payload='[{"type":"text","text":"<script>alert(1)</script>"}]')
+    park_event(sqlite_db)
+    with sqlite_db.transaction() as session:
+        evil = regular(session, name=EVIL[:50], display_name=EVIL)
+        coupon_for(session, evil, name=EVIL[:60])
+        bought(session, evil, 100, store_id=shop.store_id)
+        timeline.record(session, member_id=evil, kind=EVIL[:40], at=NOW, facts={"reason": EVIL})
+        consent = {"kind": EVIL[:20], "version": EVIL[:40], "is_given": True, "channel": "<b>"}
+        session.execute(sa.insert(Consent).values(member_id=evil, at=NOW, **consent))
+    visitor.log_in(Role.OWNER, area="/clerk")
+    visitor.post("/clerk/store", {"store_id": str(shop.store_id)})
+    urls = ["/console/members", f"/console/members?q={EVIL}", f"/console/members/{evil}",
+            "/console/delivery", "/console/audit", f"/console/audit?action={EVIL[:30]}",
+            f"/console/login?next={EVIL}", "/clerk/today", f"/clerk?notice={EVIL}"]  # fmt: skip
+    for url in urls:
+        page = visitor.get(url).text
+        assert "<script>alert" not in page, url
+        assert "<img src=x" not in page, url
+        assert "<b>" not in page, url
+
+
+@pytest.mark.parametrize(
+    ("role", "sees", "does_not_see"),
+    [
+        (Role.OWNER, ["陳小花", "0912-345-678", "1990/07/15", "花花花"], []),
+        (Role.SUPPORT, ["陳小花", "0912-345-678"], []),
+        (Role.STORE_MANAGER, ["陳○花", "0912-***-678"], ["陳小花", "345", "1990", "花花花"]),
+        (Role.ANALYST, [], ["陳", "0912", "678", "1990", "花花花"]),
+    ],
+)
+def test_each_role_sees_as_much_of_a_person_as_its_work_needs(
+    sqlite_db: Database,
+    visitor: Browser,
+    role: Role,
+    sees: list[str],
+    does_not_see: list[str],
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session, name="陳小花", phone="+886912345678", display_name="花花花")
+        born = sa.update(Member).where(Member.id == member_id).values(birthday=date(1990, 7, 15))
+        session.execute(born)
+    visitor.log_in(role)
+    page = visitor.get(f"/console/members/{member_id}").text
+    listed = visitor.get("/console/members").text
+    for words in sees:
+        assert words in page
+    for words in does_not_see:
+        assert words not in page
+        assert words not in listed
+
+
+def test_looking_at_a_person_in_full_is_noted(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+    for role in (Role.OWNER, Role.ANALYST):
+        visitor.log_in(role)
+        visitor.get(f"/console/members/{member_id}")
+        visitor.post("/console/logout")
+    with sqlite_db.reading() as session:
+        looked = queries.audit_entries(session, action="member.viewed")
+    assert [(entry.staff_id, entry.object) for entry in looked] == [
+        (shop.staff[Role.OWNER], f"member:{member_id}")
+    ]
+
+
+def test_the_list_searches_filters_and_teaches_when_empty(
+    sqlite_db: Database, visitor: Browser
+) -> None:
+    visitor.log_in(Role.OWNER)
+    assert "還沒有會員" in visitor.get("/console/members").text
+    with sqlite_db.transaction() as session:
+        member_id = regular(session, name="陳小花", phone="+886912345678")
+        regular(session, name="林大雄")
+        number = number_of(session, member_id)
+    for query in ("小花", "0912345678", number):
+        page = visitor.get(f"/console/members?q={query}").text
+        assert "陳小花" in page
+        assert "林大雄" not in page
+    assert "沒有符合的會員" in visitor.get("/console/members?q=nobody").text
+    assert "林大雄" in visitor.get("/console/members?status=member&tier=basic").text
+
+
+@pytest.mark.parametrize("query", ["before=0", "before=x", "before=99999999999999999999",
+                                   f"q={'x' * 101}"])  # fmt: skip
+def test_an_odd_query_is_a_clear_refusal(visitor: Browser, query: str) -> None:
+    visitor.log_in(Role.OWNER)
+    answer = visitor.get(f"/console/members?{query}")
+    assert answer.status == 422
+    assert "不正確" in answer.text
+
+
+@pytest.mark.parametrize("odd", ["0", "999", "-1", "99999999999999999999999"])
+def test_an_unknown_member_is_not_found(visitor: Browser, odd: str) -> None:
+    visitor.log_in(Role.OWNER)
+    assert visitor.get(f"/console/members/{odd}").status in {404, 422}
+
+
+def test_a_member_page_tells_everything(sqlite_db: Database, visitor: Browser, shop: Shop) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+        coupon_for(session, member_id, name="夏日冰品券")
+        bought(session, member_id, 6_000, store_id=shop.store_id)
+    visitor.log_in(Role.MARKETER)
+    page = visitor.get(f"/console/members/{member_id}").text
+    for words in (
+        "銀卡",
+        "夏日冰品券",
+        "NT$6,000",
+        "台北永康店",
+        "升等",
+        "待生效 60",
+        "消費收據",
+        "每 NT$100 得 1 點",
+    ):
+        assert words in page, words
+
+
+def test_a_long_timeline_is_paged(sqlite_db: Database, visitor: Browser) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+        for number in range(35):
+            facts = {"reason": f"no-{number}-"}
+            timeline.record(
+                session, member_id=member_id, kind="points.adjusted", at=NOW, facts=facts
+            )
+    visitor.log_in(Role.OWNER)
+    page = visitor.get(f"/console/members/{member_id}").text
+    assert "no-34-" in page
+    assert "no-4-" not in page
+    older = re.search(r'href="(/console/members/\d+\?before=\d+)#timeline"', page)
+    assert older
+    assert "no-4-" in visitor.get(older[1]).text
+
+
+def test_a_parked_message_is_sent_again_once(sqlite_db: Database, visitor: Browser) -> None:
+    row_id = park_message(sqlite_db)
+    visitor.log_in(Role.SUPPORT)
+    retry = f"/console/delivery/messages/{row_id}/retry"
+    assert visitor.post(retry).location == "/console/delivery?done=1"
+    assert visitor.post(retry).location == "/console/delivery?done=0"
+    with sqlite_db.reading() as session:
+        row = session.get_one(OutboxRow, row_id)
+        (noted,) = queries.audit_entries(session, action="message.retried")
+    assert row.status == "waiting"
+    assert noted.object == f"outbox:{row_id}"
+    assert "都送出去了" in visitor.get("/console/delivery?done=1").text
+
+
+def test_a_failed_event_is_handled_again_once(sqlite_db: Database, visitor: Browser) -> None:
+    event_id = park_event(sqlite_db)
+    visitor.log_in(Role.OWNER)
+    retry = f"/console/delivery/events/{event_id}/retry"
+    assert visitor.post(retry).location == "/console/delivery?done=1"
+    assert visitor.post(retry).location == "/console/delivery?done=0"
+    with sqlite_db.reading() as session:
+        assert session.get_one(InboxEvent, event_id).status == "waiting"
+
+
+def test_a_one_time_password_is_never_shown(sqlite_db: Database, visitor: Browser) -> None:
+    park_message(sqlite_db, channel="sms", payload="您的驗證碼 482913")
+    visitor.log_in(Role.OWNER)
+    assert "482913" not in visitor.get("/console/delivery").text
+
+
+def test_the_audit_log_filters_by_person_and_action(visitor: Browser, shop: Shop) -> None:
+    visitor.log_in(Role.MARKETER)
+    visitor.post("/console/logout")
+    visitor.log_in(Role.OWNER)
+    assert "Sora</td>" in visitor.get("/console/audit?action=login").text
+    mine = visitor.get(f"/console/audit?staff={shop.staff[Role.OWNER]}").text
+    assert "Sora</td>" not in mine
+    assert "Yui</td>" in mine
+    assert visitor.get("/console/audit?staff=x&action=%25").status == 200

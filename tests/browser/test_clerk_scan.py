@@ -1,0 +1,96 @@
+"""A clerk's phone with a film of a member's card as camera."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, Route, expect
+
+from app.purchases.models import Purchase
+from app.staff.rules import Role
+from tests.browser.conftest import PHONE, Site, chromium, log_in
+from tests.browser.films import qr_film
+from tests.support.people import card_code, regular
+
+pytestmark = pytest.mark.browser
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def test_a_clerk_films_a_card_and_sells(
+    site: Site, tmp_path: Path, complaints: list[str], listen: Callable[[Page], Page]
+) -> None:
+    with site.db.transaction() as session:
+        hana = regular(session, name="陳小花")
+        code = card_code(session, hana)
+    film = qr_film(tmp_path / "card.y4m", code)
+    with chromium(*CAMERA, f"--use-file-for-fake-video-capture={film}") as browser:
+        page = listen(browser.new_page(viewport=PHONE, has_touch=True))
+        log_in(page, site, Role.CLERK, area="/clerk")
+        start = page.locator("[data-start]")
+        if start.is_visible():
+            start.click()
+        page.wait_for_url("**/clerk/serve/**")
+        expect(page.get_by_role("heading", name="陳○花")).to_be_visible()
+
+        for key in ("7", "9", "0"):
+            page.click(f'[data-key="{key}"]')
+        page.click("text=下一步")
+        expect(page.locator(".bill-earn")).to_contain_text("+7")
+        page.get_by_role("button", name="確認，登錄消費").dblclick()
+        page.wait_for_url("**/done")
+        expect(page.get_by_role("heading", name="已登錄")).to_be_visible()
+    with site.db.reading() as session:
+        sold = session.execute(sa.select(Purchase.amount, Purchase.member_id)).all()
+    assert [tuple(row) for row in sold] == [(790, hana)]
+    assert complaints == []
+
+
+def test_a_lost_network_is_tried_again_and_sells_once(
+    site: Site, listen: Callable[[Page], Page]
+) -> None:
+    with site.db.transaction() as session:
+        code = card_code(session, regular(session))
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport=PHONE, has_touch=True))
+        log_in(page, site, Role.CLERK, area="/clerk")
+        page.fill("#code", code)
+        page.click("text=查詢")
+        page.wait_for_url("**/clerk/serve/**")
+        page.fill("#amount", "1290")
+        page.click("text=下一步")
+        page.wait_for_url("**/confirm**")
+
+        answers_lost = iter([True, True, False])
+
+        def lose(route: Route) -> None:
+            if route.request.method == "POST" and next(answers_lost, False):
+                route.fetch(max_redirects=0)  # it arrives …
+                route.abort()  # … and the answer is lost
+            else:
+                route.continue_()
+
+        page.route("**/clerk/serve/**", lose)
+        page.get_by_role("button", name="確認，登錄消費").click()
+        page.wait_for_url("**/done")
+        page.unroute("**/clerk/serve/**")
+    with site.db.reading() as session:
+        assert session.scalars(sa.select(Purchase.amount)).all() == [1290]
+
+
+def test_without_a_camera_a_number_still_serves(site: Site) -> None:
+    with site.db.transaction() as session:
+        regular(session, name="陳小花", phone="+886912345678")
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 360, "height": 640}, has_touch=True)
+        log_in(page, site, Role.CLERK, area="/clerk")
+        page.fill("#code", "0912345678")
+        page.click("text=查詢")
+        page.wait_for_url("**/clerk/serve/**")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 360
+        small = page.eval_on_selector_all(
+            ".till main button:visible, .till main a.button",
+            "all => all.filter(one => one.getBoundingClientRect().height < 44).length",
+        )
+        assert small == 0

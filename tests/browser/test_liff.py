@@ -1,0 +1,157 @@
+"""Members' pages in a real Chromium, with the simulated LINE around them."""
+
+import io
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+import uvicorn
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Page
+from starlette.routing import Mount
+
+from app.cards import service as cards
+from app.core.db import Database
+from app.line.login import LineLogin
+from app.members.models import Member
+from app.simulator import SimulatorConfig, create_simulator
+from tests.browser.conftest import PHONE, chromium
+from tests.support.joining import HANA, KEN, MEI, join, last_code
+from tests.support.liff import KnownTokens, liff_app
+from tests.support.loyalty import publish
+from tests.support.product import free_port, until
+from tests.support.web import Watch
+
+pytestmark = pytest.mark.browser
+CHANNEL, LIFF_ID = "1234567890", "1234567890-AbcdEfgh"
+
+
+@dataclass
+class Brand:
+    url: str
+    db: Database
+
+
+@pytest.fixture
+def brand(sqlite_db: Database) -> Iterator[Brand]:
+    """The pages and the simulator on one port, at the real time, as id tokens live by it."""
+    now = datetime.now(UTC)  # noqa: TID251  # the simulator and the browser live in real time
+    with sqlite_db.transaction() as session:
+        publish(session)
+        join(session, HANA, "0911222333", now=now)
+        join(session, MEI, "0922333444", now=now)
+        session.execute(sa.update(Member).where(Member.line_user_id == MEI).values(name="梅子"))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    base = f"{url}/simulator/api"
+    app = liff_app(sqlite_db, Watch(now), KnownTokens(), line_api_base=base, public_base_url=url)
+    app.state.id_tokens = LineLogin(base=base, channel_id=CHANNEL)
+    config = SimulatorConfig(
+        login_channel_id=CHANNEL, liff_id=LIFF_ID, liff_endpoint=f"{url}/liff", any_user=True
+    )
+    app.router.routes.insert(0, Mount("/simulator", create_simulator(config)))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started, "the server did not start")
+    yield Brand(url, sqlite_db)
+    server.should_exit = True
+    thread.join()
+
+
+def shown(page: Page, brand: Brand, view: str, line_user_id: str) -> None:
+    page.goto(f"{brand.url}/liff/{view}?liff.user={line_user_id}")
+    page.wait_for_selector(f".view-{view}")
+
+
+def test_joining_in_the_page(
+    brand: Brand, listen: Callable[[Page], Page], complaints: list[str]
+) -> None:
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport=PHONE, locale="zh-TW"))
+        shown(page, brand, "join", KEN)
+        page.fill("[name=phone]", "0912345678")
+        page.check("[name=terms]")
+        page.click("button[type=submit]")
+        page.wait_for_selector("[name=code]")
+        with brand.db.reading() as session:
+            code = last_code(session)
+        page.locator("[name=code]").press_sequentially(code)  # the sixth digit sends the form
+        page.select_option("[name=year]", "2012")
+        page.select_option("[name=month]", "2")
+        assert page.locator("[name=day] option:not([hidden])").count() == 30  # and 日
+        page.select_option("[name=day]", "29")
+        assert page.locator("[data-guardian]").is_visible()
+        page.select_option("[name=year]", "1992")
+        assert page.locator("[data-guardian]").is_hidden()
+        page.fill("[name=name]", "陳怡君")
+        page.click("button[type=submit]")
+        page.wait_for_selector(".view-joined")
+        page.click("text=查看會員卡")
+        page.wait_for_selector(".view-card")
+        assert "陳怡君" in page.inner_text(".face")
+    assert complaints == []
+
+
+def codes_on(page: Page) -> dict[str, str]:
+    """What a scanner reads off the screen, by kind of code."""
+    picture = Image.open(io.BytesIO(page.screenshot()))
+    return {found.format.name: found.text for found in zxingcpp.read_barcodes(picture)}
+
+
+def test_a_scanner_reads_both_codes_off_the_card(brand: Brand) -> None:
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE, device_scale_factor=2)
+        shown(page, brand, "card", HANA)
+        page.wait_for_selector("[data-qr] svg")
+        read = codes_on(page)
+        page.click("[data-enlarge]")
+        assert codes_on(page) == read
+    with brand.db.reading() as session:
+        number, member_id = session.execute(
+            sa.select(Member.number, Member.id).where(Member.line_user_id == HANA)
+        ).one()
+        now = datetime.now(UTC)  # noqa: TID251  # real time, as above
+        assert read["Code128"] == number
+        assert cards.shown(session, text=read["QRCode"], now=now).member_id == member_id
+
+
+def test_two_accounts_in_one_browser_never_see_each_other(brand: Brand) -> None:
+    with chromium() as browser:
+        context = browser.new_context(viewport=PHONE)
+        hana, mei = context.new_page(), context.new_page()
+        shown(hana, brand, "card", HANA)
+        shown(mei, brand, "card", MEI)  # takes the cookie over
+        for _ in range(2):
+            hana.click("[data-tab=centre]")
+            hana.wait_for_selector(".view-centre")
+            assert "0911-222-333" in hana.inner_text("main")
+            mei.click("[data-tab=centre]")
+            mei.wait_for_selector(".view-centre")
+            assert "0922-333-444" in mei.inner_text("main")
+            hana.click("[data-tab=card]")
+            hana.wait_for_selector(".view-card")
+            assert "王小明" in hana.inner_text(".face")
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_every_view_fits_its_phone(
+    brand: Brand, listen: Callable[[Page], Page], complaints: list[str], width: int
+) -> None:
+    views = ("card", "points", "coupons", "tiers", "purchases", "stores", "centre", "terms")
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport={"width": width, "height": 640}))
+        for view in views:
+            shown(page, brand, view, HANA)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+            assert re.search("[\u4e00-\u9fff]", page.title()), view
+        page.goto(f"{brand.url}/liff/centre/profile")
+        page.wait_for_selector(".view-profile")
+        page.go_back()
+        page.wait_for_selector(".view-terms")
+    assert complaints == []

@@ -1,0 +1,616 @@
+"""One plain sample and one extreme sample of every template: for goldens, limits, pictures."""
+
+from datetime import UTC, date, datetime
+
+from flex_templates import (
+    card,
+    coupons,
+    greeting,
+    help,
+    joining,
+    journeys,
+    member_code,
+    membership,
+    points,
+    purchases,
+    stores,
+    tiers,
+)
+from flex_templates.parts import Link, Message, PickDate, Press, Say, Why
+from flex_templates.theme import Theme
+
+NOON = datetime(2026, 7, 4, 4, 0, tzinfo=UTC)
+CARD = Press("card", "會員卡")
+POINTS = Press("points", "我的點數")
+COUPONS = Press("coupons", "優惠券")
+CODE = Press("code", "出示會員碼")
+BENEFITS = Press("tiers", "等級權益")
+JOIN = Link("https://liff.line.me/1234567890-abcdefgh/join")
+STOP = Press("marketing:stop", "停止行銷訊息")
+PAGE = Link("https://liff.line.me/1234567890-abcdefgh/wallet")
+WHY = Why("您是我們的會員，並同意接收優惠訊息。", STOP)
+BARCODE = "https://img.example/barcode/2601234564.png"
+QR = "https://img.example/qr/token.png"
+
+LONG = "超級無敵長的名字👨‍👩‍👧‍👦" * 12
+BLANK = ""
+HUGE = 9_999_999
+
+AMOUNT = coupons.CouponView(
+    "入會迎新禮",
+    "amount_off",
+    100,
+    "K7WM4QXR2HTP",
+    date(2026, 7, 18),
+    min_spend=500,
+    days_left=14,
+    terms="每筆消費限用一張，不可與其他優惠併用。",
+    use=Press("coupon.use:1"),
+    by_clerk=Press("coupon.clerk:1"),
+)
+PERCENT = coupons.CouponView(
+    "生日當月 85 折券",
+    "percent_off",
+    15,
+    "B9XT3MHWQ2RC",
+    date(2026, 7, 6),
+    cap=300,
+    starts_on=date(2026, 7, 1),
+    days_left=2,
+    use=Press("coupon.use:2"),
+    by_clerk=Press("coupon.clerk:2"),
+)
+GIFT = coupons.CouponView(
+    "金卡升等禮：手工磅蛋糕一份",
+    "gift",
+    0,
+    "GX4RT8NPKW3M",
+    date(2026, 12, 31),
+    use=Press("coupon.use:3"),
+    by_clerk=Press("coupon.clerk:3"),
+)
+VOUCHER = coupons.CouponView(
+    "提貨券", "fixed_price", 99, "VH2KQ7WXR9TC", None, use=Press("coupon.use:4")
+)
+FREIGHT = coupons.CouponView("免運券", "free_shipping", 0, "FR2KQ7WXR9TC", date(2026, 9, 30))
+BUNDLE = coupons.CouponView(
+    "咖啡買二送一", "buy_x_get_y", 1, "BY2KQ7WXR9TC", date(2026, 9, 30), buys=2
+)
+ODD = coupons.CouponView(
+    LONG,
+    "percent_off",
+    5,
+    LONG,
+    date(2026, 7, 4),
+    min_spend=HUGE,
+    cap=HUGE,
+    days_left=0,
+    terms=LONG,
+    use=Press("u" * 300),
+    by_clerk=Press("c" * 300),
+)
+
+SILVER_CARD = card.CardView(
+    "林小花",
+    "2601234564",
+    BARCODE,
+    "銀卡",
+    "silver",
+    date(2027, 3, 9),
+    1280,
+    3,
+    CODE,
+    POINTS,
+    COUPONS,
+    BENEFITS,
+    pending=7,
+    expiring=120,
+    expires_on=date(2026, 8, 31),
+    next_tier="金卡",
+    to_next=1240,
+    next_until=date(2026, 12, 31),
+    progress=72,
+)
+NEW_CARD = card.CardView(
+    "陳大文",
+    "2601234572",
+    BARCODE,
+    "普卡",
+    "plain",
+    None,
+    0,
+    0,
+    CODE,
+    POINTS,
+    COUPONS,
+    BENEFITS,
+    next_tier="銀卡",
+    to_next=5000,
+    next_until=date(2027, 7, 3),
+    progress=0,
+)
+GOLD_CARD = card.CardView(
+    "Hana",
+    "2601234580",
+    BARCODE,
+    "金卡",
+    "gold",
+    date(2027, 3, 9),
+    128,
+    12,
+    CODE,
+    POINTS,
+    COUPONS,
+    BENEFITS,
+    next_tier="白金卡",
+    to_next=40001,
+    next_until=date(2027, 3, 9),
+    progress=33,
+)
+TOP_CARD = card.CardView(
+    "王美玲",
+    "2601234598",
+    BARCODE,
+    "白金卡",
+    "platinum",
+    date(2026, 12, 31),
+    HUGE,
+    99,
+    CODE,
+    POINTS,
+    COUPONS,
+    to_keep=12_000,
+    progress=80,
+)
+LASTING_CARD = card.CardView(
+    "阿青🌿", "2601234606", BARCODE, "黑卡", "black", None, 5200, 1, CODE, POINTS, COUPONS
+)
+LONG_CARD = card.CardView(
+    LONG,
+    "9" * 40,
+    BARCODE,
+    LONG,
+    "no such colour",
+    date(2100, 12, 31),
+    HUGE,
+    HUGE,
+    CODE,
+    PAGE,
+    Say("優惠券"),
+    BENEFITS,
+    pending=HUGE,
+    expiring=HUGE,
+    expires_on=date(2100, 12, 31),
+    next_tier=LONG,
+    to_next=HUGE,
+    next_until=date(2100, 12, 31),
+    progress=400,
+)
+BLANK_CARD = card.CardView(
+    BLANK, BLANK, BARCODE, BLANK, BLANK, None, -12, 0, CODE, POINTS, COUPONS, progress=-5
+)
+
+RUNGS = (
+    tiers.Rung("普卡", "plain", 0, ("消費 NT$100 累積 1 點", "生日當月點數 2 倍")),
+    tiers.Rung(
+        "銀卡", "silver", 5_000, ("點數 1.2 倍", "升等禮 NT$100 優惠券", "生日當月點數 2 倍"), True
+    ),
+    tiers.Rung("金卡", "gold", 20_000, ("點數 1.5 倍", "升等禮 NT$300 優惠券", "全年免運費")),
+    tiers.Rung("白金卡", "platinum", 60_000, ("點數 2 倍", "專屬客服", "年度封館活動邀請")),
+)
+NOTICE = joining.NoticeView(
+    collector="青禾選物有限公司",
+    purpose="會員管理、消費者服務、行銷（須另經您同意）",
+    kinds="姓名、手機號碼、生日、LINE 使用者識別碼、消費紀錄",
+    use="會員關係存續期間及終止後依法保存之期間；於臺灣地區；由本公司及受託之資訊服務商以自動化方式利用。",
+    rights="您可以隨時查詢、閱覽、複製、更正、停止利用或刪除您的資料，請於會員中心操作或聯絡客服。",
+    effect="您可以自由選擇是否提供；若不提供必要資料，我們將無法為您建立會員資格。",
+    version="2026-07",
+    consents=(
+        joining.Consent("我已閱讀並同意會員條款", True, Press("c:terms"), is_required=True),
+        joining.Consent("我同意接收優惠與活動訊息", False, Press("c:marketing")),
+    ),
+    proceed=Press("join:proceed"),
+    cancel=Press("join:cancel"),
+    terms=PAGE,
+)
+LONG_NOTICE = joining.NoticeView(
+    LONG,
+    LONG,
+    LONG,
+    LONG,
+    LONG,
+    LONG,
+    LONG,
+    tuple(joining.Consent(LONG, False, Press("t"), is_required=True) for _ in range(9)),
+    Press("p"),
+    Press("c"),
+    PAGE,
+)
+DAY = PickDate("join:birthday", date(1900, 1, 1), date(2026, 7, 4), date(1990, 1, 1))
+
+RECEIPT = purchases.ReceiptView(
+    790,
+    7,
+    128,
+    "台北信義店",
+    NOON,
+    CARD,
+    usable_from=date(2026, 7, 11),
+    pending=7,
+    reasons=(purchases.Reason("基本點數", 7),),
+    coupon="入會迎新禮",
+    discount=100,
+    invoice_number="AB-12345678",
+    tier="銀卡",
+    next_tier="金卡",
+    to_next=1240,
+    next_until=date(2026, 12, 31),
+    progress=72,
+    history=Press("history", "消費紀錄"),
+)
+RICH_RECEIPT = purchases.ReceiptView(
+    12_500,
+    375,
+    1_655,
+    "高雄左營店",
+    NOON,
+    CARD,
+    reasons=(
+        purchases.Reason("基本點數", 125),
+        purchases.Reason("金卡 1.5 倍", 62),
+        purchases.Reason("生日月 2 倍", 125),
+        purchases.Reason("夏日活動", 63),
+    ),
+)
+LONG_RECEIPT = purchases.ReceiptView(
+    HUGE,
+    HUGE,
+    -HUGE,
+    LONG,
+    NOON,
+    CARD,
+    usable_from=date(2100, 1, 1),
+    pending=HUGE,
+    reasons=tuple(purchases.Reason(LONG, -HUGE) for _ in range(30)),
+    coupon=LONG,
+    discount=HUGE,
+    invoice_number=LONG,
+    tier=LONG,
+    next_tier=LONG,
+    to_next=HUGE,
+    next_until=date(2100, 1, 1),
+    progress=900,
+    history=CARD,
+)
+ENTRIES = (
+    points.PointsEntry(date(2026, 7, 4), "消費 NT$790", 7, "台北信義店 · 待生效"),
+    points.PointsEntry(date(2026, 6, 20), "生日月加倍", 62, "效期至 2027/12/31"),
+    points.PointsEntry(date(2026, 6, 20), "消費 NT$6,240", 62, "台北信義店"),
+    points.PointsEntry(date(2026, 6, 2), "折抵消費", -100, "台中公益店"),
+    points.PointsEntry(date(2026, 5, 31), "點數到期", -18),
+)
+HISTORY = purchases.HistoryView(
+    (
+        purchases.PurchaseLine(NOON, "台北信義店", 790, 7, is_pending=True),
+        purchases.PurchaseLine(datetime(2026, 6, 20, 10, 12, tzinfo=UTC), "台北信義店", 6240, 124),
+        purchases.PurchaseLine(
+            datetime(2026, 5, 2, 8, 40, tzinfo=UTC), "台中公益店", 1180, 0, refunded=1180
+        ),
+    ),
+    CARD,
+    total=14,
+    year_total=18_760,
+    more=PAGE,
+)
+STORES = (
+    stores.StoreView(
+        "台北信義店",
+        "臺北市信義區松高路 11 號 2 樓",
+        "週日至週四 11:00–21:30\n週五、週六 11:00–22:00",
+        "02-2722-1234",
+        "約 350 公尺",
+    ),
+    stores.StoreView("台中公益店", "臺中市西區公益路 68 號", "每日 10:30–21:00", "04-2320-5678"),
+    stores.StoreView("高雄左營店", "高雄市左營區博愛二路 777 號", "每日 11:00–21:30", ""),
+)
+WORDS = tuple(
+    help.HelpWord(word, meaning, Say(word))
+    for word, meaning in (
+        ("會員卡", "出示會員卡、點數與等級"),
+        ("我的點數", "查詢點數與到期日"),
+        ("優惠券", "查看與使用優惠券"),
+        ("等級權益", "各等級的門檻與好禮"),
+        ("消費紀錄", "最近的消費與點數"),
+        ("門市", "地址、營業時間與電話"),
+    )
+)
+
+
+def plain(theme: Theme) -> dict[str, Message]:
+    """Every template with the data of an ordinary day."""
+    return {
+        "greeting": greeting.message(greeting.GreetingView(JOIN, "Mei"), theme),
+        "greeting_returning_guest": greeting.returning_message(greeting.ReturningView(JOIN), theme),
+        "greeting_returning_member": greeting.returning_message(
+            greeting.ReturningView(CARD, "林小花", is_member=True, points=1280), theme
+        ),
+        "greeting_not_joined": greeting.not_joined_message(
+            greeting.NotJoinedView(JOIN, Why("您加入了我們的 LINE 好友。", STOP)), theme
+        ),
+        "joining_notice": joining.notice_message(NOTICE, theme),
+        "joining_phone": joining.phone_message(
+            joining.PhoneView(Press("join:cancel"), type_phone=Press("join:type", types=True)),
+            theme,
+        ),
+        "joining_code": joining.code_message(
+            joining.CodeView(
+                "0912-***-678",
+                Press("join:resend"),
+                Press("join:phone"),
+                problem="驗證碼不正確，還可以再試 3 次。",
+            ),
+            theme,
+        ),
+        "joining_name": joining.name_message(joining.NameView("Ken", Press("join:name")), theme),
+        "joining_birthday": joining.birthday_message(joining.BirthdayView(DAY), theme),
+        "joining_guardian": joining.guardian_message(
+            joining.GuardianView(Press("join:cancel")), theme
+        ),
+        "joining_done": joining.done_message(
+            joining.DoneView(
+                "陳大文", "2601234572", "普卡", CARD, COUPONS, gifts=("入會迎新禮 NT$100",)
+            ),
+            theme,
+        ),
+        "joining_done_linked": joining.done_message(
+            joining.DoneView("林小花", "2601234564", "銀卡", CARD, COUPONS, 1280, was_linked=True),
+            theme,
+        ),
+        "card_silver": card.message(SILVER_CARD, theme),
+        "card_new": card.message(NEW_CARD, theme),
+        "card_gold": card.message(GOLD_CARD, theme),
+        "card_top": card.message(TOP_CARD, theme),
+        "card_lasting": card.message(LASTING_CARD, theme),
+        "card_guest": card.guest_message(card.GuestCardView(JOIN), theme),
+        "member_code": member_code.message(
+            member_code.MemberCodeView(QR, "林小花", "2601234564", NOON, CODE, live=PAGE), theme
+        ),
+        "points": points.message(
+            points.PointsView(
+                1280, CARD, 7, date(2026, 7, 11), 120, date(2026, 8, 31), 128, ENTRIES, PAGE
+            ),
+            theme,
+        ),
+        "points_owed": points.message(points.PointsView(-12, CARD), theme),
+        "points_expiring": points.expiring_message(
+            points.PointsExpiringView(120, date(2026, 8, 31), 7, 1280, POINTS, WHY, 12), theme
+        ),
+        "coupons": coupons.wallet_message(
+            coupons.WalletView((PERCENT, AMOUNT, GIFT, VOUCHER, BUNDLE, FREIGHT), 18, CARD, PAGE),
+            theme,
+        ),
+        "coupons_empty": coupons.wallet_message(coupons.WalletView((), 0, CARD), theme),
+        "coupon_confirm": coupons.confirm_message(
+            coupons.ConfirmView(AMOUNT, Press("coupon.redeem:1"), COUPONS, "台北信義店"), theme
+        ),
+        "coupon_redeemed": coupons.redeemed_message(
+            coupons.RedeemedView(
+                "入會迎新禮", "K7WM4QXR2HTP", "台北信義店", NOON, 100, 890, COUPONS
+            ),
+            theme,
+        ),
+        "coupon_expiring": coupons.expiring_message(
+            coupons.CouponExpiringView(PERCENT, 2, COUPONS, WHY), theme
+        ),
+        "coupon_welcome_unused": coupons.expiring_message(
+            coupons.CouponExpiringView(AMOUNT, 3, COUPONS, WHY, is_welcome=True), theme
+        ),
+        "tiers_ladder": tiers.ladder_message(
+            tiers.LadderView(RUNGS, CARD, "金卡", 1240, date(2026, 12, 31), date(2027, 3, 9), PAGE),
+            theme,
+        ),
+        "tier_upgraded": tiers.changed_message(
+            tiers.TierChangedView(
+                "upgraded",
+                "林小花",
+                "金卡",
+                "gold",
+                date(2027, 7, 3),
+                RUNGS[2].benefits,
+                CARD,
+                GIFT,
+                "銀卡",
+                "白金卡",
+                40_000,
+                date(2027, 7, 3),
+            ),
+            theme,
+        ),
+        "tier_renewed": tiers.changed_message(
+            tiers.TierChangedView(
+                "renewed", "林小花", "金卡", "gold", date(2028, 7, 3), RUNGS[2].benefits, CARD
+            ),
+            theme,
+        ),
+        "tier_downgraded": tiers.changed_message(
+            tiers.TierChangedView(
+                "downgraded",
+                "林小花",
+                "銀卡",
+                "silver",
+                date(2027, 7, 3),
+                RUNGS[1].benefits,
+                CARD,
+                None,
+                "金卡",
+                "金卡",
+                8_200,
+                date(2027, 7, 3),
+            ),
+            theme,
+        ),
+        "tier_expiring": tiers.expiring_message(
+            tiers.TierExpiringView(
+                "林小花", "金卡", "gold", date(2026, 8, 3), 30, 3_200, "銀卡", 84, BENEFITS, WHY
+            ),
+            theme,
+        ),
+        "tier_near_upgrade": tiers.near_upgrade_message(
+            tiers.NearUpgradeView(
+                "林小花",
+                "金卡",
+                "gold",
+                1_240,
+                93,
+                RUNGS[2].benefits,
+                BENEFITS,
+                WHY,
+                date(2026, 12, 31),
+            ),
+            theme,
+        ),
+        "purchase_receipt": purchases.receipt_message(RECEIPT, theme),
+        "purchase_receipt_bonus": purchases.receipt_message(RICH_RECEIPT, theme),
+        "purchase_refund": purchases.refund_message(
+            purchases.RefundView(
+                790,
+                7,
+                -3,
+                "台北信義店",
+                NOON,
+                CARD,
+                0,
+                "入會迎新禮",
+                "退貨後未達金卡門檻，您的等級已調整為銀卡。",
+            ),
+            theme,
+        ),
+        "purchase_history": purchases.history_message(HISTORY, theme),
+        "purchase_history_empty": purchases.history_message(purchases.HistoryView((), CARD), theme),
+        "stores": stores.message(stores.StoresView(STORES, 24, PAGE), theme),
+        "stores_none": stores.message(stores.StoresView(()), theme),
+        "help": help.message(help.HelpView(WORDS, Say("聯絡客服")), theme),
+        "fallback": help.fallback_message(
+            help.FallbackView(tuple((word.word, word.tap) for word in WORDS), has_staff=True)
+        ),
+        "welcome": journeys.welcome_message(
+            journeys.WelcomeView("陳大文", COUPONS, WHY, AMOUNT), theme
+        ),
+        "no_purchase": journeys.no_purchase_message(
+            journeys.NoPurchaseView("陳大文", 7, COUPONS, WHY, AMOUNT), theme
+        ),
+        "first_purchase": journeys.first_purchase_message(
+            journeys.FirstPurchaseView("陳大文", "台北信義店", 7, CARD, WHY), theme
+        ),
+        "birthday": journeys.birthday_message(
+            journeys.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 2), theme
+        ),
+        "birthday_reminder": journeys.birthday_message(
+            journeys.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 1, 7), theme
+        ),
+        "dormancy": journeys.dormancy_message(
+            journeys.DormancyView("林小花", 92, 2, 1280, COUPONS, WHY, AMOUNT, date(2027, 12, 31)),
+            theme,
+        ),
+        "marketing_stopped": membership.stopped_message(
+            membership.StoppedView(Press("marketing:resume")), theme
+        ),
+        "marketing_resumed": membership.resumed_message(membership.ResumedView(STOP), theme),
+        "membership_paused": membership.paused_message(
+            membership.PausedView("同一手機號碼於其他 LINE 帳號重新綁定", Say("聯絡客服")), theme
+        ),
+        "membership_confirm_closing": membership.confirm_closing_message(
+            membership.ConfirmClosingView(1280, 3, "銀卡", Press("close:yes"), CARD), theme
+        ),
+        "membership_closing": membership.closing_message(
+            membership.ClosingView(date(2026, 7, 11), Press("close:undo")), theme
+        ),
+        "membership_closed": membership.closed_message(membership.ClosedView(JOIN), theme),
+    }
+
+
+def extreme(theme: Theme) -> dict[str, Message]:
+    """Templates with everything too long, too large, too many, or missing."""
+    why = Why(LONG, STOP)
+    benefits = (LONG,) * 20
+    rungs = tuple(tiers.Rung(LONG, "gold", HUGE, benefits, True) for _ in range(20))
+    entries = tuple(points.PointsEntry(date(2100, 1, 1), LONG, HUGE, LONG) for _ in range(50))
+    store = stores.StoreView(LONG, LONG, LONG, "+886" + "9" * 80, LONG)
+    blank_store = stores.StoreView(BLANK, BLANK, BLANK, BLANK)
+    lines = tuple(purchases.PurchaseLine(NOON, LONG, HUGE, HUGE, HUGE, True) for _ in range(50))
+    end = date(2100, 12, 31)
+    return {
+        "card_long": card.message(LONG_CARD, theme),
+        "card_blank": card.message(BLANK_CARD, theme),
+        "guest_long": card.guest_message(card.GuestCardView(JOIN, benefits), theme),
+        "greeting_long": greeting.message(greeting.GreetingView(JOIN, LONG, benefits), theme),
+        "notice_long": joining.notice_message(LONG_NOTICE, theme),
+        "name_blank": joining.name_message(joining.NameView(BLANK, CARD, LONG), theme),
+        "name_long": joining.name_message(joining.NameView(LONG, CARD, LONG), theme),
+        "done_long": joining.done_message(
+            joining.DoneView(LONG, LONG, LONG, CARD, COUPONS, HUGE, benefits), theme
+        ),
+        "done_blank": joining.done_message(
+            joining.DoneView(BLANK, BLANK, BLANK, CARD, COUPONS), theme
+        ),
+        "code_long": member_code.message(
+            member_code.MemberCodeView(QR, LONG, LONG, NOON, CODE), theme
+        ),
+        "points_long": points.message(
+            points.PointsView(HUGE, CARD, HUGE, end, HUGE, end, HUGE, entries, PAGE), theme
+        ),
+        "points_expiring_long": points.expiring_message(
+            points.PointsExpiringView(HUGE, end, 0, HUGE, POINTS, why, HUGE), theme
+        ),
+        "coupons_many": coupons.wallet_message(
+            coupons.WalletView((ODD,) * 40, HUGE, CARD, PAGE), theme
+        ),
+        "coupon_redeemed_blank": coupons.redeemed_message(
+            coupons.RedeemedView(BLANK, BLANK, BLANK, NOON), theme
+        ),
+        "coupon_expiring_long": coupons.expiring_message(
+            coupons.CouponExpiringView(ODD, 0, COUPONS, why), theme
+        ),
+        "ladder_long": tiers.ladder_message(
+            tiers.LadderView(rungs, CARD, LONG, HUGE, end, end, PAGE), theme
+        ),
+        "ladder_empty": tiers.ladder_message(tiers.LadderView((), CARD), theme),
+        "tier_changed_long": tiers.changed_message(
+            tiers.TierChangedView(
+                "upgraded", LONG, LONG, "", end, benefits, CARD, ODD, LONG, LONG, HUGE, end
+            ),
+            theme,
+        ),
+        "tier_expiring_long": tiers.expiring_message(
+            tiers.TierExpiringView(LONG, LONG, "", end, 0, HUGE, LONG, 900, CARD, why), theme
+        ),
+        "receipt_long": purchases.receipt_message(LONG_RECEIPT, theme),
+        "receipt_zero": purchases.receipt_message(
+            purchases.ReceiptView(0, 0, 0, BLANK, NOON, CARD), theme
+        ),
+        "refund_long": purchases.refund_message(
+            purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, LONG), theme
+        ),
+        "history_long": purchases.history_message(
+            purchases.HistoryView(lines, CARD, HUGE, HUGE, PAGE), theme
+        ),
+        "stores_long": stores.message(
+            stores.StoresView((store, blank_store) * 20, HUGE, PAGE), theme
+        ),
+        "help_long": help.message(
+            help.HelpView(tuple(help.HelpWord(LONG, LONG, CARD) for _ in range(40))), theme
+        ),
+        "fallback_long": help.fallback_message(help.FallbackView(((LONG, CARD),) * 40)),
+        "welcome_long": journeys.welcome_message(
+            journeys.WelcomeView(LONG, COUPONS, why, ODD), theme
+        ),
+        "welcome_blank": journeys.welcome_message(journeys.WelcomeView(BLANK, COUPONS, why), theme),
+        "birthday_long": journeys.birthday_message(
+            journeys.BirthdayView(LONG, 12, COUPONS, why, ODD, 10, 0), theme
+        ),
+        "dormancy_long": journeys.dormancy_message(
+            journeys.DormancyView(LONG, HUGE, 3, HUGE, COUPONS, why, ODD, end), theme
+        ),
+        "paused_long": membership.paused_message(membership.PausedView(LONG, CARD), theme),
+    }

@@ -1,0 +1,236 @@
+"""What the account answers: every word and button, to guests and members, within LINE's limits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy.orm import Session
+
+from app.checkouts import service as checkouts
+from app.coupons import service as coupons
+from app.inbox.service import Claimed
+from app.line import taps
+from app.line.events import read
+from app.line.postback import Postback
+from app.members import queries as members
+from app.members import service as member_service
+from app.outbox.models import OutboxRow
+from app.purchases.rules import PurchaseOrder
+from flex_templates import limits
+from handlers import ROUTERS
+from handlers.context import Brand
+from handlers.conversation import Conversation
+from tests.support.loyalty import new_member, new_store, publish
+from tests.support.product import words_of
+from tests.support.shop import KINDS, actions
+from tests.support.times import NOW
+
+BRAND = Brand("茶屋", "https://card.example.com", "", "key")
+WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", "key")
+GUEST = "U" + "9" * 32
+MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
+OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
+
+
+@pytest.fixture
+def hana(session: Session) -> str:
+    """A member with purchases, points, a tier gift and a welcome coupon."""
+    publish(session)
+    store = new_store(session)
+    for draft in KINDS:
+        coupons.create_kind(session, draft=draft, now=NOW)
+    member_id = new_member(session, name="林小花")
+    coupons.issue(
+        session,
+        kind_code="welcome",
+        member_id=member_id,
+        source="welcome",
+        dedup_key="welcome:1",
+        now=NOW,
+    )
+    for number in range(3):
+        order = PurchaseOrder(
+            external_id=f"S-{number}",
+            amount=2_000,
+            sold_at=NOW,
+            member_id=member_id,
+            store_id=store,
+        )
+        checkouts.record_purchase(session, order=order, now=NOW)
+    return members.person(session, member_id).line_user_id or ""
+
+
+def talk(
+    session: Session, user: str, brand: Brand = BRAND, **event: Any
+) -> Sequence[dict[str, Any]]:
+    """Hand one event to the conversation; return what it queued as the reply."""
+    raw = {
+        "mode": "active",
+        "timestamp": int(NOW.timestamp() * 1000),
+        "source": {"type": "user", "userId": user},
+        "webhookEventId": "e1",
+        "replyToken": "token",
+    } | event
+    conversation = Conversation(ROUTERS, brand)
+    claimed = Claimed(1, 1, read(raw, received_at=NOW))
+    before = session.query(OutboxRow).filter_by(channel="reply").count()
+    conversation.begin(session, [claimed], NOW)
+    conversation.handle(session, claimed, NOW)
+    conversation.end(session, NOW)
+    rows = session.query(OutboxRow).filter_by(channel="reply").order_by(OutboxRow.id).all()
+    found = [message for row in rows[before:] for message in orjson.loads(row.payload)]
+    for message in found:
+        assert limits.check(message) == [], words_of(message)
+    return found
+
+
+def say(session: Session, user: str, text: str, brand: Brand = BRAND) -> str:
+    found = talk(session, user, brand, type="message", message={"type": "text", "text": text})
+    return "".join(words_of(message) for message in found)
+
+
+@pytest.mark.parametrize("word", MEMBER_WORDS + OPEN_WORDS)
+@pytest.mark.parametrize("brand", [BRAND, WITH_PAGES])
+def test_a_member_gets_an_answer_to_every_word(
+    session: Session, hana: str, word: str, brand: Brand
+) -> None:
+    assert say(session, hana, word, brand)
+
+
+@pytest.mark.parametrize("word", MEMBER_WORDS)
+def test_a_guest_is_invited_to_join(session: Session, hana: str, word: str) -> None:
+    assert "加入會員" in say(session, GUEST, word)
+
+
+@pytest.mark.parametrize("word", OPEN_WORDS)
+def test_a_guest_gets_an_answer_too(session: Session, hana: str, word: str) -> None:
+    assert say(session, GUEST, word)
+
+
+def test_the_card_says_what_the_books_say(session: Session, hana: str) -> None:
+    card = say(session, hana, "會員卡")
+    assert "銀卡" in card
+    assert "林小花" in card
+    assert "再消費 NT$14,000 即可升等金卡" in card
+    assert "61 點" not in card  # pending points are not usable yet
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        taps.ShowCard(),
+        taps.ShowCode(),
+        taps.ShowPoints(),
+        taps.ShowCoupons(),
+        taps.ShowTiers(),
+        taps.ShowPurchases(),
+        taps.ShowStores(),
+        taps.ShowWaysToEarn(),
+        taps.ShowNews(),
+        taps.AskForHelp(),
+        taps.ContactUs(),
+        taps.StartJoining(),
+        taps.StopMarketing(),
+        taps.ResumeMarketing(),
+        taps.UseCoupon(999),
+        taps.ConfirmCoupon(999),
+        taps.JoinStep("nonsense"),
+    ],
+)
+@pytest.mark.parametrize("who", ["member", "guest"])
+def test_every_button_has_an_answer(
+    session: Session, hana: str, data: Postback, who: str
+) -> None:
+    user = hana if who == "member" else GUEST
+    assert talk(session, user, type="postback", postback={"data": data.pack()})
+
+
+def test_every_button_shown_leads_somewhere(session: Session, hana: str) -> None:
+    """Tap whatever the answers offer: no tap is an old button."""
+    offered = {
+        action["data"]
+        for word in MEMBER_WORDS + OPEN_WORDS
+        for message in talk(session, hana, type="message", message={"type": "text", "text": word})
+        for action in actions(message)
+        if action["type"] == "postback"
+    }
+    assert len(offered) > 8
+    for data in offered:
+        found = talk(session, hana, type="postback", postback={"data": data})
+        assert "已失效" not in "".join(words_of(message) for message in found), data
+
+
+def test_a_coupon_is_used_only_after_a_confirmation(session: Session, hana: str) -> None:
+    wallet = talk(session, hana, type="message", message={"type": "text", "text": "優惠券"})
+    [use, *_] = [
+        action["data"]
+        for action in actions(wallet[0])
+        if action.get("data", "").startswith("coupon.use")
+    ]
+    [asked] = talk(session, hana, type="postback", postback={"data": use})
+    [confirm] = [
+        action["data"]
+        for action in actions(asked)
+        if action.get("data", "").startswith("coupon.confirm")
+    ]
+    [done] = talk(session, hana, type="postback", postback={"data": confirm})
+    assert "入會禮" in words_of(done)
+    [again] = talk(session, hana, type="postback", postback={"data": confirm})
+    assert "已於" in words_of(again)
+
+
+def test_somebody_elses_coupon_cannot_be_used(session: Session, hana: str) -> None:
+    other = members.person(session, new_member(session)).line_user_id or ""
+    data = taps.ConfirmCoupon(1).pack()
+    [answer] = talk(session, other, type="postback", postback={"data": data})
+    assert "找不到" in words_of(answer)
+
+
+@pytest.mark.parametrize("kind", ["sticker", "image", "video", "audio", "file", "location", "odd"])
+def test_anything_sent_is_answered_kindly(session: Session, hana: str, kind: str) -> None:
+    assert talk(session, hana, type="message", message={"type": kind, "id": "1"})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"type": "message", "mode": "standby", "message": {"type": "text", "text": "會員卡"}},
+        {"type": "unsend"},
+        {"type": "hologram"},
+        {"type": "join", "source": {"type": "group", "groupId": "C" + "1" * 32}},
+        {"type": "message", "source": {"type": "user"}, "message": {"type": "text", "text": "?"}},
+    ],
+)
+def test_what_is_not_for_us_is_left_alone(
+    session: Session, hana: str, event: dict[str, Any]
+) -> None:
+    assert talk(session, hana, **event) == []
+
+
+def test_blocking_is_noted_and_unblocking_is_greeted(session: Session, hana: str) -> None:
+    assert talk(session, hana, type="unfollow") == []
+    person = members.person_by_line_id(session, hana)
+    assert person is not None
+    assert not person.is_friend
+    later = int(NOW.timestamp() * 1000) + 5
+    follow: dict[str, Any] = {"type": "follow", "follow": {"isUnblocked": True}, "timestamp": later}
+    [back] = talk(session, hana, **follow)
+    assert "歡迎" in words_of(back)
+
+
+def test_an_unfollow_that_comes_late_does_not_undo_a_newer_follow(session: Session) -> None:
+    publish(session)
+    new = "U" + "8" * 32
+    assert talk(session, new, type="follow")
+    older = int(NOW.timestamp() * 1000) - 5
+    assert talk(session, new, type="unfollow", timestamp=older) == []
+    person = members.person_by_line_id(session, new)
+    assert person is not None
+    assert person.is_friend
+
+
+def test_meeting_somebody_twice_makes_one_person(session: Session) -> None:
+    for _ in range(2):
+        member_service.meet(session, [GUEST], now=NOW)
+    assert list(members.people_by_line_id(session, [GUEST])) == [GUEST]

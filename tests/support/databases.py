@@ -1,0 +1,40 @@
+"""PostgreSQL databases made for one test and dropped after it."""
+
+import os
+import uuid
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+DEFAULT = "postgresql+psycopg://postgres@127.0.0.1:5432/postgres"
+
+
+@lru_cache
+def postgres_url() -> str | None:
+    """The server's URL, or None when nobody answers there."""
+    url = os.environ.get("TEST_POSTGRES_URL", DEFAULT)
+    engine = sa.create_engine(url, connect_args={"connect_timeout": 3})
+    try:
+        with engine.connect():
+            return url
+    except sa.exc.OperationalError:
+        return None
+    finally:
+        engine.dispose()
+
+
+def fresh_postgres(server: str) -> str:
+    name = f"regulars_test_{uuid.uuid4().hex[:12]}"
+    _run(server, f'CREATE DATABASE "{name}"')
+    return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+def dropped(server: str, url: str) -> None:
+    _run(server, f'DROP DATABASE IF EXISTS "{sa.make_url(url).database}" WITH (FORCE)')
+
+
+def _run(server: str, statement: str) -> None:
+    engine = sa.create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(statement))
+    engine.dispose()
