@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.checkouts.service import CouponUse
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import Database, table_of
 from app.coupons import queries as coupon_queries
@@ -370,13 +371,13 @@ class _Chronicle:
         member_id = None if event.person is None else self._ids[event.person]
         self.sales += 1
         external_id = f"POS-{visit.at:%y%m%d}-{self.sales:06d}"
-        amount, coupon_code = visit.amount, None
+        amount, coupon = visit.amount, None
         store = self._shop.stores[visit.store]
         staff_id = store.clerks[0]
         if member_id is not None and event.person is not None:
             if visit.uses_coupon and member_id in self._holders:
-                amount, coupon_code = self._with_coupon(session, member_id, visit, store.code)
-            if visit.uses_points and coupon_code is None and visit.brought_back is None:
+                amount, coupon = self._with_coupon(session, member_id, visit, store.code)
+            if visit.uses_points and coupon is None and visit.brought_back is None:
                 amount -= _pay_with_points(
                     session, member_id, amount, external_id, staff_id, visit.at
                 )
@@ -395,12 +396,12 @@ class _Chronicle:
             invoice_number=f"LC{10_000_000 + self._invoices[period]:08d}",
             invoice_period=period,
         )
-        checkouts.record_purchase(session, order=order, now=visit.at, coupon_code=coupon_code)
+        checkouts.record_purchase(session, order=order, now=visit.at, coupon=coupon)
 
     def _with_coupon(
         self, session: Session, member_id: int, visit: Visit, store: str
-    ) -> tuple[int, str | None]:
-        """What is left to pay, and the code of the coupon that was shown."""
+    ) -> tuple[int, CouponUse | None]:
+        """What is left to pay, and the coupon that was shown."""
         situation = Situation(amount=visit.amount, at=visit.at, store=store, channel=visit.channel)
         for held in coupon_queries.usable_coupons(session, member_id, now=visit.at, limit=5):
             try:
@@ -409,7 +410,7 @@ class _Chronicle:
                 continue
             off = coupon_rules.discount(held.offer, situation)
             if visit.amount - off >= held.min_spend:
-                return visit.amount - off, held.code
+                return visit.amount - off, CouponUse(held.code, off)
         return visit.amount, None
 
     def _refund(self, session: Session, event: _Event) -> None:

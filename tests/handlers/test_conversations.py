@@ -139,9 +139,7 @@ def test_the_card_says_what_the_books_say(session: Session, hana: str) -> None:
     ],
 )
 @pytest.mark.parametrize("who", ["member", "guest"])
-def test_every_button_has_an_answer(
-    session: Session, hana: str, data: Postback, who: str
-) -> None:
+def test_every_button_has_an_answer(session: Session, hana: str, data: Postback, who: str) -> None:
     user = hana if who == "member" else GUEST
     assert talk(session, user, type="postback", postback={"data": data.pack()})
 

@@ -51,8 +51,8 @@ def test_a_year_passes(db: Database) -> None:
             "dormant": 3,
             "birthday": 2,
             "birthday_reminder": 2,
-            "coupon_expiring": 3,
-            "points_expiring": 0,
+            "coupon_expiring": 2,  # the two birthday gifts, which nobody used
+            "points_expiring": 1,  # 30 days before 31 July 2028; day 380 is 15 July
             "tier_expiring": 3,
             "tier_changed": 1,
         }
