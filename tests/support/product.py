@@ -1,14 +1,15 @@
 """The real product and the LINE simulator as processes of their own, driven over HTTP."""
 
+import multiprocessing
 import os
-import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -24,51 +25,61 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+# Every process is forked from one that has done the imports: they cost seconds, the rest does not.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["pytest", "app.cli", "app.main", "app.simulator.__main__"])
+
+
+def _become(command: list[str], env: Mapping[str, str], log: Path) -> None:
+    """The module's `main`, with these arguments, in this process."""
+    with log.open("ab", buffering=0) as output:
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+    os.environ.update({"NO_PROXY": "127.0.0.1"}, **env)
+    sys.argv = ["regulars", *command[1:]]
+    import_module(command[0]).main()
+
+
 @dataclass
 class Running:
-    """A process that listens on `port` and can be killed and started again."""
+    """A module's `main` that listens on `port` and can be killed and started again."""
 
     command: list[str]
     port: int
     env: Mapping[str, str]
     log: Path
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, *self.command],
-                env=os.environ | {"NO_PROXY": "127.0.0.1"} | dict(self.env),
-                stdout=log,
-                stderr=log,
-            )
+        self.process = _FORKS.Process(target=_become, args=(self.command, self.env, self.log))
+        self.process.start()
         until(self._answers, "the server did not come up: " + self.log.as_posix())
 
     def kill(self) -> None:
         """kill -9: no goodbye."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
+        self.process.join()
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
-        if self.process is None or self.process.poll() is not None:
+        if self.process is None or self.process.exitcode is not None:
             return 0
         self.process.terminate()
-        try:
-            return self.process.wait(30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise
+        self.process.join(30)
+        code = self.process.exitcode
+        if code is None:
+            self.kill()
+            raise TimeoutError("the server did not end within 30 seconds")
+        return code
 
     def _answers(self) -> bool:
         assert self.process is not None
-        if self.process.poll() is not None:
+        if self.process.exitcode is not None:
             raise RuntimeError(f"the server ended: {self.log.read_text()[-3000:]}")
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
@@ -189,7 +200,7 @@ def house(
     product_port, line_port = port or free_port(), free_port()
     platform = Running(
         [
-            "-m", "app.simulator", "--port", str(line_port),
+            "app.simulator.__main__", "--port", str(line_port),
             "--webhook", f"http://127.0.0.1:{product_port}/line/webhook",
             "--secret", SECRET, "--token", TOKEN,
         ],
@@ -205,7 +216,7 @@ def house(
         "REGULARS_SMS_URL": f"{platform.url}/control/sms",
     } | more
     product = Running(
-        ["-m", "app.cli", "serve", "--port", str(product_port)],
+        ["app.cli", "serve", "--port", str(product_port)],
         product_port, env, folder / "product.log",
     )  # fmt: skip
     platform.start()
