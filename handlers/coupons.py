@@ -10,6 +10,7 @@ from app.coupons.rules import CouponNotUsable, Situation
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ConfirmCoupon, ShowCoupons, UseCoupon
+from app.purchases import queries as purchases
 from app.tiers import queries as tiers
 from flex_templates import coupons as template
 from flex_templates import parts, wording
@@ -84,6 +85,7 @@ def _situation(held: HeldCoupon, ctx: Context) -> Situation:
         channel="clerk",
         tier=progress.tier.code,
         birth_month=None if birthday is None else birthday.month,
+        is_first_purchase=not purchases.has_bought(ctx.session, ctx.member.id),
     )
 
 

@@ -109,6 +109,7 @@ def record_purchase(
         if order.member_id is None
         else _buyer(session, order.member_id, terms, order.sold_at, now)
     )
+    is_first = _is_first(session, order, coupon)
     sale = purchases.record(session, order=order, terms=terms, now=now)
     if not sale.is_new:
         return Checkout(False, sale.id, sale.receipt)
@@ -116,7 +117,7 @@ def record_purchase(
     if buyer is None:
         facts = _facts(order, store_code, None, None, None, None)
     else:
-        used = _redeem(session, order, buyer, sale, coupon, store_code, now)
+        used = _redeem(session, order, buyer, sale, coupon, store_code, is_first, now)
         facts = _earn_and_tell(
             session, order, buyer, sale, terms, (store_code, store_name), used, now
         )
@@ -159,6 +160,13 @@ def _store(session: Session, store_id: int | None) -> tuple[str, str]:
     return row.code, row.name
 
 
+def _is_first(session: Session, order: PurchaseOrder, use: CouponUse | None) -> bool:
+    """Looked at before the sale is written, and only for a coupon, which may ask."""
+    if use is None or order.member_id is None:
+        return False
+    return not purchase_queries.has_bought(session, order.member_id)
+
+
 def _redeem(
     session: Session,
     order: PurchaseOrder,
@@ -166,6 +174,7 @@ def _redeem(
     sale: Recorded,
     use: CouponUse | None,
     store_code: str,
+    is_first: bool,
     now: datetime,
 ) -> Redeemed | None:
     """The coupon is judged on the amount before it, and must give what the till took off."""
@@ -184,6 +193,7 @@ def _redeem(
             channel=order.channel,
             tier=buyer.tier.code,
             birth_month=buyer.birth_month,
+            is_first_purchase=is_first,
         ),
         now=now,
         purchase_id=sale.id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from app.core.clock import TAIPEI, taipei_date, taipei_midnight
 from app.core.errors import DomainError, Invalid
@@ -19,6 +19,9 @@ class Type(StrEnum):
     FREE_SHIPPING = "free_shipping"
     BUY_X_GET_Y = "buy_x_get_y"
     FIXED_PRICE = "fixed_price"
+
+
+_OFF_THE_BILL: Final = frozenset({Type.AMOUNT_OFF, Type.PERCENT_OFF, Type.FIXED_PRICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,11 @@ class Offer:
     min_spend: int = 0
     stacking: str = "exclusive"
     conditions: Conditions = Conditions()
+
+    @property
+    def takes_money_off(self) -> bool:
+        """What it is worth depends on what is paid, so it is of no use without an amount."""
+        return self.type in _OFF_THE_BILL
 
 
 @dataclass(frozen=True, slots=True)

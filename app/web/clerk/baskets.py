@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.cards import queries as cards
 from app.checkouts import service as checkouts
-from app.checkouts.service import Checkout
+from app.checkouts.service import Checkout, CouponUse
 from app.core import money, text
 from app.core.clock import taipei_date
 from app.core.errors import Invalid, NotFound
@@ -17,6 +17,7 @@ from app.coupons import service as coupon_service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
 from app.insights.queries import portrait
+from app.purchases import queries as purchases
 from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
 from app.web.clerk.passes import Pass
@@ -53,6 +54,16 @@ class Basket:
         return self.coupon is not None and self.amount == 0
 
 
+class AmountMissing(Invalid):
+    def __init__(self) -> None:
+        super().__init__("amount", "is missing")
+
+
+class AmountTooLarge(Invalid):
+    def __init__(self) -> None:
+        super().__init__("amount", f"is more than NT${LARGEST:,}")
+
+
 class CardNeeded(CouponNotUsable):
     """A number is enough to earn; a coupon wants the member's own screen."""
 
@@ -60,26 +71,31 @@ class CardNeeded(CouponNotUsable):
         super().__init__("card_needed")
 
 
-def basket_of(
-    session: Session, typed: Typed, *, given: Pass, visitor: Visitor, now: datetime
-) -> Basket:
+def basket_of(session: Session, typed: Typed, *, given: Pass, visitor: Visitor) -> Basket:
     """Raises Invalid, NotFound, CouponNotUsable."""
     coupon = _coupon(session, typed.coupon, given)
-    is_blank = not typed.amount.strip()
-    if is_blank and coupon is None:
-        raise Invalid("amount", "is missing")
-    amount = 0 if is_blank else money.parse(typed.amount)
-    if amount > LARGEST or (amount == 0 and coupon is None):
-        raise Invalid("amount", f"must be NT$1 to NT${LARGEST:,}")
+    amount = money.parse(typed.amount) if typed.amount.strip() else 0
+    if amount == 0 and (coupon is None or coupon.offer.takes_money_off):
+        raise AmountMissing
+    if amount > LARGEST:
+        raise AmountTooLarge
     discount = 0
     if coupon is not None and coupon.redeemed_at is None:
-        around = situation(session, amount, given=given, visitor=visitor, now=now)
-        coupon_rules.check(coupon.offer, around)
-        discount = coupon_rules.discount(coupon.offer, around)
+        around = situation(session, amount, given=given, visitor=visitor)
+        discount = _worth(coupon, around)
     elif coupon is not None:
         discount = _taken_off(coupon, given)
     invoice = text.parse_invoice_number(typed.invoice) if typed.invoice.strip() else None
     return Basket(amount, discount, coupon, invoice)
+
+
+def _worth(coupon: HeldCoupon, around: Situation) -> int:
+    """NT$ it takes off. Raises CouponNotUsable, also when the member would lose it for nothing."""
+    coupon_rules.check(coupon.offer, around)
+    discount = coupon_rules.discount(coupon.offer, around)
+    if discount == 0 and coupon.offer.takes_money_off:
+        raise CouponNotUsable("takes_nothing")
+    return discount
 
 
 def _taken_off(coupon: HeldCoupon, given: Pass) -> int:
@@ -90,16 +106,16 @@ def _taken_off(coupon: HeldCoupon, given: Pass) -> int:
     return coupon.discount or 0
 
 
-def situation(
-    session: Session, amount: int, *, given: Pass, visitor: Visitor, now: datetime
-) -> Situation:
+def situation(session: Session, amount: int, *, given: Pass, visitor: Visitor) -> Situation:
+    """As of the moment the member was identified, which is also the time of the sale."""
     return Situation(
         amount=amount,
-        at=now,
+        at=given.issued_at,
         store=visitor.store_code or "",
         channel=CHANNEL,
-        tier=cards.card(session, given.member_id, now=now).tier.code,
+        tier=cards.card(session, given.member_id, now=given.issued_at).tier.code,
         birth_month=portrait.profile(session, given.member_id).birth_month,
+        is_first_purchase=not purchases.has_bought(session, given.member_id),
     )
 
 
@@ -119,38 +135,23 @@ def check_out(
         invoice_number=invoice,
         invoice_period=invoice and text.invoice_period(taipei_date(given.issued_at)),
     )
-    done = checkouts.record_purchase(session, order=order, now=now)
-    if basket.coupon is not None and done.is_new:
-        # Judged on the amount before its own discount, which the order no longer shows.
-        _redeem(session, basket.coupon, basket.amount, given, visitor, now, done.purchase_id)
-    return done
+    held = basket.coupon
+    use = None if held is None else CouponUse(held.code, basket.discount)
+    return checkouts.record_purchase(session, order=order, now=now, coupon=use)
 
 
 def redeem_alone(
     session: Session, coupon: HeldCoupon, *, given: Pass, visitor: Visitor, now: datetime
 ) -> None:
     """A gift handed over without a purchase. Raises CouponNotUsable, NotFound."""
-    _redeem(session, coupon, 0, given, visitor, now, None)
-
-
-def _redeem(
-    session: Session,
-    coupon: HeldCoupon,
-    amount: int,
-    given: Pass,
-    visitor: Visitor,
-    now: datetime,
-    purchase_id: int | None,
-) -> None:
     coupon_service.redeem(
         session,
         code=coupon.code,
         member_id=given.member_id,
         store_id=visitor.store_id,
         staff_id=visitor.staff_id,
-        situation=situation(session, amount, given=given, visitor=visitor, now=now),
+        situation=situation(session, 0, given=given, visitor=visitor),
         now=now,
-        purchase_id=purchase_id,
     )
 
 

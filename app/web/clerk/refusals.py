@@ -9,6 +9,7 @@ from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.coupons.rules import CouponNotUsable
 from app.purchases.rules import RefundTooLarge
 from app.web import pages
+from app.web.clerk.baskets import LARGEST, AmountMissing, AmountTooLarge
 from app.web.clerk.identify import CouponShown, NotACode
 
 _CARDS: Final = {
@@ -30,6 +31,7 @@ _COUPONS: Final = {
     "birth_month": "這張優惠券只能在生日當月使用。",
     "first_purchase": "這張優惠券只能用在第一次消費。",
     "nothing_eligible": "這筆消費沒有可折抵的商品。",
+    "takes_nothing": "這筆消費用這張優惠券折不到錢，請會員留著下次用。",
     "card_needed": "用會員編號或手機識別時不能用優惠券。請會員出示會員卡 QR 再掃一次。",
     "redeem_limit": "這張優惠券的總使用數量已滿。",
 }
@@ -80,6 +82,8 @@ _SENTENCES: Final[tuple[tuple[type[DomainError], Callable[[Any], str]], ...]] = 
     (TokenDead, lambda error: _CARDS.get(error.reason, _CARDS["unknown"])),
     (CouponNotUsable, _coupon),
     (RefundTooLarge, lambda error: f"最多只能退 {money.show(error.rest)}。"),
+    (AmountMissing, lambda _: "請先輸入消費金額，例如 790。"),
+    (AmountTooLarge, lambda _: f"一筆最多 {money.show(LARGEST)}，請再確認金額。"),
     (Invalid, lambda error: _FIELDS.get(error.field, "輸入的內容不正確，請再確認一次。")),
     (Conflict, _conflict),
     (CouponShown, lambda _: _COUPON_SHOWN),

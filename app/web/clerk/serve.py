@@ -116,7 +116,7 @@ def check_out(
     now = request.app.state.clock()
     try:
         with request.app.state.db.transaction() as session:
-            basket = baskets.basket_of(session, typed, given=given, visitor=visitor, now=now)
+            basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
             _carry_out(request, session, basket, given, visitor, now)
     except DomainError as error:
         return _refused(request, sealed, given, typed, error)
@@ -218,7 +218,7 @@ def _rehearsed(
     try:
         with db.transaction() as session:
             before = cards.card(session, given.member_id, now=now)
-            basket = baskets.basket_of(session, typed, given=given, visitor=visitor, now=now)
+            basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
             if not basket.is_coupon_only:
                 checkout = baskets.check_out(session, basket, given=given, visitor=visitor, now=now)
             raise _Rehearsed

@@ -15,6 +15,7 @@ from app.coupons import queries, rules, service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation, Type
 from app.members.queries import Person
+from app.purchases import queries as purchases
 from app.staff import queries as staff
 from app.staff.queries import StoreShown
 from app.tiers import queries as tiers
@@ -27,7 +28,6 @@ router = APIRouter(prefix="/liff", route_class=LiffRoute)
 SOON: Final = 7  # days
 CHANNEL: Final = "clerk"
 PAST: Final = 20
-_WITHOUT_AMOUNT: Final = (Type.GIFT, Type.BUY_X_GET_Y, Type.FREE_SHIPPING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +140,12 @@ def _situation(
         channel=CHANNEL,
         tier=tiers.progress(session, member.id, now=now).tier.code,
         birth_month=None if member.birthday is None else member.birthday.month,
+        is_first_purchase=not purchases.has_bought(session, member.id),
     )
 
 
 def _needs_amount(held: HeldCoupon) -> bool:
-    return held.min_spend > 0 or held.type not in _WITHOUT_AMOUNT
+    return held.min_spend > 0 or held.offer.takes_money_off
 
 
 def _page(

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import Database
 from app.coupons.models import Coupon
+from app.coupons.rules import Conditions
 from app.members.models import Member
 from app.outbox.models import OutboxRow
 from app.points import queries as points
@@ -333,13 +334,20 @@ def test_another_amount_on_the_same_identification_is_refused(till: Till) -> Non
     assert till.purchases() == [(790, 0)]
 
 
-@pytest.mark.parametrize("amount", ["", "0", "-5", "abc", "1.5", "2000001", "1e3",
-                                    "９９９９９９９９９９", "NT$", "\x00"])  # fmt: skip
-def test_an_impossible_amount_is_refused_and_stays_in_the_form(till: Till, amount: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "words"),
+    [("", "請先輸入消費金額"), (" ", "請先輸入消費金額"), ("0", "請先輸入消費金額"),
+     ("2000001", "一筆最多 NT$2,000,000"), ("-5", "金額請輸入整數"), ("abc", "金額請輸入整數"),
+     ("1.5", "金額請輸入整數"), ("1e3", "金額請輸入整數"), ("NT$", "金額請輸入整數"),
+     ("９９９９９９９９９９", "金額請輸入整數"), ("\x00", "金額請輸入整數")],
+)  # fmt: skip
+def test_an_impossible_amount_is_refused_and_stays_in_the_form(
+    till: Till, amount: str, words: str
+) -> None:
     page = till.served()
     answer = till.web.post(page, {"amount": amount})
     assert answer.status == 409
-    assert "金額請輸入整數" in answer.text
+    assert words in answer.text
     assert till.purchases() == []
 
 
@@ -434,6 +442,49 @@ def test_a_gift_is_handed_over_without_a_purchase(till: Till) -> None:
     assert "生日蛋糕" in till.web.get(done.location).text
     assert till.coupon_status(gift) == "redeemed"
     assert till.purchases() == []
+
+
+@pytest.mark.parametrize(
+    ("draft", "amount", "words"),
+    [({"value": 500}, "", "請先輸入消費金額"),
+     ({"type": "percent_off", "value": 10}, "", "請先輸入消費金額"),
+     ({"type": "percent_off", "value": 10}, "9", "折不到錢"),
+     ({"type": "fixed_price", "value": 300}, "300", "折不到錢")],
+)  # fmt: skip
+def test_a_coupon_is_not_used_up_for_nothing(
+    till: Till, draft: dict[str, object], amount: str, words: str
+) -> None:
+    coupon = till.give_coupon(**draft)
+    page = till.served()
+    form = {"amount": amount, "coupon": str(coupon)}
+    for answer in (
+        till.web.get(f"{page}/confirm?amount={amount}&coupon={coupon}"),
+        till.web.post(page, form),
+    ):
+        assert answer.status == 409
+        assert words in answer.text
+    assert till.coupon_status(coupon) == "issued"
+
+
+def test_a_coupon_for_the_first_purchase_is_good_for_that_one(till: Till) -> None:
+    first = till.give_coupon(conditions=Conditions(on_first_purchase=True))
+    late = till.give_coupon(conditions=Conditions(on_first_purchase=True))
+    page = till.served()
+    form = {"amount": "500", "coupon": str(first)}
+    for _ in range(2):
+        assert till.web.post(page, form).location == f"{page}/done"
+    again = till.web.post(till.served(), {"amount": "500", "coupon": str(late)})
+    assert "第一次消費" in again.text
+    assert till.purchases() == [(400, 0)]
+
+
+def test_the_receipt_of_a_sale_at_the_till_names_its_coupon(till: Till) -> None:
+    coupon = till.give_coupon(name="迎新折價券")
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    with till.db.reading() as session:
+        (payload,) = session.scalars(sa.select(OutboxRow.payload)).all()
+    assert "迎新折價券" in payload
+    assert "-NT$100" in payload
 
 
 def test_a_gift_used_elsewhere_meanwhile_is_not_handed_over_twice(
