@@ -40,8 +40,7 @@ demo: install
 	$(BIN)/regulars demo --port $(PORT)
 
 test: $(STAMP_DEV) lint types
-	$(BIN)/pytest -n 2 -m "not browser and not slow" tests
-	$(BIN)/pytest -m "slow and not browser" tests
+	$(BIN)/pytest -n 2 --dist worksteal -m "not browser" tests
 	$(BIN)/pytest -m browser tests
 
 lint: $(STAMP_DEV)

@@ -36,19 +36,24 @@ def _postgres() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgres_db() -> Iterator[Database]:
+def postgres_database_url() -> Iterator[str]:
+    yield from _postgres()
+
+
+@pytest.fixture
+def postgres_db(postgres_database_url: str) -> Iterator[Database]:
     """PostgreSQL alone: for what needs several writers at once."""
-    for url in _postgres():
-        database = Database(url, pool_size=30)
-        Table.metadata.create_all(database.engine)
-        yield database
-        database.dispose()
+    yield from _with_tables(postgres_database_url)
 
 
 @pytest.fixture
 def db(database_url: str) -> Iterator[Database]:
     """A database with all tables and no rows."""
-    database = Database(database_url, pool_size=30)
+    yield from _with_tables(database_url)
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    database = Database(url, pool_size=30)
     Table.metadata.create_all(database.engine)
     yield database
     database.dispose()

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -42,10 +42,10 @@ def _become(command: list[str], env: Mapping[str, str], log: Path) -> None:
 
 @dataclass
 class Running:
-    """A module's `main` that listens on `port` and can be killed and started again."""
+    """A module's `main` that can be killed and started again; with a `port` it listens there."""
 
     command: list[str]
-    port: int
+    port: int | None
     env: Mapping[str, str]
     log: Path
     process: BaseProcess | None = None
@@ -67,20 +67,22 @@ class Running:
 
     def stop(self) -> int:
         """SIGTERM; return the exit code."""
-        if self.process is None or self.process.exitcode is not None:
+        if self.process is None:
             return 0
-        self.process.terminate()
-        self.process.join(30)
-        code = self.process.exitcode
-        if code is None:
+        if self.process.is_alive():
+            self.process.terminate()
+            self.process.join(30)
+        if self.process.is_alive():
             self.kill()
             raise TimeoutError("the server did not end within 30 seconds")
-        return code
+        return self.process.exitcode or 0
 
     def _answers(self) -> bool:
         assert self.process is not None
         if self.process.exitcode is not None:
             raise RuntimeError(f"the server ended: {self.log.read_text()[-3000:]}")
+        if self.port is None:
+            return True
         try:
             socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
         except OSError:
@@ -190,13 +192,20 @@ class House:
     platform: Running
     line: Line
     database_url: str
+    helpers: list[Running] = field(default_factory=list)
 
 
 @contextmanager
 def house(
-    folder: Path, database_url: str, *, port: int | None = None, **more: str
+    folder: Path,
+    database_url: str,
+    *,
+    port: int | None = None,
+    roles: Sequence[str] = ("serve",),
+    **more: str,
 ) -> Iterator[House]:
-    """Start both, stop both. `more` are settings of the product."""
+    """Start all, stop all. `roles` are the processes of the product, the one that answers HTTP
+    first; `more` are its settings."""
     product_port, line_port = port or free_port(), free_port()
     platform = Running(
         [
@@ -216,14 +225,19 @@ def house(
         "REGULARS_SMS_URL": f"{platform.url}/control/sms",
     } | more
     product = Running(
-        ["app.cli", "serve", "--port", str(product_port)],
+        ["app.cli", roles[0], "--port", str(product_port)],
         product_port, env, folder / "product.log",
     )  # fmt: skip
-    platform.start()
+    helpers = [
+        Running(["app.cli", role], None, env, folder / f"{role}{number}.log")
+        for number, role in enumerate(roles[1:])
+    ]
+    everything = [platform, product, *helpers]
     try:
-        product.start()
+        for running in everything:
+            running.start()
         with httpx.Client(base_url=platform.url, timeout=30, trust_env=False) as http:
-            yield House(product, platform, Line(http), database_url)
+            yield House(product, platform, Line(http), database_url, helpers)
     finally:
-        product.stop()
-        platform.stop()
+        for running in reversed(everything):
+            running.stop()
