@@ -1,19 +1,26 @@
 """The `regulars` command: run the product, look after it, let people and tills in."""
 
 import signal
+import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
+from sqlalchemy.exc import OperationalError
 
+from app.core.clock import clock_from, system
 from app.core.config import Settings, settings
 from app.core.db import Database
+from app.core.errors import Conflict, DomainError, Invalid, NotFound
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+store_cli = typer.Typer(no_args_is_help=True, help="The shops where people sell.")
 staff_cli = typer.Typer(no_args_is_help=True, help="People who may enter the console and the till.")
 token_cli = typer.Typer(no_args_is_help=True, help="Bearer tokens for tills and shops.")
 menu_cli = typer.Typer(no_args_is_help=True, help="Rich menus under the chat.")
+cli.add_typer(store_cli, name="store")
 cli.add_typer(staff_cli, name="staff")
 cli.add_typer(token_cli, name="token")
 cli.add_typer(menu_cli, name="richmenu")
@@ -61,12 +68,14 @@ def demo(
 @cli.command()
 def doctor() -> None:
     """Say in plain words what is wrong and how to mend it; exit 1 when something is."""
-    from app.core.clock import clock_from
     from app.insights import doctor as checks
 
     config = settings()
-    db = Database(config.database_url)
-    findings = checks.doctor(db, config, now=clock_from(config.regulars_clock)())
+    try:
+        now = clock_from(config.regulars_clock)()
+    except ValueError:
+        now = system()  # the doctor names the setting
+    findings = checks.doctor(config, now=now)
     for finding in findings:
         typer.echo(finding.line())
     if any(finding.is_problem for finding in findings):
@@ -80,17 +89,55 @@ def migrate() -> None:
     typer.echo("資料庫已是最新版本 / the database is up to date")
 
 
+@store_cli.command("create")
+def store_create(
+    code: Annotated[str, typer.Option(help="short code, as tills send it: TPE01")],
+    name: Annotated[str, typer.Option(help="name as members read it")],
+    city: Annotated[str | None, typer.Option()] = None,
+    address: Annotated[str | None, typer.Option()] = None,
+    phone: Annotated[str | None, typer.Option()] = None,
+    hours: Annotated[str | None, typer.Option(help="11:00–21:00")] = None,
+) -> None:
+    """Open a store."""
+    from app.staff import service as staff
+
+    with _migrated(settings()).transaction() as session:
+        staff.create_store(
+            session, code=code, name=name, city=city, address=address, phone=phone, hours=hours
+        )
+    typer.echo(f"已建立門市 {code} {name}")
+
+
+@store_cli.command("list")
+def store_list() -> None:
+    """Show the open stores."""
+    from app.staff import queries
+
+    with _migrated(settings()).reading() as session:
+        for store in queries.open_stores(session):
+            typer.echo(f"{store.code}  {store.name}  {store.city or ''}".rstrip())
+
+
+Login = Annotated[str, typer.Option(help="name to log in with")]
+Password = Annotated[
+    str, typer.Option(prompt=True, confirmation_prompt=True, hide_input=True, help="10 or more")
+]
+
+
 @staff_cli.command("create")
 def staff_create(
-    login: Annotated[str, typer.Option(help="name to log in with")],
+    login: Login,
     name: Annotated[str, typer.Option(help="name shown to colleagues")],
+    password: Password,
     role: Annotated[
         str, typer.Option(help="owner marketer analyst store_manager clerk support")
     ] = "clerk",
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True)] = "",
+    store: Annotated[
+        str | None, typer.Option(help="code of the one store they work in; left out: every one")
+    ] = None,
 ) -> None:
     """Let somebody in."""
-    from app.core.clock import clock_from
+    from app.staff import queries
     from app.staff import service as staff
 
     config = settings()
@@ -102,8 +149,54 @@ def staff_create(
             role=role,
             password=password,
             now=clock_from(config.regulars_clock)(),
+            store_id=None if store is None else queries.store_by_code(session, store).id,
         )
-    typer.echo(f"已建立 {login}({role})")
+    typer.echo(f"已建立 {login}（{role}）")
+
+
+@staff_cli.command("list")
+def staff_list() -> None:
+    """Show who may enter, and where."""
+    from app.staff import queries
+
+    with _migrated(settings()).reading() as session:
+        for person in queries.staff_list(session):
+            where = person.store_name or "全部門市"
+            state = "" if person.is_active else "  已停用"
+            typer.echo(f"{person.login}  {person.name}  {person.role}  {where}{state}")
+
+
+@staff_cli.command("password")
+def staff_password(login: Login, password: Password) -> None:
+    """Set a new password and log them out everywhere."""
+    from app.staff import queries
+    from app.staff import service as staff
+
+    config = settings()
+    with _migrated(config).transaction() as session:
+        staff.set_password(
+            session,
+            staff_id=queries.staff_by_login(session, login),
+            password=password,
+            now=clock_from(config.regulars_clock)(),
+        )
+    typer.echo(f"已更新 {login} 的密碼")
+
+
+@staff_cli.command("deactivate")
+def staff_deactivate(login: Login) -> None:
+    """They left: log them out and keep them out."""
+    from app.staff import queries
+    from app.staff import service as staff
+
+    config = settings()
+    with _migrated(config).transaction() as session:
+        staff.deactivate(
+            session,
+            staff_id=queries.staff_by_login(session, login),
+            now=clock_from(config.regulars_clock)(),
+        )
+    typer.echo(f"已停用 {login}")
 
 
 @token_cli.command("create")
@@ -112,7 +205,6 @@ def token_create(
     role: Annotated[str, typer.Option(help="pos or read")] = "pos",
 ) -> None:
     """Print a new bearer token; it is shown only now."""
-    from app.core.clock import clock_from
     from app.staff import service as staff
 
     config = settings()
@@ -123,12 +215,39 @@ def token_create(
     typer.echo(token)
 
 
+@token_cli.command("list")
+def token_list() -> None:
+    """Show the tokens by number, name and how they begin."""
+    from app.staff import queries
+
+    with _migrated(settings()).reading() as session:
+        for token in queries.tokens(session):
+            state = "" if token.revoked_at is None else "  已停用"
+            typer.echo(f"{token.id}  {token.name}  {token.role}  {token.prefix}…{state}")
+
+
+@token_cli.command("revoke")
+def token_revoke(number: Annotated[int, typer.Argument(help="from `token list`")]) -> None:
+    """Stop a token; it opens nothing after five seconds."""
+    from app.staff import service as staff
+
+    config = settings()
+    with _migrated(config).transaction() as session:
+        staff.revoke_token(session, token_id=number, now=clock_from(config.regulars_clock)())
+    typer.echo(f"已停用權杖 {number}")
+
+
 @menu_cli.command("publish")
 def richmenu_publish() -> None:
     """Draw the guest and member menus and put them on LINE."""
+    from app.line.gateway import SendError
     from app.richmenus.publishing import publish_menus
 
-    for alias, rich_menu_id in publish_menus(settings()).items():
+    try:
+        published = publish_menus(_complete(settings()))
+    except SendError as error:
+        _stop(f"連不上 LINE 或被拒絕：{error.reason} / LINE refused or does not answer")
+    for alias, rich_menu_id in published.items():
         typer.echo(f"{alias}: {rich_menu_id}")
 
 
@@ -139,8 +258,8 @@ def _web(port: int, host: str, roles: frozenset[str]) -> None:
     from app.main import create_app
 
     config = _complete(settings())
-    logs.set_up()
     _migrated(config).dispose()
+    logs.set_up()
     uvicorn.run(
         create_app(config, roles=roles),
         host=host,
@@ -157,8 +276,8 @@ def _loops(roles: frozenset[str]) -> None:
     from app.runtime import Parts, Runtime
 
     config = _complete(settings())
-    logs.set_up()
     _migrated(config).dispose()
+    logs.set_up()
     runtime = Runtime(Parts.from_settings(config), roles)
     stopped = threading.Event()
 
@@ -176,8 +295,11 @@ def _complete(config: Settings) -> Settings:
     missing = config.missing()
     if missing:
         names = "、".join(missing)
-        typer.echo(f"無法啟動:缺少設定 {names} / cannot start: set {', '.join(missing)}", err=True)
-        raise typer.Exit(2)
+        _stop(f"無法啟動：缺少設定 {names} / cannot start: set {', '.join(missing)}")
+    try:
+        clock_from(config.regulars_clock)
+    except ValueError as error:
+        _stop(f"REGULARS_CLOCK 的時間看不懂 / REGULARS_CLOCK is no instant: {error}")
     return config
 
 
@@ -191,8 +313,44 @@ def _migrated(config: Settings) -> Database:
     return db
 
 
-def main() -> None:
-    cli()
+_WORDS: Final = {
+    "login": "帳號要 2 到 50 個字元，不能有空白",
+    "password": "密碼要 10 到 200 個字元",
+    "role": "沒有這個角色",
+    "name": "姓名或名稱要 1 到 50 個字元",
+    "DATABASE_URL": "DATABASE_URL 看不懂",
+    "code": "門市代碼要 1 到 20 個英數字",
+}
+_THINGS: Final = {"login": "帳號", "code": "門市代碼", "token": "可停用的權杖", "staff": "帳號"}
+
+
+def _sentence(error: DomainError) -> str:
+    match error:
+        case Invalid(field=field, reason=reason):
+            return f"{_WORDS.get(field, field)} / {field} {reason}"
+        case Conflict(field=field, key=key):
+            return f"{_THINGS.get(field, field)} {key} 已經有人使用 / {field} {key} is taken"
+        case NotFound(what="store", key=key):
+            return f"找不到代碼是 {key} 的門市 / no open store has the code {key}"
+        case NotFound(what=what, key=key):
+            return f"找不到{_THINGS.get(what, what)} {key} / no such {what}: {key}"
+    return str(error)
+
+
+def _stop(sentence: str) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise SystemExit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """What a person can mend is one sentence; anything else keeps its traceback."""
+    try:
+        cli(sys.argv[1:] if arguments is None else list(arguments))
+    except DomainError as error:
+        _stop(_sentence(error))
+    except OperationalError as error:
+        reason = str(error.orig).strip().partition("\n")[0]
+        _stop(f"連不上資料庫：{reason} / the database does not answer")
 
 
 if __name__ == "__main__":

@@ -18,10 +18,14 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 
+from app.core.errors import Invalid
+
 BUSY_TIMEOUT_MS = 15_000
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -80,11 +84,22 @@ class Table(DeclarativeBase):
     metadata = sa.MetaData(naming_convention=NAMING)
 
 
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in _DRIVERS:
+        raise Invalid("DATABASE_URL", "must be sqlite:///… or postgresql+psycopg://…")
+    return parsed
+
+
 class Database:
-    """One engine with its two ways in: `transaction()` to write, `reading()` to read."""
+    """One engine with its two ways in: `transaction()` to write, `reading()` to read. Raises
+    Invalid for an address of neither SQLite nor PostgreSQL."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
-        self.url = sa.make_url(url)
+        self.url = _parsed(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._writer = threading.RLock() if self.is_sqlite else None
         self.engine = (

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.core import migrate
 from app.core.clock import clock_from
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.errors import Invalid
 from app.coupons import queries as coupons
 from app.firings import queries as firings
 from app.firings.models import DONE, FAILED
@@ -57,9 +58,28 @@ def wrong(zh: str, en: str, mend: str) -> Finding:
     return Finding(True, zh, en, mend)
 
 
-def doctor(db: Database, settings: Settings, *, now: datetime) -> list[Finding]:
-    """Look at settings, database, queues, clock and books. A broken database ends the round."""
-    found = [*_settings(settings), *_disk(db)]
+def doctor(settings: Settings, *, now: datetime) -> list[Finding]:
+    """Look at settings, database, queues, clock and books, and change nothing. A broken database
+    ends the round."""
+    found = list(_settings(settings))
+    try:
+        db = Database(settings.database_url)
+    except Invalid:
+        found.append(
+            wrong(
+                "DATABASE_URL 看不懂",
+                "DATABASE_URL is no address of a database",
+                "例 sqlite:///regulars.db 或 postgresql+psycopg://user:password@host/regulars",
+            )
+        )
+        return found
+    found += [*_disk(db), *_content(db, now)]
+    db.dispose()
+    return found
+
+
+def _content(db: Database, now: datetime) -> list[Finding]:
+    found: list[Finding] = []
     try:
         found += _database(db)
         if any(finding.is_problem for finding in found[-1:]):
@@ -70,12 +90,18 @@ def doctor(db: Database, settings: Settings, *, now: datetime) -> list[Finding]:
     except SQLAlchemyError as error:
         found.append(
             wrong(
-                f"無法讀取資料庫({type(error).__name__})",
+                f"無法讀取資料庫（{_reason(error)}）",
                 "the database cannot be read",
                 "檢查 DATABASE_URL 與資料庫是否啟動 / check DATABASE_URL, and that it runs",
             )
         )
     return found
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    """The driver's own first line, which never holds the password."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().partition("\n")[0]
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
@@ -85,7 +111,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         yield wrong(
             f"缺少設定 {names}",
             f"settings are missing: {names}",
-            "寫在環境變數或 .env(見 .env.example)/ set them in the environment or .env",
+            "寫在環境變數或 .env（見 .env.example）/ set them in the environment or .env",
         )
     else:
         yield fine("必要設定齊全", "all needed settings are there")
@@ -99,7 +125,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     key = settings.secret_key.get_secret_value()
     if settings.is_real_line and key and len(key) < LEAST_KEY_LENGTH:
         yield wrong(
-            "SECRET_KEY 太短,容易被猜到",
+            "SECRET_KEY 太短，容易被猜到",
             "SECRET_KEY is short enough to be guessed",
             'python -c "import secrets; print(secrets.token_urlsafe(32))"',
         )
@@ -126,7 +152,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
         )
     if not settings.regulars_sms_url:
         yield wrong(
-            "沒有簡訊服務,無法驗證手機",
+            "沒有簡訊服務，無法驗證手機",
             "no SMS provider: phones cannot be verified",
             "設定 REGULARS_SMS_URL / set REGULARS_SMS_URL",
         )
@@ -161,6 +187,14 @@ def _disk(db: Database) -> Iterator[Finding]:
 
 def _database(db: Database) -> list[Finding]:
     """The last one says whether anything else can be looked at."""
+    if _is_absent(db):
+        return [
+            wrong(
+                "還沒有資料庫",
+                "there is no database yet",
+                "regulars migrate（regulars serve 也會建立 / regulars serve makes it, too）",
+            )
+        ]
     if not migrate.is_current(db):
         return [
             wrong(
@@ -170,12 +204,18 @@ def _database(db: Database) -> list[Finding]:
     return [fine("資料庫可用且為最新版本", "the database answers and is up to date")]
 
 
+def _is_absent(db: Database) -> bool:
+    """Connecting to an SQLite file that is not there would make an empty one."""
+    name = db.url.database
+    return db.is_sqlite and name not in (None, "", ":memory:") and not Path(str(name)).exists()
+
+
 def _inbox(session: Session, now: datetime) -> Iterator[Finding]:
     state = inbox.state(session)
     oldest = state.oldest_received_at
     if oldest is not None and now - oldest > LAGGING:
         yield wrong(
-            f"{state.waiting} 則收到的事件還沒處理,最久 {_minutes(now - oldest)} 分鐘",
+            f"{state.waiting} 則收到的事件還沒處理，最久 {_minutes(now - oldest)} 分鐘",
             f"{state.waiting} events wait, the oldest for {_minutes(now - oldest)} minutes",
             "確認 worker 在執行 / see that a worker runs: regulars worker",
         )
@@ -201,7 +241,7 @@ def _outbox(session: Session, now: datetime) -> Iterator[Finding]:
         )
     elif oldest is not None and now - oldest > LAGGING:
         yield wrong(
-            f"{state.waiting} 則訊息還沒送出,最久 {_minutes(now - oldest)} 分鐘",
+            f"{state.waiting} 則訊息還沒送出，最久 {_minutes(now - oldest)} 分鐘",
             f"{state.waiting} messages wait, the oldest for {_minutes(now - oldest)} minutes",
             "確認 worker 在執行、LINE 可連線 / see that a worker runs and reaches LINE",
         )
@@ -237,7 +277,7 @@ def _clock(session: Session, now: datetime) -> Iterator[Finding]:
     if failed:
         names = ", ".join(failed)
         yield wrong(
-            f"定時工作失敗:{names}",
+            f"定時工作失敗：{names}",
             f"timed jobs failed: {names}",
             "原因在 job_runs.error 與日誌 / the reason is in job_runs.error and the log",
         )
@@ -281,7 +321,7 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
         terms = programmes.terms_at(session, now)
     except NoProgramme:
         yield wrong(
-            "還沒有會員制度,無法累點也沒有等級",
+            "還沒有會員制度，無法累點也沒有等級",
             "no programme is in force: no points, no tiers",
             "發布一版會員制度 / publish one (regulars demo shows an example)",
         )
@@ -292,9 +332,9 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
     if lost:
         names = ", ".join(lost)
         yield wrong(
-            f"會員制度送的優惠券不存在或已停用:{names}",
+            f"會員制度送的優惠券不存在或已停用：{names}",
             f"the programme gives coupons that do not exist: {names}",
-            "建立這些優惠券,或修改會員制度 / create them, or change the programme",
+            "建立這些優惠券，或修改會員制度 / create them, or change the programme",
         )
     else:
         yield fine(f"會員制度第 {terms.version} 版生效中", f"programme {terms.version} in force")
@@ -304,7 +344,7 @@ def _staff(session: Session, _now: datetime) -> Iterator[Finding]:
     owners = [person for person in staff.staff_list(session, roles=["owner"]) if person.is_active]
     if not owners:
         yield wrong(
-            "沒有任何負責人帳號,進不了後台",
+            "沒有任何負責人帳號，進不了後台",
             "there is no owner: nobody can enter the console",
             "regulars staff create --login … --name … --role owner",
         )

@@ -4,6 +4,8 @@ takes seconds."""
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from urllib3.exceptions import HTTPError
+
 from app.line.gateway import Failure, SendError
 
 LISTED = Mapping[str, str]
@@ -75,3 +77,5 @@ class SdkRichMenus:
         except self._sdk.ApiException as error:
             reason = f"HTTP {error.status}: {str(error.body)[:300]}"
             raise SendError(Failure.PERMANENT, reason, status=error.status or 0) from error
+        except HTTPError as error:
+            raise SendError(Failure.UNKNOWN, f"LINE does not answer: {error}"[:300]) from error

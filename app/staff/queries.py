@@ -228,6 +228,15 @@ class StaffShown:
     is_active: bool
 
 
+def staff_by_login(session: Session, login: str) -> int:
+    """The id of an active person. Raises NotFound."""
+    key = login.strip().casefold()
+    found = session.scalar(sa.select(Staff.id).where(Staff.login == key, Staff.is_active))
+    if found is None:
+        raise NotFound("login", key)
+    return found
+
+
 def staff_list(session: Session, *, roles: Sequence[str] = ()) -> list[StaffShown]:
     query = (
         sa.select(Staff.id, Staff.login, Staff.name, Staff.role, Store.name, Staff.is_active)

@@ -1,5 +1,6 @@
 """Who may do what, how long a login lives, how long a wrong password waits."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,6 +61,14 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
         }
     ),
 }
+
+
+LONGEST_NAME: Final = 50
+_STORE_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,19}")  # as tills may send it
+
+
+def is_store_code(code: str) -> bool:
+    return _STORE_CODE.fullmatch(code) is not None
 
 
 def is_allowed(role: str, permission: Permission) -> bool:

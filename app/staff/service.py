@@ -35,7 +35,11 @@ def create_store(
     phone: str | None = None,
     hours: str | None = None,
 ) -> int:
-    """Return the store's id. Raises Conflict when the code is taken."""
+    """Return the store's id. Raises Invalid for an odd code or name, Conflict when the code is
+    taken."""
+    if not rules.is_store_code(code):
+        raise Invalid("code", "must be 1 to 20 letters, digits and . _ : / -")
+    name = _named(name)
     values = {
         "code": code,
         "name": name,
@@ -60,8 +64,8 @@ def create(
     now: datetime,
     store_id: int | None = None,
 ) -> int:
-    """Return the staff id. Raises Invalid for a bad role, login or password, Conflict for a taken
-    login. Without a store they may work in every one."""
+    """Return the staff id. Raises Invalid for a bad role, login, name or password, Conflict for a
+    taken login. Without a store they may work in every one."""
     if role not in set(Role):
         raise Invalid("role", f"is none of {', '.join(Role)}")
     login = login_key(login)
@@ -69,7 +73,7 @@ def create(
         raise Invalid("login", "must have 2 to 50 characters without spaces")
     values = {
         "login": login,
-        "name": name,
+        "name": _named(name),
         "password_hash": rules.hash_password(password),
         "role": role,
         "store_id": store_id,
@@ -79,6 +83,13 @@ def create(
     if not insert_ignore(session, Staff, values):
         raise Conflict("login", login)
     return session.scalars(sa.select(Staff.id).where(Staff.login == login)).one()
+
+
+def _named(name: str) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= rules.LONGEST_NAME:
+        raise Invalid("name", f"must have 1 to {rules.LONGEST_NAME} characters")
+    return name
 
 
 def set_password(session: Session, *, staff_id: int, password: str, now: datetime) -> None:

@@ -1,0 +1,192 @@
+"""The command line as a shop's developer meets it."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from app import cli
+from app.core import config, migrate
+from app.core.db import Database
+from app.staff.models import Staff
+from app.staff.rules import is_password
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def regulars(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> "Regulars":
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'shop.db'}")
+    return Regulars(tmp_path, monkeypatch, capsys)
+
+
+class Regulars:
+    """`regulars …` in a folder of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        self.folder, self._monkeypatch, self._capsys = folder, monkeypatch, capsys
+
+    def set(self, **settings: str) -> None:
+        for name, value in settings.items():
+            self._monkeypatch.setenv(name, value)
+
+    def __call__(self, line: str, *more: str) -> tuple[int, str]:
+        """Exit code and all that was printed."""
+        config.settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main([*line.split(), *more])
+        said = self._capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        return int(str(ended.value.code or 0)), said.out + said.err
+
+    def staff(self) -> dict[str, tuple[str, int | None]]:
+        db = Database(f"sqlite:///{self.folder / 'shop.db'}")
+        with db.reading() as session:
+            rows = session.execute(sa.select(Staff.login, Staff.role, Staff.store_id)).all()
+        db.dispose()
+        return {row.login: (row.role, row.store_id) for row in rows}
+
+
+def create(regulars: Regulars, **other: str) -> tuple[int, str]:
+    given = {"login": "aoi", "name": "Aoi", "role": "clerk", "password": PASSWORD} | other
+    return regulars("staff create", *(f"--{key}={value}" for key, value in given.items()))
+
+
+def test_a_shop_is_set_up_with_stores_and_people(regulars: Regulars) -> None:
+    assert regulars("store create --code TPE01 --name 永康店 --city 臺北市")[0] == 0
+    assert create(regulars, store="TPE01")[0] == 0
+    assert create(regulars, login="yui", role="owner")[0] == 0
+    assert regulars.staff() == {"aoi": ("clerk", 1), "yui": ("owner", None)}
+    _, listed = regulars("staff list")
+    assert "aoi" in listed
+    assert "永康店" in listed
+    assert "TPE01" in regulars("store list")[1]
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"role": "king"}, "沒有這個角色"),
+        ({"password": "short"}, "密碼要 10 到 200 個字元"),
+        ({"login": "a b"}, "帳號要 2 到 50 個字元"),
+        ({"name": " "}, "姓名"),
+        ({"store": "NOWHERE"}, "找不到代碼是 NOWHERE 的門市"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(
+    regulars: Regulars, other: dict[str, str], words: str
+) -> None:
+    code, said = create(regulars, **other)
+    assert code == 2
+    assert words in said
+    assert len(said.splitlines()) == 1
+    assert regulars.staff() == {}
+
+
+def test_a_taken_login_and_a_taken_store_code_are_refused(regulars: Regulars) -> None:
+    create(regulars)
+    code, said = create(regulars, login="AOI")
+    assert (code, "帳號 aoi 已經有人使用" in said) == (2, True)
+    regulars("store create --code TPE01 --name 永康店")
+    code, said = regulars("store create --code TPE01 --name 駁二店")
+    assert (code, "TPE01 已經有人使用" in said) == (2, True)
+
+
+def test_a_forgotten_password_is_set_anew_and_who_left_is_kept_out(regulars: Regulars) -> None:
+    create(regulars)
+    assert regulars("staff password --login aoi --password", "another long password")[0] == 0
+    db = Database(f"sqlite:///{regulars.folder / 'shop.db'}")
+    with db.reading() as session:
+        kept = session.scalar(sa.select(Staff.password_hash))
+    assert is_password("another long password", kept)
+    assert regulars("staff deactivate --login aoi")[0] == 0
+    with db.reading() as session:
+        assert session.scalars(sa.select(Staff.is_active)).all() == [False]
+    db.dispose()
+    assert "找不到帳號 nobody" in regulars("staff deactivate --login nobody")[1]
+
+
+def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:
+    code, said = regulars("token create --name till --role king")
+    assert (code, "沒有這個角色" in said) == (2, True)
+    _, token = regulars("token create --name till")
+    assert token.startswith("rg_")
+    _, listed = regulars("token list")
+    assert token[:9] in listed
+    assert token.strip() not in listed
+    assert regulars("token revoke 1")[0] == 0
+    assert "已停用" in regulars("token list")[1]
+    code, said = regulars("token revoke 1")
+    assert (code, "找不到" in said) == (2, True)
+
+
+def test_serving_without_settings_names_them(regulars: Regulars) -> None:
+    for name in ("LINE_CHANNEL_SECRET", "LINE_CHANNEL_ACCESS_TOKEN", "SECRET_KEY"):
+        regulars.set(**{name: ""})
+    code, said = regulars("serve")
+    assert code == 2
+    assert "無法啟動：缺少設定 LINE_CHANNEL_SECRET、LINE_CHANNEL_ACCESS_TOKEN、SECRET_KEY" in said
+
+
+COMPLETE = {"LINE_CHANNEL_SECRET": "a", "LINE_CHANNEL_ACCESS_TOKEN": "b", "SECRET_KEY": "c"}
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "oracle://x"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql+psycopg://u:secret@127.0.0.1:1/x"}, "連不上資料庫"),
+        ({"REGULARS_CLOCK": "yesterday"}, "REGULARS_CLOCK"),
+    ],
+)
+def test_serving_with_a_wrong_setting_names_it(
+    regulars: Regulars, other: dict[str, str], words: str
+) -> None:
+    regulars.set(**COMPLETE, **other)
+    code, said = regulars("serve")
+    assert code == 2
+    assert words in said
+    assert "secret" not in said
+
+
+def test_the_doctor_looks_without_making_a_database(regulars: Regulars) -> None:
+    code, said = regulars("doctor")
+    assert code == 1
+    assert "還沒有資料庫" in said
+    assert list(regulars.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "other", [{"DATABASE_URL": "nonsense"}, {"REGULARS_CLOCK": "yesterday"}], ids=str
+)
+def test_the_doctor_survives_what_it_finds(regulars: Regulars, other: dict[str, str]) -> None:
+    regulars.set(**COMPLETE, **other)
+    code, said = regulars("doctor")
+    assert code == 1
+    assert next(iter(other)) in said
+
+
+def test_the_doctor_says_what_to_do_about_an_older_database(regulars: Regulars) -> None:
+    regulars.set(**COMPLETE)
+    db = Database(f"sqlite:///{regulars.folder / 'shop.db'}")
+    migrate.upgrade(db)
+    with db.transaction() as session:
+        session.execute(sa.text("UPDATE alembic_version SET version_num = 'older'"))
+    db.dispose()
+    assert "regulars migrate" in regulars("doctor")[1]
+
+
+def test_publishing_menus_without_line_says_why(regulars: Regulars) -> None:
+    regulars.set(**COMPLETE, LINE_API_BASE="http://127.0.0.1:9")
+    code, said = regulars("richmenu publish")
+    assert code == 2
+    assert "連不上 LINE" in said
