@@ -113,6 +113,10 @@ def sale(session: Session, *, store_id: int, external_id: str) -> SaleShown | No
     return None if row is None else SaleShown(*row)
 
 
+def is_sold(session: Session, external_id: str) -> bool:
+    return bool(session.scalar(sa.select(sa.exists().where(Purchase.external_id == external_id))))
+
+
 def _today(store_id: int, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     start = taipei_midnight(taipei_date(now))
     return (

@@ -32,6 +32,7 @@ from app.web.security import StaffRoute, require
 
 router = APIRouter(prefix="/clerk/serve/{sealed}", route_class=StaffRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
+Typing = Annotated[str, Query(max_length=20)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +59,21 @@ class ConfirmView:
 
 
 @router.get("")
-def serve(request: Request, visitor: Server, sealed: str, coupon: str = "") -> Response:
+def serve(
+    request: Request,
+    visitor: Server,
+    sealed: str,
+    amount: Typing = "",
+    coupon: Typing = "",
+    invoice: Typing = "",
+) -> Response:
     given = _pass(request, visitor, sealed)
     if isinstance(given, Response):
         return given
     with request.app.state.db.reading() as session:
-        view = _serve_view(request, session, sealed, given, Typed(coupon=coupon))
+        if till.is_sold(session, given.purchase_id):
+            return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
+        view = _serve_view(request, session, sealed, given, Typed(amount, coupon, invoice))
     return pages.render(request, "clerk/serve.html", view=view)
 
 
@@ -72,9 +82,9 @@ def confirm(
     request: Request,
     visitor: Server,
     sealed: str,
-    amount: Annotated[str, Query(max_length=20)] = "",
-    coupon: Annotated[str, Query(max_length=20)] = "",
-    invoice: Annotated[str, Query(max_length=20)] = "",
+    amount: Typing = "",
+    coupon: Typing = "",
+    invoice: Typing = "",
 ) -> Response:
     given = _pass(request, visitor, sealed)
     if isinstance(given, Response):
@@ -87,6 +97,8 @@ def confirm(
         )
     except DomainError as error:
         return _refused(request, sealed, given, typed, error)
+    if checkout is not None and not checkout.is_new:
+        return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
     facts = {} if checkout is None else checkout.facts
     view = ConfirmView(
         sealed=sealed,

@@ -1,5 +1,6 @@
 """The till: identify, sell, redeem, undo. Aoi sells in Taipei; Ren manages that store."""
 
+import html
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -301,6 +302,26 @@ def test_a_purchase_is_previewed_recorded_and_told_to_the_member(till: Till) -> 
         (noted,) = queries.audit_entries(session, action="purchase.recorded")
     assert kinds == ["receipt"]
     assert noted.after == {"paid": 790, "discount": 0}
+
+
+def test_going_back_from_the_confirmation_keeps_what_was_typed(till: Till) -> None:
+    coupon = till.give_coupon()
+    page = till.served()
+    preview = till.web.get(f"{page}/confirm?amount=790&coupon={coupon}&invoice=AB12345678").text
+    found = re.search(r'href="([^"]+)">.*修改</a>', preview)
+    assert found
+    form = till.web.get(html.unescape(found[1])).text
+    assert 'value="790"' in form
+    assert 'value="AB12345678"' in form
+    assert f'name="coupon" value="{coupon}" checked' in form
+
+
+def test_what_was_recorded_is_shown_instead_of_being_asked_again(till: Till) -> None:
+    page = till.served()
+    till.web.post(page, {"amount": "790"})
+    for url in (page, f"{page}/confirm?amount=790"):
+        assert till.web.get(url).location == f"{page}/done"
+    assert "請重新識別會員" in till.web.get(f"{page}/confirm?amount=900").text
 
 
 def test_a_double_press_and_the_back_button_record_once(till: Till) -> None:
