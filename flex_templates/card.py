@@ -126,7 +126,7 @@ def _read(view: CardView) -> tuple[_Shape, _Words]:
         alt=f"您的會員卡：{name}（{tier}），可用 {points} 點",
         tier=tier,
         name=name,
-        number=f"No. {wording.spaced(view.number)}",
+        number=f"No. {wording.member_number(view.number)}",
         barcode_url=view.barcode_url,
         points=points,
         pending=f"另有 {view.pending:,} 點待生效",
@@ -239,7 +239,7 @@ def _holdings(theme: Theme, shape: _Shape, words: _Words) -> Node:
         ),
         parts.column(
             parts.text("優惠券", theme.quiet, "xs"),
-            parts.figure(theme, words.coupons, "張", size="xxl"),
+            parts.figure(theme, words.coupons, "張", size="xl" if shape.is_rich else "3xl"),
             flex=4,
             action=parts.action(shape.my_coupons, "優惠券"),
         ),

@@ -323,7 +323,7 @@ def expiring_message(view: CouponExpiringView, theme: Theme) -> Message:
     days = f"還有 {view.days_left} 天" if view.days_left > 0 else "今天是最後一天"
     title = "迎新禮還沒使用喔" if view.is_welcome else "優惠券即將到期"
     body = parts.column(
-        parts.cover(theme, title, f"{days}，{worth(view.coupon)} 別錯過"),
+        parts.cover(theme, title, f"{days}，別錯過 {worth(view.coupon)}"),
         parts.column(ticket(theme, view.coupon), paddingAll="20px", paddingBottom="8px"),
         paddingAll="0px",
     )

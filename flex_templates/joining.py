@@ -272,7 +272,7 @@ def done_message(view: DoneView, theme: Theme) -> Message:
         parts.column(
             parts.panel(
                 theme,
-                parts.fact(theme, "會員編號", wording.spaced(view.number)),
+                parts.fact(theme, "會員編號", wording.member_number(view.number)),
                 parts.fact(theme, "會員等級", tier),
                 parts.fact(theme, "可用點數", wording.points(view.points)),
             ),

@@ -38,7 +38,7 @@ def message(view: MemberCodeView, theme: Theme) -> Message:
         ),
         parts.text(name, theme.ink, "lg", weight="bold", align="center", margin="lg", maxLines=2),
         parts.text(
-            f"No. {wording.spaced(view.number)}",
+            f"No. {wording.member_number(view.number)}",
             theme.quiet,
             "xs",
             align="center",

@@ -95,7 +95,12 @@ def summary(view: ReceiptView) -> str:
 
 def _reasons(theme: Theme, reasons: tuple[Reason, ...]) -> list[Node]:
     return [
-        parts.fact(theme, wording.clip(reason.words, 40), f"{wording.signed(reason.points)} 點")
+        parts.fact(
+            theme,
+            wording.clip(reason.words, 40),
+            f"{wording.signed(reason.points)} 點",
+            shares=(7, 4),
+        )
         for reason in reasons[:MOST_REASONS]
     ]
 
@@ -241,7 +246,7 @@ def _line(theme: Theme, purchase: PurchaseLine) -> Node:
             parts.text(
                 f"{wording.signed(purchase.points)} 點",
                 theme.primary if purchase.points > 0 else theme.quiet,
-                "sm",
+                "md",
                 align="end",
                 weight="bold",
             ),

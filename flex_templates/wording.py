@@ -6,6 +6,7 @@ from flex_templates.limits import graphemes, utf16_length
 
 TAIPEI = timezone(timedelta(hours=8), "Asia/Taipei")  # no daylight saving since 1979
 NOTHING = "—"
+JOIN = "\N{NO-BREAK SPACE}"  # keeps what belongs together on one line
 
 
 def money(amount: int) -> str:
@@ -43,13 +44,20 @@ def clock(value: datetime) -> str:
 
 def until(value: date | None) -> str:
     """Say how long something lasts; without an end it lasts for good."""
-    return f"至 {day(value)}" if value else "無使用期限"
+    return f"至{JOIN}{day(value)}" if value else "無使用期限"
 
 
 def spaced(code: str, size: int = 4) -> str:
     """Cut a number or code into groups, easier to read aloud; an odd long one is shortened."""
     code = clip(filled(code), 24)
     return " ".join(code[at : at + size] for at in range(0, len(code), size))
+
+
+def member_number(number: str) -> str:
+    """Show a member number in the groups of the card page: `4854 101 971`."""
+    if len(number) != 10:
+        return spaced(number)
+    return f"{number[:4]} {number[4:7]} {number[7:]}"
 
 
 def percent(part: int, whole: int) -> int:

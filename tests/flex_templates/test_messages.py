@@ -104,7 +104,7 @@ def test_the_receipt_says_the_sentence_members_know() -> None:
 def test_the_card_names_the_amount_and_date_to_the_next_tier() -> None:
     words = list(texts(card.message(samples.SILVER_CARD, CAMPHOR)))
 
-    assert "再消費 NT$1,240 即可升等金卡（至 2026/12/31）" in words
+    assert "再消費 NT$1,240 即可升等金卡（至\N{NO-BREAK SPACE}2026/12/31）" in words
 
 
 def test_a_wallet_of_many_coupons_shows_the_way_to_the_rest() -> None:

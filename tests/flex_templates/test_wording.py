@@ -32,7 +32,7 @@ def test_what_is_missing_is_never_nothing() -> None:
     assert wording.missing(0, "金卡", None) == "再消費 NT$1 即可升等金卡"
     assert (
         wording.missing(1240, "金卡", date(2026, 12, 31))
-        == "再消費 NT$1,240 即可升等金卡（至 2026/12/31）"
+        == "再消費 NT$1,240 即可升等金卡（至\N{NO-BREAK SPACE}2026/12/31）"
     )
 
 
