@@ -18,8 +18,8 @@ SMOOTH = 4
 STROKE = 5.0
 
 ICON_SIZE = 250
-WORD_SIZE = 104
-CAPTION_SIZE = 54
+WORD_SIZE = 118
+CAPTION_SIZE = 76  # 12 px on a phone
 GAP = 16
 STEPS = 48  # of a gradient, before it is enlarged
 
