@@ -73,6 +73,7 @@ SOURCES: Final = {
     "upgrade": "升等禮",
     "qr": "店內 QR",
     "referral": "好友推薦",
+    "season": "當季活動",
 } | CHANNELS
 MESSAGES: Final = {
     "receipt": "消費收據",
@@ -128,6 +129,34 @@ CONSENTS: Final = {
 }
 
 
+OBJECTS: Final = {
+    "member": "會員",
+    "staff": "人員",
+    "purchase": "消費",
+    "coupon": "優惠券",
+    "store": "門市",
+    "outbox": "訊息",
+    "inbox": "事件",
+}
+BROWSERS: Final = {  # in this order: those further down are named by those above, too
+    "Line/": "LINE",
+    "Edg/": "Edge",
+    "SamsungBrowser/": "Samsung Internet",
+    "Firefox/": "Firefox",
+    "CriOS/": "Chrome",
+    "Chrome/": "Chrome",
+    "Safari/": "Safari",
+}
+SYSTEMS: Final = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "Windows": "Windows",
+    "Mac OS X": "Mac",
+    "Linux": "Linux",
+}
+
+
 def of(table: dict[str, str], word: str) -> str:
     return table.get(word, word)
 
@@ -135,3 +164,18 @@ def of(table: dict[str, str], word: str) -> str:
 def source(word: str) -> str:
     """`upgrade:gold` and `birthday:2026-07` by what stands before the colon."""
     return SOURCES.get(word.partition(":")[0], word)
+
+
+def object_of(name: str) -> str:
+    """`member:78` as `會員 #78`."""
+    kind, colon, number = name.partition(":")
+    return f"{OBJECTS[kind]} #{number}" if colon and kind in OBJECTS else name
+
+
+def device(agent: str) -> str:
+    """A browser's long description of itself as `Chrome・Android`."""
+    found = [
+        next((name for sign, name in table.items() if sign in agent), "")
+        for table in (BROWSERS, SYSTEMS)
+    ]
+    return "・".join(filter(None, found)) or agent

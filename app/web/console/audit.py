@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app.core.db import dump_json
 from app.staff import queries
 from app.staff.queries import AuditShown, StaffShown, Visitor
 from app.staff.rules import Permission
 from app.web import pages
+from app.web.console import facts
 from app.web.params import QueryId, id_typed
 from app.web.security import StaffRoute, require
 
@@ -57,7 +57,7 @@ def audit(
         next_url=_older_url(older, staff_id, action),
         is_first=before is None,
     )
-    return pages.render(request, "console/audit.html", view=view, as_json=dump_json)
+    return pages.render(request, "console/audit.html", view=view, noted=facts.noted)
 
 
 def _older_url(older: int | None, staff_id: int | None, action: str) -> str | None:

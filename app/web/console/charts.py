@@ -86,9 +86,10 @@ def nice_top(largest: int) -> int:
     if largest <= 4:
         return 4
     size: int = 10 ** (len(str(largest)) - 1)
-    for step in (1, 2, 4, 5, 6, 8, 10):
-        if step * size >= largest and (step * size) % 2 == 0:
-            return step * size
+    for tenths in (10, 12, 15, 20, 30, 40, 50, 60, 80, 100):
+        top = tenths * size // 10
+        if top >= largest and top % 2 == 0:
+            return top
     return 20 * size
 
 

@@ -43,7 +43,14 @@ LABELS: Final[dict[str, str]] = {
     "expires_at": "到期",
     "cancelled_messages": "取消的訊息",
 }
-_MONEY: Final = frozenset({"amount", "discount", "refunded"})
+_MONEY: Final = frozenset({"amount", "discount", "refunded", "paid"})
+_NOTED: Final[dict[str, str]] = LABELS | {
+    "paid": "實收",
+    "refunded": "累計退款",
+    "approved_by": "核准人員編號",
+    "by": "識別方式",
+}
+_PROOFS: Final = {"qr": "會員卡 QR", "number": "會員編號", "phone": "手機號碼"}
 
 
 def moment(entry: TimelineEntry, *, tiers: Mapping[str, str]) -> Moment:
@@ -65,6 +72,14 @@ def detail(facts: Mapping[str, Any], *, tiers: Mapping[str, str]) -> str:
         if key in LABELS and value not in (None, "", [])
     ]
     return "・".join(shown)
+
+
+def noted(facts: Mapping[str, Any]) -> str:
+    """What an entry of the audit log holds; nothing is left out, known or not."""
+    return "・".join(
+        f"{_NOTED.get(key, key)} {_PROOFS.get(str(value), _value(key, value, {}))}"
+        for key, value in facts.items()
+    )
 
 
 def _value(key: str, value: Any, tiers: Mapping[str, str]) -> str:
