@@ -2,7 +2,7 @@
 
 from app.enrolments.notice import notice
 from app.line.events import Event
-from app.line.router import Reply, Router
+from app.line.router import Lasting, Reply, Router
 from app.line.taps import ResumeMarketing, StopMarketing
 from app.members import service as members
 from flex_templates import membership
@@ -45,5 +45,5 @@ def _set(ctx: Context, *, is_given: bool) -> Reply:
     )
     theme = ctx.brand.theme
     if is_given:
-        return [membership.resumed_message(ResumedView(taps.STOP), theme)]
-    return [membership.stopped_message(StoppedView(taps.RESUME), theme)]
+        return Lasting([membership.resumed_message(ResumedView(taps.STOP), theme)])
+    return Lasting([membership.stopped_message(StoppedView(taps.RESUME), theme)])

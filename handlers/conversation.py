@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.inbox.service import Claimed
 from app.line.events import Event
-from app.line.router import Answer, Router, first_answer
+from app.line.router import Answer, Lasting, Router, first_answer
 from app.members import queries as members
 from app.members import service as member_service
 from app.members.queries import Person
@@ -66,6 +66,7 @@ class Conversation:
                 messages=answer.messages,
                 kind=answer.handler,
                 now=now,
+                is_lasting=isinstance(answer.messages, Lasting),
             )
         )
 

@@ -8,7 +8,7 @@ from app.coupons import queries, rules, service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
 from app.line.events import Event
-from app.line.router import Reply, Router
+from app.line.router import Lasting, Reply, Router
 from app.line.taps import ConfirmCoupon, ShowCoupons, UseCoupon
 from app.purchases import queries as purchases
 from app.tiers import queries as tiers
@@ -72,7 +72,7 @@ def confirm(_event: Event, data: ConfirmCoupon, ctx: Context) -> Reply:
         discount=used.discount,
         wallet=taps.COUPONS,
     )
-    return [template.redeemed_message(view, ctx.brand.theme)]
+    return Lasting([template.redeemed_message(view, ctx.brand.theme)])
 
 
 def _situation(held: HeldCoupon, ctx: Context) -> Situation:

@@ -1,7 +1,7 @@
 """They added, unblocked or blocked the account."""
 
 from app.line.events import Event
-from app.line.router import Reply, Router
+from app.line.router import Lasting, Reply, Router
 from app.members import service as members
 from app.outbox import service as outbox
 from app.points import queries as points
@@ -29,7 +29,8 @@ def follow(event: Event, ctx: Context) -> Reply:
         dedup_key=f"menu:{event.id}",
         now=ctx.now,
     )
-    return [_welcome_back(ctx)] if event.is_unblocked or ctx.member.is_member else [_greet(ctx)]
+    is_back = event.is_unblocked or ctx.member.is_member
+    return Lasting([_welcome_back(ctx) if is_back else _greet(ctx)])
 
 
 def _greet(ctx: Context) -> dict[str, object]:

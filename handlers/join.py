@@ -10,7 +10,7 @@ from app.enrolments.rules import Consents
 from app.enrolments.service import chat, chat_step
 from app.enrolments.service.chat import Prompt
 from app.line.events import Event
-from app.line.router import UNHANDLED, Message, Reply, Router
+from app.line.router import UNHANDLED, Lasting, Message, Reply, Router
 from app.line.taps import JoinStep, StartJoining
 from flex_templates import joining, membership, parts
 from flex_templates.joining import (
@@ -75,7 +75,7 @@ def _step(
         picked=picked,
         source="chat",
     )
-    return UNHANDLED if prompt is None else _shown(prompt, ctx)
+    return UNHANDLED if prompt is None else Lasting(_shown(prompt, ctx))
 
 
 def _shown(prompt: Prompt, ctx: Context) -> list[Message]:  # one line a step

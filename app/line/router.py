@@ -24,6 +24,13 @@ UNHANDLED: Final = _Unhandled.UNHANDLED
 # A message is a dict, or the bytes of its JSON where a template was compiled.
 Message = dict[str, Any] | bytes
 Reply = Sequence[Message] | _Unhandled
+
+
+class Lasting(list[Message]):
+    """An answer that says what was done, or without which somebody is stuck: should the reply token
+    die before it is used, it is worth a push."""
+
+
 Handler = Callable[[Event, Context], Reply]
 PostbackHandler = Callable[[Event, Any, Context], Reply]
 

@@ -11,10 +11,7 @@ LEASE = timedelta(seconds=60)
 # After this an undecided push could no longer be repeated without doubling: the key is forgotten.
 GIVE_UP = timedelta(hours=RETRY_KEY_HOURS - 1)
 MAX_SMS_ATTEMPTS = 3
-# What a member asked for a moment ago and can ask again is not worth a counted message.
-PUSH_WHEN_REPLY_DIED = frozenset(
-    {"join", "otp", "greeting", "coupon.redeemed", "welcome", "receipt"}
-)
+PASSING = "reply"  # the class of an answer that can be asked for again
 
 
 class Step(StrEnum):
@@ -37,14 +34,11 @@ class Tried:
     """A row as it was claimed. `attempts` counts the try it was claimed for."""
 
     channel: str
+    klass: str
     kind: str
     attempts: int
     first_tried_at: datetime
     reply_until: datetime | None
-
-
-def may_push(kind: str) -> bool:
-    return kind in PUSH_WHEN_REPLY_DIED
 
 
 def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
@@ -52,14 +46,15 @@ def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
     if row.channel == "reply" and row.reply_until is not None and now >= row.reply_until:
         if row.attempts > 1:
             return Verdict(Step.PARK, "the reply's outcome is unknown and its token has died")
-        return reply_died(row.kind)
+        return reply_died(row.klass)
     if row.channel == "push" and now - row.first_tried_at >= GIVE_UP:
         return Verdict(Step.PARK, "undecided for a day: LINE would no longer know the retry key")
     return None
 
 
-def reply_died(kind: str) -> Verdict:
-    if may_push(kind):
+def reply_died(klass: str) -> Verdict:
+    """What a member asked for a moment ago and can ask again is not worth a counted message."""
+    if klass != PASSING:
         return Verdict(Step.PUSH)
     return Verdict(Step.DROP, "the reply token died before it could be used")
 
@@ -84,7 +79,7 @@ def _after_reply_failure(row: Tried, error: SendError, *, jitter: float) -> Verd
         if row.attempts > 1:
             # An earlier try without an answer: the token is used up because LINE took that one.
             return Verdict(Step.SENT, "accepted by an earlier try whose answer was lost")
-        return reply_died(row.kind)
+        return reply_died(row.klass)
     return Verdict(Step.AGAIN, error.reason, timedelta(seconds=0.2 + jitter * row.attempts))
 
 

@@ -16,7 +16,7 @@ from app.core.db import changed, insert_or_ignore, inserted, table_of
 from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
 from app.outbox import models
 from app.outbox.models import OutboxRow, StoppedRecipient
-from app.outbox.rules import LEASE, Step, Tried, Verdict
+from app.outbox.rules import LEASE, PASSING, Step, Tried, Verdict
 
 MARKETING = ("lifecycle", "promotion")
 Message = dict[str, Any] | bytes
@@ -50,11 +50,13 @@ def reply_row(
     messages: Sequence[Message],
     kind: str,
     now: datetime,
+    is_lasting: bool = False,
 ) -> dict[str, Any]:
-    """The row that answers an event. All messages of one token go in one request: at most five."""
+    """The row that answers an event. All messages of one token go in one request: at most five.
+    What is lasting becomes a push if the token dies unused."""
     return _row(
         channel=models.REPLY,
-        klass="reply",
+        klass="service" if is_lasting else PASSING,
         kind=kind,
         member_id=member_id,
         recipient=recipient,
@@ -257,6 +259,7 @@ _TAKEN = (
         OutboxRow.payload,
         OutboxRow.retry_key,
         OutboxRow.channel,
+        OutboxRow.klass,
         OutboxRow.kind,
         OutboxRow.attempts,
         OutboxRow.first_tried_at,
@@ -296,6 +299,7 @@ def claim(session: Session, *, lease: str, now: datetime, limit: int = 500) -> l
             retry_key=row.retry_key,
             tried=Tried(
                 channel=row.channel,
+                klass=row.klass,
                 kind=row.kind,
                 attempts=row.attempts,
                 first_tried_at=row.first_tried_at,

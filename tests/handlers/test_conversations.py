@@ -232,3 +232,14 @@ def test_meeting_somebody_twice_makes_one_person(session: Session) -> None:
     for _ in range(2):
         member_service.meet(session, [GUEST], now=NOW)
     assert list(members.people_by_line_id(session, [GUEST])) == [GUEST]
+
+
+@pytest.mark.parametrize(
+    ("word", "klass"),
+    [("停止行銷訊息", "service"), ("加入會員", "service"), ("會員卡", "reply"), ("說明", "reply")],
+)
+def test_what_cannot_be_asked_for_again_would_survive_a_dead_token(
+    session: Session, hana: str, word: str, klass: str
+) -> None:
+    assert say(session, GUEST if word == "加入會員" else hana, word)
+    assert session.query(OutboxRow).filter_by(channel="reply").one().klass == klass

@@ -12,9 +12,9 @@ from tests.support.times import NOW
 LATER = NOW + timedelta(seconds=60)
 
 
-def tried(channel: str, *, attempts: int = 1, kind: str = "receipt", age: int = 0) -> Tried:
+def tried(channel: str, *, attempts: int = 1, klass: str = "service", age: int = 0) -> Tried:
     until = NOW + timedelta(seconds=30) if channel == "reply" else None
-    return Tried(channel, kind, attempts, NOW - timedelta(hours=age), until)
+    return Tried(channel, klass, "card", attempts, NOW - timedelta(hours=age), until)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ DEAD_TOKEN = SendError(Failure.PERMANENT, "HTTP 400: Invalid reply token")
 def test_a_token_dead_at_the_first_try_becomes_a_push_when_that_is_worth_it() -> None:
     verdict = rules.after_failure(tried("reply"), DEAD_TOKEN, now=NOW, jitter=0)
     assert verdict.step is Step.PUSH
-    verdict = rules.after_failure(tried("reply", kind="help"), DEAD_TOKEN, now=NOW, jitter=0)
+    verdict = rules.after_failure(tried("reply", klass="reply"), DEAD_TOKEN, now=NOW, jitter=0)
     assert verdict.step is Step.DROP
 
 

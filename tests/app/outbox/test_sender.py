@@ -41,7 +41,7 @@ def push(db: Database, words: str, *, to: str = HANA, key: str | None = None) ->
         )
 
 
-def reply(db: Database, words: str, *, kind: str = "card") -> None:
+def reply(db: Database, words: str, *, is_lasting: bool = False) -> None:
     with db.transaction() as session:
         row = service.reply_row(
             member_id=1,
@@ -49,8 +49,9 @@ def reply(db: Database, words: str, *, kind: str = "card") -> None:
             reply_token="token",
             received_at=NOW,
             messages=[text(words)],
-            kind=kind,
+            kind="card",
             now=NOW,
+            is_lasting=is_lasting,
         )
         service.reply_all(session, [row])
 
@@ -147,8 +148,8 @@ def test_a_reply_uses_its_token_while_it_lives(db: Database) -> None:
 
 def test_a_reply_too_late_is_pushed_when_worth_it_and_dropped_otherwise(db: Database) -> None:
     line = FakeLine()
-    reply(db, "joined", kind="join")
-    reply(db, "help", kind="help")
+    reply(db, "joined", is_lasting=True)
+    reply(db, "help")
     send(db, line, at=NOW + timedelta(minutes=2))
     send(db, line, at=NOW + timedelta(minutes=2))
     assert line.sent() == ["joined"]
@@ -160,7 +161,7 @@ def test_a_reply_without_an_answer_is_tried_on_the_same_token_and_never_doubled(
 ) -> None:
     dead = SendError(Failure.PERMANENT, "HTTP 400: Invalid reply token")
     line = FakeLine(answers=[UNKNOWN, dead])
-    reply(db, "joined", kind="join")
+    reply(db, "joined", is_lasting=True)
     send(db, line)
     send(db, line, at=NOW + timedelta(seconds=5))
     assert send(db, line, at=NOW + timedelta(hours=1)) == 0
