@@ -119,7 +119,9 @@ class Runtime:
         self._closers.append(close_all)
 
     def _start_clock(self) -> None:
-        clockwork = Clockwork(self.parts.db, self.parts.clock, self.parts.line())
+        clockwork = Clockwork(
+            self.parts.db, self.parts.clock, self.parts.line(), self.parts.settings
+        )
         clockwork.start()
         self._closers.append(clockwork.stop)
 

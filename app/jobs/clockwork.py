@@ -20,7 +20,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from app.core import logs
 from app.core.clock import TAIPEI, Clock
-from app.core.config import Settings, settings
+from app.core.config import Settings
 from app.core.db import Database
 from app.firings import service as firings
 from app.jobs import leader
@@ -40,13 +40,13 @@ class Clockwork:
         db: Database,
         clock: Clock,
         line: Gateway,
-        config: Settings | None = None,
+        config: Settings,
         *,
         jobs: tuple[Job, ...] = JOBS,
     ) -> None:
         self._db, self._clock, self._line, self._jobs = db, clock, line, jobs
         self._runner = asyncio.Runner()
-        self._desk = Desk(db, line, self._runner.run, config or settings(), threading.Event())
+        self._desk = Desk(db, line, self._runner.run, config, threading.Event())
         self._leader = leader.leader_of(db)
         self._leads, self._lead_looked_at = False, 0.0
         self._idle_until: dict[str, datetime] = {}
