@@ -20,15 +20,18 @@ router = APIRouter(route_class=StaffRoute)
 # A check takes 64 MiB and a whole processor: two at a time, the others wait their turn.
 _CHECKING: Final = threading.BoundedSemaphore(2)
 STORE_COOKIE: Final = "store"  # the store this device was last used in
+LOST: Final = "登入已經過期，剛才送出的這一筆沒有處理。請重新登入後再做一次。"
 WRONG: Final = "帳號或密碼不正確。"
 
 
 @router.get("/console/login")
 @router.get("/clerk/login")
-def login_page(request: Request, visitor: MaybeVisitor, next: str = "") -> Response:
+def login_page(
+    request: Request, visitor: MaybeVisitor, next: str = "", ended: str = ""
+) -> Response:
     if visitor is not None:
         return RedirectResponse(_after_login(request, visitor.role, next), 303)
-    return _page(request, next=next)
+    return _page(request, next=next, error=LOST if ended else "")
 
 
 @router.post("/console/login")

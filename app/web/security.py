@@ -208,10 +208,13 @@ def refusal(request: Request, status: int, sentence: str) -> Response:
 
 def _to_login(request: Request) -> Response:
     area = area_of(request.url.path)
-    login = f"{area}/login"
-    if request.method == "GET" and request.url.path != area:
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        login = str(pages.with_query(login, next=target))
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    is_reading = request.method in SAFE_METHODS
+    login = pages.with_query(
+        f"{area}/login",
+        next=target if is_reading and request.url.path != area else None,
+        ended=None if is_reading else "form",
+    )
     return _redirect_or_status(request, login, 401)
 
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 
 from app.purchases.models import Purchase
 from app.staff.rules import Role
-from tests.browser.conftest import PHONE, Site, chromium, log_in
+from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.browser.films import qr_film
 from tests.support.people import card_code, regular
 
@@ -76,6 +76,30 @@ def test_a_lost_network_is_tried_again_and_sells_once(
         page.unroute("**/clerk/serve/**")
     with site.db.reading() as session:
         assert session.scalars(sa.select(Purchase.amount)).all() == [1290]
+
+
+def test_a_usb_scanner_brings_the_next_member_from_any_page(site: Site) -> None:
+    with site.db.transaction() as session:
+        hana = regular(session, name="陳小花")
+        codes = [card_code(session, hana).lower() for _ in range(2)]
+    with chromium() as browser:
+        page = browser.new_page(viewport=DESKTOP)
+        log_in(page, site, Role.CLERK, area="/clerk")
+        page.keyboard.type(codes[0])
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/clerk/serve/**")
+        page.keyboard.type("790")
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/confirm**")
+        page.keyboard.type(codes[1])  # not here: the sale would be lost
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="確認，登錄消費").click()
+        page.wait_for_url("**/done")
+        page.get_by_role("link", name="下一位").focus()
+        page.keyboard.type(codes[1])
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/clerk/serve/**.qr.*")
+        expect(page.locator("#amount")).to_have_value("")
 
 
 def test_without_a_camera_a_number_still_serves(site: Site) -> None:

@@ -31,7 +31,7 @@ class Identified:
 
 def identify(session: Session, typed: str, *, now: datetime) -> Identified:
     """A rotating code is used up by this. Raises TokenDead, CouponShown, NotACode, NotFound."""
-    typed = text.half_width(typed).strip()
+    typed = text.half_width(typed).strip().upper()  # a scanner with Caps Lock types small letters
     if typed.startswith(PREFIX):
         member_id = cards.use_token(session, text=typed, purpose="till", now=now)
         return Identified(_joined(members.person(session, member_id)), QR)

@@ -145,6 +145,10 @@ def test_the_card_is_good_once(till: Till) -> None:
     assert "已經使用過" in again.text
 
 
+def test_a_card_typed_by_a_scanner_with_caps_lock_is_read(till: Till) -> None:
+    assert "陳○花" in till.web.get(till.served(till.show_card().lower())).text
+
+
 def test_a_card_shown_for_longer_than_a_minute_is_refused(till: Till) -> None:
     code = till.show_card()
     till.web.watch.forward(seconds=60)

@@ -72,6 +72,14 @@ def test_a_route_without_a_guard_stops_the_start() -> None:
         check_guarded([router])
 
 
+@pytest.mark.parametrize("url", ["/clerk/serve/x", "/console/delivery/messages/1/retry"])
+def test_a_form_sent_after_the_session_ended_says_that_nothing_was_done(
+    visitor: Browser, url: str
+) -> None:
+    sent_away = visitor.post(url)
+    assert "剛才送出的這一筆沒有處理" in visitor.get(sent_away.location).text
+
+
 def test_a_login_leads_to_where_one_wanted_to_go(visitor: Browser) -> None:
     sent_away = visitor.get("/console/members?q=0912345678")
     assert sent_away.location == "/console/login?next=%2Fconsole%2Fmembers%3Fq%3D0912345678"
