@@ -93,13 +93,13 @@ def check(order: PurchaseOrder, *, now: datetime) -> None:
     """Raises Invalid naming the field."""
     _check_id(order.external_id)
     if not 0 <= order.amount <= AMOUNT_MAX:
-        raise Invalid("amount", f"必須介於 0 與 {AMOUNT_MAX}")
+        raise Invalid("amount", f"must be 0 to {AMOUNT_MAX}")
     if order.channel not in ("pos", "clerk", "import", "invoice"):
-        raise Invalid("channel", "不認得的來源")
+        raise Invalid("channel", "is none of pos, clerk, import, invoice")
     if order.sold_at > now + EARLY:
-        raise Invalid("sold_at", "不可晚於現在")
+        raise Invalid("sold_at", "lies in the future")
     if order.sold_at.year < 2000:
-        raise Invalid("sold_at", "不可早於 2000 年")
+        raise Invalid("sold_at", "lies before the year 2000")
     _check_items(order.items)
 
 
@@ -107,22 +107,22 @@ def check_refund(order: RefundOrder) -> None:
     """Raises Invalid naming the field."""
     _check_id(order.external_id)
     if not 1 <= order.amount <= AMOUNT_MAX:
-        raise Invalid("amount", f"必須介於 1 與 {AMOUNT_MAX}")
+        raise Invalid("amount", f"must be 1 to {AMOUNT_MAX}")
 
 
 def _check_id(external_id: str) -> None:
     if not external_id:
-        raise Invalid("external_id", "不可空白")
+        raise Invalid("external_id", "is missing")
     if len(external_id) > ID_LENGTH or not external_id.isprintable():
-        raise Invalid("external_id", f"最多 {ID_LENGTH} 個可見字元")
+        raise Invalid("external_id", f"must have at most {ID_LENGTH} visible characters")
 
 
 def _check_items(items: Sequence[Item]) -> None:
     if len(items) > MOST_ITEMS:
-        raise Invalid("items", f"最多 {MOST_ITEMS} 項")
+        raise Invalid("items", f"must be at most {MOST_ITEMS}")
     for number, item in enumerate(items):
         if not 1 <= item.quantity <= QUANTITY_MAX:
-            raise Invalid(f"items.{number}.quantity", f"必須介於 1 與 {QUANTITY_MAX}")
+            raise Invalid(f"items.{number}.quantity", f"must be 1 to {QUANTITY_MAX}")
         if abs(item.unit_price) > AMOUNT_MAX:
             raise Invalid(f"items.{number}.unit_price", "超出範圍")
         for field, value, most in (
