@@ -4,7 +4,7 @@ import { perform, openUri, sendLocation, sendPicture } from "./actions.js";
 import { get, listen, person, post } from "./api.js";
 import * as conversation from "./conversation.js";
 import { copy, toast } from "./dialogs.js";
-import { byId, h, icon, later, paintAvatar, setIcon } from "./dom.js";
+import { byId, h, icon, later, paintAvatar, reconcile, setIcon } from "./dom.js";
 import * as inspector from "./inspector.js";
 import * as menu from "./menu.js";
 import * as people from "./people.js";
@@ -62,8 +62,11 @@ function showFriendship(found) {
   strip.hidden = found.following;
   const words = found.blocked ? "您已封鎖此帳號，不會收到任何訊息。" : "加入好友，開始收到訊息。";
   const label = found.blocked ? "解除封鎖" : "加入好友";
-  const join = h("button", { type: "button", class: "solid", id: "join", onclick: () => tell("follow") }, label);
-  strip.replaceChildren(h("span", {}, words), join);
+  const join = () => h("button", { type: "button", class: "solid", id: "join", onclick: () => tell("follow") }, label);
+  reconcile(strip, [
+    { key: "words", mark: words, make: () => h("span", {}, words) },
+    { key: "join", mark: label, make: join },
+  ]);
 }
 
 async function tell(verb, body) {

@@ -1,7 +1,7 @@
 // The messages on the phone: what each entry looks like and how new ones arrive.
 
 import { draw as drawMessage, get, person, post } from "./api.js";
-import { avatar, byId, dayOf, h, icon, timeOf } from "./dom.js";
+import { avatar, byId, dayOf, h, icon, reconcile, timeOf } from "./dom.js";
 import * as flex from "./flex.js";
 import { state } from "./state.js";
 
@@ -12,10 +12,15 @@ let onState = () => {};
 let isFetching = false;
 let isStale = false;
 let wantsAll = false;
+let isAtEnd = true;
 
 export function setUp({ select, changed }) {
   onSelect = select;
   onState = changed;
+  const thread = byId("thread");
+  thread.addEventListener("scroll", () => { isAtEnd = isNearEnd(); }, { passive: true });
+  // A menu or a tray that opens takes room from below: the newest message stays in sight.
+  new ResizeObserver(() => isAtEnd && toEnd()).observe(thread);
 }
 
 /** Show the conversation of the chosen user from scratch. */
@@ -61,12 +66,9 @@ async function fetchOnce() {
   state.last = Math.max(state.last, found.last ?? 0);
   const isFirst = state.entries.size === 0;
   const atEnd = isNearEnd();
-  if (after === 0) {
-    state.entries.clear();
-    byId("thread").replaceChildren();
-  }
-  for (const entry of found.messages) add(entry);
-  showLoading(found.loading);
+  for (const entry of found.messages) keep(entry);
+  if (after === 0) state.entries = new Map([...state.entries].sort(([a], [b]) => a - b));
+  draw(found.loading);
   onState(found);
   if (found.messages.length && (atEnd || isFirst || found.messages.at(-1).from === "user")) toEnd();
   if (found.messages.some((entry) => entry.from !== "user")) post(`${person(userId)}/seen`).catch(() => {});
@@ -82,39 +84,37 @@ export function toEnd() {
   thread.scrollTop = thread.scrollHeight;
 }
 
-function showLoading(isLoading) {
-  const old = byId("loading-dots");
-  if (!isLoading) {
-    old?.remove();
-    return;
+/** An entry that is read again keeps its object, and so its node, unless something in it changed. */
+function keep(entry) {
+  const known = state.entries.get(entry.n);
+  if (!known || JSON.stringify(known) !== JSON.stringify(entry)) state.entries.set(entry.n, entry);
+}
+
+function draw(isLoading) {
+  const items = [];
+  let before;
+  for (const entry of state.entries.values()) {
+    const day = dayOf(entry.at);
+    if (!before || dayOf(before.at) !== day) {
+      items.push({ key: day, make: () => h("div", { class: "day" }, day) });
+    }
+    const previous = before;
+    if (entry.kind === "message") items.push({ key: entry.n, mark: entry, make: () => bubble(entry, previous) });
+    else if (entry.text) items.push({ key: entry.n, mark: entry, make: () => note(entry) });
+    before = entry;
   }
-  const dots = h("div", { class: "row from-bot", id: "loading-dots" }, botFace());
-  dots.append(h("div", { class: "dots", role: "status", "aria-label": "對方正在輸入" }, h("i"), h("i"), h("i")));
-  old?.remove();
-  byId("thread").append(dots);
-  toEnd();
+  if (isLoading) items.push({ key: "loading", make: dots });
+  for (const node of reconcile(byId("thread"), items)) flex.finish(node, arrow);
+  if (isLoading) toEnd();
 }
 
-function add(entry) {
-  const before = previous();
-  state.entries.set(entry.n, entry);
-  const thread = byId("thread");
-  if (!before || dayOf(before.at) !== dayOf(entry.at)) {
-    thread.append(h("div", { class: "day" }, dayOf(entry.at)));
-  }
-  const node = entry.kind === "message" ? bubble(entry, before) : note(entry);
-  if (!node) return;
-  byId("loading-dots")?.remove();
-  thread.append(node);
-  flex.finish(node, arrow);
+function dots() {
+  const row = h("div", { class: "row from-bot", id: "loading-dots" }, botFace());
+  row.append(h("div", { class: "dots", role: "status", "aria-label": "對方正在輸入" }, h("i"), h("i"), h("i")));
+  return row;
 }
 
-const previous = () => [...state.entries.values()].at(-1);
-
-function note(entry) {
-  if (!entry.text) return null;
-  return h("div", { class: "day note", data: { n: String(entry.n) } }, `${entry.text}`);
-}
+const note = (entry) => h("div", { class: "day note", data: { n: String(entry.n) } }, entry.text);
 
 const botFace = (sender) =>
   avatar(sender?.name || state.config.botName, sender?.iconUrl || state.config.pictureUrl, "small");

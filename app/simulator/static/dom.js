@@ -88,6 +88,38 @@ export const timeOf = (iso) => (iso ? TIME.format(new Date(iso)) : "");
 export const clockOf = (iso) => (iso ? CLOCK.format(new Date(iso)) : "");
 export const dayOf = (iso) => (iso ? DAY.format(new Date(iso)) : "");
 
+const shown = new WeakMap(); // node -> {key, mark} of the item it shows
+const FOCUSABLE = "button, summary, a[href], [tabindex]";
+
+/**
+ * Make the children of `parent` show `items`, each {key, mark, make}. The node of an item whose mark
+ * is as before stays: a button under the finger, the focus, an open row, a playing film. Answers the
+ * nodes that are new.
+ */
+export function reconcile(parent, items) {
+  const old = new Map([...parent.children].map((node) => [shown.get(node)?.key, node]));
+  const fresh = [];
+  let focused = null;
+  const wanted = items.map(({ key, mark, make }) => {
+    const kept = old.get(key);
+    if (kept && shown.get(kept).mark === mark) return kept;
+    const node = make();
+    shown.set(node, { key, mark });
+    fresh.push(node);
+    if (kept?.contains(document.activeElement)) focused = node;
+    return node;
+  });
+  const staying = new Set(wanted);
+  for (const node of [...parent.children]) if (!staying.has(node)) node.remove();
+  let at = parent.firstChild;
+  for (const node of wanted) {
+    if (node === at) at = at.nextSibling;
+    else parent.insertBefore(node, at);
+  }
+  if (focused) (focused.matches(FOCUSABLE) ? focused : focused.querySelector(FOCUSABLE))?.focus();
+  return fresh;
+}
+
 /** Calls `work` once after calls have stopped for `ms`. */
 export function later(work, ms) {
   let timer = 0;

@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { toast } from "./dialogs.js";
-import { byId, clockOf, h, later } from "./dom.js";
+import { byId, clockOf, h, later, reconcile } from "./dom.js";
 import { state } from "./state.js";
 
 const KEEP = 300;
@@ -10,6 +10,7 @@ const TABS = { log: "API 紀錄", webhooks: "Webhook", sms: "簡訊", json: "訊
 const rows = { log: new Map(), webhooks: new Map(), sms: new Map() };
 const last = { log: 0, webhooks: 0, sms: 0 };
 const expanded = new Set();
+const EMPTY = { log: "還沒有 API 請求。", webhooks: "還沒有 Webhook。", sms: "還沒有簡訊。" };
 
 let tab = "log";
 let hasListed = false;
@@ -86,11 +87,17 @@ export const smsChanged = quietly(fetchSms);
 export function draw() {
   const body = byId("tab-body");
   body.setAttribute("aria-labelledby", `tab-${tab}`);
-  if (tab === "json") return body.replaceChildren(...jsonView());
+  if (tab === "json") {
+    const entry = state.entries.get(state.selected);
+    return reconcile(body, [{ key: "json", mark: entry, make: () => jsonView(entry) }]);
+  }
   const list = [...rows[tab].values()].sort((a, b) => b.n - a.n);
+  const make = () => (list.length ? h("ul", { class: "log" }) : h("p", { class: "empty" }, EMPTY[tab]));
+  reconcile(body, [{ key: tab, mark: list.length > 0, make }]);
   const line = { log: logRow, webhooks: webhookRow, sms: smsRow }[tab];
-  const empty = { log: "還沒有 API 請求。", webhooks: "還沒有 Webhook。", sms: "還沒有簡訊。" }[tab];
-  body.replaceChildren(list.length ? h("ul", { class: "log" }, ...list.map(line)) : h("p", { class: "empty" }, empty));
+  // A request and a text message stay as they were; a delivery goes through several states.
+  const items = list.map((row) => ({ key: row.n, mark: `${row.status} ${row.httpStatus} ${row.ms}`, make: () => line(row) }));
+  if (list.length) reconcile(body.firstElementChild, items);
 }
 
 function detail(key, summary, value, ...extra) {
@@ -175,12 +182,11 @@ function smsRow(row) {
   );
 }
 
-function jsonView() {
-  const entry = state.entries.get(state.selected);
-  if (!entry) return [h("p", { class: "empty" }, "點訊息旁的 < > 可在這裡看原始 JSON。")];
+function jsonView(entry) {
+  if (!entry) return h("p", { class: "empty" }, "點訊息旁的 < > 可在這裡看原始 JSON。");
   const about = [`#${entry.n}`, entry.from, entry.requestId].filter(Boolean).join("・");
   const value = entry.message || { kind: entry.kind, text: entry.text };
-  return [h("p", { class: "muted" }, about), pretty(value)];
+  return h("div", {}, h("p", { class: "muted" }, about), pretty(value));
 }
 
 function pretty(value) {

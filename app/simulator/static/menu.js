@@ -1,6 +1,6 @@
 // The rich menu under the conversation, its tappable areas and its bar; and quick replies.
 
-import { byId, h, isPicture } from "./dom.js";
+import { byId, h, isPicture, reconcile } from "./dom.js";
 import { state } from "./state.js";
 
 const open = new Map(); // "user menu" -> is it open
@@ -80,7 +80,7 @@ function zone({ bounds, action }, index, width, height) {
 export function drawQuick() {
   const row = byId("quick");
   const items = (state.conversation?.quickReply || []).slice(0, QUICK_LIMIT);
-  row.replaceChildren(...items.map(quickButton));
+  reconcile(row, items.map((item, at) => ({ key: at, mark: JSON.stringify(item), make: () => quickButton(item) })));
   row.hidden = items.length === 0;
 }
 

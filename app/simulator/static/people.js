@@ -2,7 +2,7 @@
 
 import { get, post } from "./api.js";
 import { ask, toast } from "./dialogs.js";
-import { avatar, byId, h, timeOf } from "./dom.js";
+import { avatar, byId, h, reconcile, timeOf } from "./dom.js";
 import { state } from "./state.js";
 
 const PAGE = 60;
@@ -43,9 +43,13 @@ export async function load() {
 
 export function draw() {
   const listed = state.users.filter((user) => !user.isHidden);
-  byId("people-list").replaceChildren(
-    ...(listed.length ? listed.map(row) : [h("li", { class: "empty" }, "還沒有使用者，請先新增一位。")]),
-  );
+  const empty = { key: "empty", make: () => h("li", { class: "empty" }, "還沒有使用者，請先新增一位。") };
+  const lines = listed.map((user) => ({
+    key: user.userId,
+    mark: `${user.userId === state.userId} ${JSON.stringify(user)}`,
+    make: () => row(user),
+  }));
+  reconcile(byId("people-list"), lines.length ? lines : [empty]);
   byId("more-users").hidden = listed.length >= state.total;
 }
 

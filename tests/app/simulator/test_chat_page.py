@@ -178,7 +178,7 @@ class Phone:
         self.user_id: str = made["userId"]
         self.page.goto(f"{world.base}/simulator/#{self.user_id}")
         self.page.click("#join")
-        expect(self.page.locator("#friendship")).to_have_text("封鎖")
+        expect(self.page.locator("#friendship")).to_be_visible()  # they are friends now
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":  # also breaches of the security policy
@@ -203,11 +203,26 @@ class Phone:
         self.page.press("#words", "Enter")
         expect(self.page.locator(".from-user .mx-text").last).to_have_text(text)
 
+    def read_again(self) -> None:
+        """Make the page read the whole chat again, as when an old message changes."""
+        with self.page.expect_response("**/conversation?after=0*"):
+            self.page.evaluate(
+                "import('/simulator/static/conversation.js').then(c => c.refresh({ all: true }))"
+            )
+        self.page.wait_for_function(
+            "import('/simulator/static/conversation.js').then(c => c.refresh()).then(() => true)"
+        )
+
     def heard(self, kind: str) -> list[dict[str, Any]]:
         """Events of this person that the account got; what the page shows came after them."""
         self.post("webhooks/settle", {})
         mine = [e for e in self.world.events if e["source"]["userId"] == self.user_id]
         return [e for e in mine if e["type"] == kind]
+
+    def webhooks(self) -> int:
+        """How many webhooks were sent so far, to everybody's account."""
+        self.post("webhooks/settle", {})
+        return len(self.world.simulator.courier.deliveries)
 
     def close(self) -> None:
         self.context.close()
@@ -245,6 +260,51 @@ def test_a_flex_button_works_from_the_keyboard(phone: Phone) -> None:
     phone.page.locator("#tab-webhooks").click()
     expect(phone.page.locator(".log-line .path").first).to_have_text("postback")
     assert phone.heard("postback")[0]["postback"]["data"] == "use=1"
+
+
+def test_what_has_the_focus_keeps_it_while_the_chat_is_drawn_again(phone: Phone) -> None:
+    phone.say("您好")
+    said = phone.heard("message")[0]["message"]["id"]
+    phone.push({**CARD, "quickReply": QUICK})
+    for name in ("用券", "好", phone_name(phone)):
+        button = phone.page.get_by_role("button", name=name, exact=name == "好").first
+        button.focus()
+        handle = button.element_handle()
+        phone.read_again()
+        assert handle.evaluate("node => node === document.activeElement"), name
+    phone.post(f"users/{phone.user_id}/unsend", {"messageId": said})
+    expect(phone.page.locator(".unsent")).to_be_visible()
+    expect(phone.page.get_by_role("button", name="用券")).to_have_count(1)
+
+
+def test_an_open_line_of_the_log_stays_while_others_arrive(phone: Phone) -> None:
+    phone.say("第一句")
+    phone.page.locator("#tab-webhooks").click()
+    lines = phone.page.locator(".log-line")
+    expect(lines).to_have_count(phone.webhooks())
+    expect(lines.first).to_contain_text("200")
+    line = lines.first.element_handle()
+    assert line is not None
+    lines.first.locator("summary").focus()
+    phone.page.keyboard.press("Enter")
+    expect(lines.first.locator("pre")).to_contain_text("第一句")
+    phone.say("第二句")
+    expect(lines).to_have_count(phone.webhooks())
+    expect(lines.nth(1).locator("pre")).to_contain_text("第一句")
+    assert line.evaluate("node => node.isConnected && node.open")
+
+
+def test_the_newest_message_stays_in_sight_when_room_is_taken_from_below(phone: Phone) -> None:
+    for n in range(12):
+        phone.push({"type": "text", "text": f"第 {n} 則\n\n\n\n"})
+    newest = phone.page.locator(".from-bot").last
+    expect(newest).to_contain_text("第 11 則")
+    expect(newest).to_be_in_viewport()
+    phone.page.click("#toggle-tray")
+    gap = "t => Math.round(t.scrollHeight - t.scrollTop - t.clientHeight)"
+    expect(phone.page.locator("#tray")).to_be_visible()
+    phone.page.wait_for_timeout(50)  # a frame in which the page may follow
+    assert phone.page.locator("#thread").evaluate(gap) <= 1
 
 
 def test_quick_replies_vanish_when_tapped(phone: Phone) -> None:
