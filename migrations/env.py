@@ -16,6 +16,7 @@ def run(connection: sa.Connection) -> None:
         target_metadata=Table.metadata,
         render_as_batch=True,
         compare_type=True,
+        user_module_prefix="db.",  # our column types, imported so by script.py.mako
         transaction_per_migration=False,
     )
     with context.begin_transaction():

@@ -12,6 +12,7 @@ from app.checkouts import messages
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import table_of
 from app.core.errors import Invalid, NotFound
+from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS
 from app.coupons.rules import CouponNotUsable, Situation
@@ -556,14 +557,12 @@ def _return_coupons(session: Session, order: RefundOrder, refunded: Refunded, no
     """Names of the coupons that come back because the whole sale was given back."""
     if not refunded.is_whole:
         return ""
-    used = session.execute(
-        sa.select(COUPONS.c.id, COUPONS.c.kind_id).where(
-            COUPONS.c.purchase_id == refunded.purchase_id, COUPONS.c.status == "redeemed"
+    used = coupon_queries.names_on_sale(session, refunded.purchase_id)
+    for coupon_id, _ in used:
+        coupons.rollback(
+            session, coupon_id=coupon_id, reason="退貨", staff_id=order.staff_id, now=now
         )
-    ).all()
-    for row in used:
-        coupons.rollback(session, coupon_id=row.id, reason="退貨", staff_id=order.staff_id, now=now)
-    return "、".join(coupons.kind_names(session, [row.kind_id for row in used]))
+    return "、".join(name for _, name in used)
 
 
 def _refund_facts(

@@ -1,4 +1,5 @@
-"""Coupon kinds, the coupons members hold, and everything that happened to each coupon."""
+"""Coupon kinds and the versions of what they offer, the coupons members hold, and everything that
+happened to each coupon."""
 
 from datetime import datetime
 from typing import Any, cast
@@ -18,12 +19,11 @@ ISSUED, RESERVED, REDEEMED, EXPIRED, REVOKED = (
 
 
 class CouponKind(Table):
-    """What a coupon gives. The offer of a kind with holders is never changed: a new version is a
-    new row, so holders keep what they hold. The counters move only by conditional updates."""
+    """A coupon by its code, its limits, and how many there are of it. Limits may change; the
+    counters move only by conditional updates."""
 
     __tablename__ = "coupon_kinds"
     __table_args__ = (
-        sa.CheckConstraint("kind IN ('free', 'paid')", name="kind"),
         sa.CheckConstraint("issued >= 0", name="issued"),
         sa.CheckConstraint("redeemed >= 0", name="redeemed"),
         sa.CheckConstraint("issue_limit IS NULL OR issued <= issue_limit", name="issue_limit"),
@@ -32,7 +32,28 @@ class CouponKind(Table):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     code: Mapped[str] = mapped_column(sa.String(40), unique=True)
-    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    issue_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    issued: Mapped[int] = mapped_column(sa.Integer, default=0)
+    redeem_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    redeemed: Mapped[int] = mapped_column(sa.Integer, default=0)
+    per_member_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CouponOffer(Table):
+    """What a coupon gives and when it may be used: never changed. A change is a new version, which
+    new coupons get; who holds an older one keeps it."""
+
+    __tablename__ = "coupon_offers"
+    __table_args__ = (
+        sa.UniqueConstraint("kind_id", "version"),
+        sa.CheckConstraint("kind IN ('free', 'paid')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_kinds.id"))
+    version: Mapped[int] = mapped_column(sa.Integer)
     name: Mapped[str] = mapped_column(sa.String(60))
     kind: Mapped[str] = mapped_column(sa.String(4))  # free | paid: paid vouchers never expire
     # amount_off | percent_off | gift | free_shipping | buy_x_get_y | fixed_price
@@ -45,14 +66,8 @@ class CouponKind(Table):
     valid_days: Mapped[int | None] = mapped_column(sa.Integer)  # through the end of day N
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # not before
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    issue_limit: Mapped[int | None] = mapped_column(sa.Integer)
-    issued: Mapped[int] = mapped_column(sa.Integer, default=0)
-    redeem_limit: Mapped[int | None] = mapped_column(sa.Integer)
-    redeemed: Mapped[int] = mapped_column(sa.Integer, default=0)
-    per_member_limit: Mapped[int | None] = mapped_column(sa.Integer)
     terms: Mapped[str] = mapped_column(sa.Text, default="")
     image: Mapped[str | None] = mapped_column(sa.String(500))
-    is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -75,6 +90,7 @@ class Coupon(Table):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     kind_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_kinds.id"))
+    offer_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_offers.id"))  # what the holder has
     member_id: Mapped[int | None] = mapped_column(sa.ForeignKey("members.id"))  # NULL: bearer
     code: Mapped[str] = mapped_column(sa.String(20), unique=True)
     status: Mapped[str] = mapped_column(sa.String(10), default=ISSUED)
@@ -120,6 +136,7 @@ class CouponEvent(Table):
 
 # The same tables for Core statements, which the hot paths use.
 KINDS = cast(sa.Table, CouponKind.__table__)
+OFFERS = cast(sa.Table, CouponOffer.__table__)
 COUPONS = cast(sa.Table, Coupon.__table__)
 HOLDINGS = cast(sa.Table, CouponHolding.__table__)
 EVENTS = cast(sa.Table, CouponEvent.__table__)

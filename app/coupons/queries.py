@@ -1,5 +1,6 @@
 """What coupons a member holds, and which of their records contradict each other."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.coupons import rules
-from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, REDEEMED
-from app.coupons.rules import Conditions, Offer
+from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED
+from app.coupons.rules import Conditions, KindDraft, Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,23 +50,27 @@ _HELD = sa.select(
     COUPONS.c.id,
     COUPONS.c.code,
     COUPONS.c.status,
-    KINDS.c.name,
+    OFFERS.c.name,
     KINDS.c.code.label("kind_code"),
-    KINDS.c.type,
-    KINDS.c.value,
-    KINDS.c.cap,
-    KINDS.c.min_spend,
-    KINDS.c.terms,
-    KINDS.c.image,
+    OFFERS.c.type,
+    OFFERS.c.value,
+    OFFERS.c.cap,
+    OFFERS.c.min_spend,
+    OFFERS.c.terms,
+    OFFERS.c.image,
     COUPONS.c.source,
     COUPONS.c.issued_at,
     COUPONS.c.usable_from,
     COUPONS.c.expires_at,
     COUPONS.c.redeemed_at,
     COUPONS.c.discount,
-    KINDS.c.stacking,
-    KINDS.c.conditions,
-).join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
+    OFFERS.c.stacking,
+    OFFERS.c.conditions,
+).select_from(
+    COUPONS.join(KINDS, KINDS.c.id == COUPONS.c.kind_id).join(
+        OFFERS, OFFERS.c.id == COUPONS.c.offer_id
+    )
+)
 
 
 _NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=COUPONS.c.usable_from.type)
@@ -117,38 +122,67 @@ def _held(row: Any) -> HeldCoupon:
 
 @dataclass(frozen=True, slots=True)
 class KindState:
-    id: int
-    code: str
-    name: str
-    type: str
-    value: int
-    min_spend: int
-    valid_days: int | None
-    ends_at: datetime | None
+    """A kind with its newest offer, and how many there are of it."""
+
+    kind_id: int
+    version: int
+    draft: KindDraft
     issued: int
     redeemed: int
-    issue_limit: int | None
     is_active: bool
 
 
+_LATER = OFFERS.alias("later")
+_NEWEST = sa.and_(
+    OFFERS.c.kind_id == KINDS.c.id,
+    ~sa.exists().where(_LATER.c.kind_id == OFFERS.c.kind_id, _LATER.c.version > OFFERS.c.version),
+)
+
+
 def kinds(session: Session) -> list[KindState]:
-    rows = session.execute(
-        sa.select(
-            KINDS.c.id,
-            KINDS.c.code,
-            KINDS.c.name,
-            KINDS.c.type,
-            KINDS.c.value,
-            KINDS.c.min_spend,
-            KINDS.c.valid_days,
-            KINDS.c.ends_at,
-            KINDS.c.issued,
-            KINDS.c.redeemed,
-            KINDS.c.issue_limit,
-            KINDS.c.is_active,
-        ).order_by(KINDS.c.id)
+    """In the order in which they were made."""
+    rows = session.execute(_KIND_STATES.order_by(KINDS.c.id))
+    return [_kind_state(row._mapping) for row in rows]
+
+
+def newest_offer(session: Session, code: str) -> KindState | None:
+    row = session.execute(_KIND_STATES.where(KINDS.c.code == code)).one_or_none()
+    return None if row is None else _kind_state(row._mapping)
+
+
+_DRAFTED = tuple((KINDS if name in KINDS.c else OFFERS).c[name] for name in KindDraft.__slots__)
+_KIND_STATES = sa.select(
+    KINDS.c.id.label("kind_id"),
+    OFFERS.c.version,
+    KINDS.c.issued,
+    KINDS.c.redeemed,
+    KINDS.c.is_active,
+    *_DRAFTED,
+).join_from(KINDS, OFFERS, _NEWEST)
+
+
+def _kind_state(row: Mapping[Any, Any]) -> KindState:
+    drafted = {name: row[name] for name in KindDraft.__slots__}
+    drafted["conditions"] = Conditions.from_json(drafted["conditions"])
+    return KindState(
+        kind_id=row["kind_id"],
+        version=row["version"],
+        draft=KindDraft(**drafted),
+        issued=row["issued"],
+        redeemed=row["redeemed"],
+        is_active=row["is_active"],
     )
-    return [KindState(*tuple(row)) for row in rows]
+
+
+def names_on_sale(session: Session, purchase_id: int) -> list[tuple[int, str]]:
+    """(coupon id, name) of the coupons used on a sale."""
+    rows = session.execute(
+        sa.select(COUPONS.c.id, OFFERS.c.name)
+        .join_from(COUPONS, OFFERS, OFFERS.c.id == COUPONS.c.offer_id)
+        .where(COUPONS.c.purchase_id == purchase_id, COUPONS.c.status == REDEEMED)
+        .order_by(COUPONS.c.id)
+    )
+    return [(row.id, row.name) for row in rows]
 
 
 def broken(session: Session, *, limit: int = 20) -> list[str]:

@@ -1,7 +1,7 @@
 """What a coupon takes off, when it may be used, how long it lives. Pure values, NT$ whole."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -89,6 +89,29 @@ class Situation:
     is_first_purchase: bool = False
     shipping: int = 0
     lines: Sequence[Line] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KindDraft:
+    """A kind as people write it down: its code, its limits and what it offers now."""
+
+    code: str
+    name: str
+    type: str
+    value: int = 0
+    kind: str = "free"
+    cap: int | None = None
+    min_spend: int = 0
+    conditions: Conditions = field(default_factory=Conditions)
+    stacking: str = "exclusive"
+    valid_days: int | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    issue_limit: int | None = None
+    redeem_limit: int | None = None
+    per_member_limit: int | None = None
+    terms: str = ""
+    image: str | None = None
 
 
 class CouponNotUsable(DomainError):

@@ -2,8 +2,7 @@
 
 Every limit is held by a conditional UPDATE or a unique row, never by a look beforehand."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core import ids
 from app.core.db import changed, insert_or_ignore, inserted
 from app.core.errors import DomainError, NotFound
-from app.coupons import rules
+from app.coupons import queries, rules
 from app.coupons.models import (
     COUPONS,
     EVENTS,
@@ -22,11 +21,12 @@ from app.coupons.models import (
     HOLDINGS,
     ISSUED,
     KINDS,
+    OFFERS,
     REDEEMED,
     REVOKED,
     Coupon,
 )
-from app.coupons.rules import Conditions, CouponNotUsable, Offer, Situation
+from app.coupons.rules import Conditions, CouponNotUsable, KindDraft, Offer, Situation
 from app.timeline import service as timeline
 
 CODE_LENGTH = 12
@@ -38,27 +38,6 @@ class LimitReached(DomainError):
     def __init__(self, limit: str) -> None:
         super().__init__(f"coupon limit reached: {limit}")
         self.limit = limit
-
-
-@dataclass(frozen=True, slots=True)
-class KindDraft:
-    code: str
-    name: str
-    type: str
-    value: int = 0
-    kind: str = "free"
-    cap: int | None = None
-    min_spend: int = 0
-    conditions: Conditions = field(default_factory=Conditions)
-    stacking: str = "exclusive"
-    valid_days: int | None = None
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    issue_limit: int | None = None
-    redeem_limit: int | None = None
-    per_member_limit: int | None = None
-    terms: str = ""
-    image: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +59,83 @@ class Redeemed:
     at: datetime
 
 
+_LIMITS = ("issue_limit", "redeem_limit", "per_member_limit")
+_OFFERED = tuple(
+    name for name in KindDraft.__slots__ if name not in (*_LIMITS, "code", "conditions")
+)
+
+
 def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
     """Raises Invalid naming the field."""
+    _check(draft)
+    values = {name: getattr(draft, name) for name in ("code", *_LIMITS)}
+    values |= {"issued": 0, "redeemed": 0, "is_active": True, "created_at": now}
+    kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
+    _offer(session, kind_id, draft, version=1, now=now)
+    return kind_id
+
+
+def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
+    """Offer something else under a known code from now on; False when nothing differs. Holders
+    keep what they hold; a limit below what is given already only stops further giving.
+
+    Raises Invalid naming the field, NotFound for an unknown code."""
+    _check(draft)
+    newest = queries.newest_offer(session, draft.code)
+    if newest is None:
+        raise NotFound("coupon kind", draft.code)
+    limits = {
+        "issue_limit": _at_least(draft.issue_limit, newest.issued),
+        "redeem_limit": _at_least(draft.redeem_limit, newest.redeemed),
+        "per_member_limit": draft.per_member_limit,
+    }
+    has_changed = changed(
+        session,
+        sa.update(KINDS)
+        .where(
+            KINDS.c.id == newest.kind_id,
+            sa.or_(*(KINDS.c[name].is_distinct_from(value) for name, value in limits.items())),
+        )
+        .values(limits),
+    )
+    if _offered(newest.draft) == _offered(draft):
+        return bool(has_changed)
+    _offer(session, newest.kind_id, draft, version=newest.version + 1, now=now)
+    return True
+
+
+def set_active(session: Session, *, code: str, is_active: bool) -> bool:
+    """Begin or stop giving a kind; what was given stays good. False when it was so already."""
+    return bool(
+        changed(
+            session,
+            sa.update(KINDS)
+            .where(KINDS.c.code == code, KINDS.c.is_active.is_not(is_active))
+            .values(is_active=is_active),
+        )
+    )
+
+
+def _at_least(limit: int | None, counted: int) -> int | None:
+    return None if limit is None else max(limit, counted)
+
+
+def _offered(draft: KindDraft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in _OFFERED} | {
+        "conditions": asdict(draft.conditions)
+    }
+
+
+def _offer(
+    session: Session, kind_id: int, draft: KindDraft, *, version: int, now: datetime
+) -> None:
+    session.execute(
+        sa.insert(OFFERS),
+        _offered(draft) | {"kind_id": kind_id, "version": version, "created_at": now},
+    )
+
+
+def _check(draft: KindDraft) -> None:
     rules.check_draft(
         kind=draft.kind,
         type_=draft.type,
@@ -89,25 +143,22 @@ def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
         valid_days=draft.valid_days,
         ends_at=draft.ends_at,
     )
-    values = {name: getattr(draft, name) for name in KindDraft.__slots__ if name != "conditions"}
-    values |= {"conditions": asdict(draft.conditions), "created_at": now, "version": 1}
-    values |= {"issued": 0, "redeemed": 0, "is_active": True}
-    kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
-    return kind_id
 
 
-_KIND = sa.select(
-    KINDS.c.id,
-    KINDS.c.name,
-    KINDS.c.valid_days,
-    KINDS.c.starts_at,
-    KINDS.c.ends_at,
-    KINDS.c.per_member_limit,
-).where(KINDS.c.code == sa.bindparam("code"))
-_KNOWN = (
-    sa.select(COUPONS.c.id, COUPONS.c.code, KINDS.c.name, COUPONS.c.expires_at)
-    .join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
-    .where(COUPONS.c.dedup_key == sa.bindparam("dedup_key"))
+_KIND = (
+    sa.select(
+        KINDS.c.id,
+        OFFERS.c.id.label("offer_id"),
+        OFFERS.c.name,
+        OFFERS.c.valid_days,
+        OFFERS.c.starts_at,
+        OFFERS.c.ends_at,
+        KINDS.c.per_member_limit,
+    )
+    .join_from(KINDS, OFFERS, OFFERS.c.kind_id == KINDS.c.id)
+    .where(KINDS.c.code == sa.bindparam("code"))
+    .order_by(OFFERS.c.version.desc())
+    .limit(1)
 )
 
 
@@ -163,6 +214,7 @@ def issue(
         _ADD[session.get_bind().dialect.name],
         {
             "kind_id": kind.id,
+            "offer_id": kind.offer_id,
             "member_id": member_id,
             "code": code,
             "status": ISSUED,
@@ -207,15 +259,15 @@ _OFFER = (
         COUPONS.c.usable_from,
         COUPONS.c.expires_at,
         COUPONS.c.redeemed_at,
-        KINDS.c.name,
-        KINDS.c.type,
-        KINDS.c.value,
-        KINDS.c.cap,
-        KINDS.c.min_spend,
-        KINDS.c.stacking,
-        KINDS.c.conditions,
+        OFFERS.c.name,
+        OFFERS.c.type,
+        OFFERS.c.value,
+        OFFERS.c.cap,
+        OFFERS.c.min_spend,
+        OFFERS.c.stacking,
+        OFFERS.c.conditions,
     )
-    .join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
+    .join_from(COUPONS, OFFERS, OFFERS.c.id == COUPONS.c.offer_id)
     .where(COUPONS.c.code == sa.bindparam("code"))
 )
 
@@ -357,10 +409,6 @@ def rollback(
             at=now,
             facts={"coupon_id": coupon_id, "reason": reason},
         )
-
-
-def kind_names(session: Session, kind_ids: Sequence[int]) -> list[str]:
-    return list(session.scalars(sa.select(KINDS.c.name).where(KINDS.c.id.in_(kind_ids))))
 
 
 def revoke(

@@ -326,7 +326,7 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
             "發布一版會員制度 / publish one (regulars demo shows an example)",
         )
         return
-    known = {kind.code for kind in coupons.kinds(session) if kind.is_active}
+    known = {kind.draft.code for kind in coupons.kinds(session) if kind.is_active}
     wanted = [terms.gifts.welcome, terms.gifts.birthday, *(tier.gift for tier in terms.tiers)]
     lost = sorted({code for code in wanted if code is not None} - known)
     if lost:

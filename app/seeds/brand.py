@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
 from app.coupons import service as coupons
-from app.coupons.rules import Conditions
-from app.coupons.service import KindDraft
+from app.coupons.rules import Conditions, KindDraft
 from app.programmes import service as programmes
 from app.programmes.rules import DEFAULT, Campaign, Terms
 from app.staff import service as staff

@@ -12,7 +12,6 @@ depends_on = None
 
 
 def upgrade() -> None:
-
     op.create_table(
         "api_tokens",
         sa.Column(
@@ -40,28 +39,13 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("code", sa.String(length=40), nullable=False),
-        sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=60), nullable=False),
-        sa.Column("kind", sa.String(length=4), nullable=False),
-        sa.Column("type", sa.String(length=20), nullable=False),
-        sa.Column("value", sa.Integer(), nullable=False),
-        sa.Column("cap", sa.Integer(), nullable=True),
-        sa.Column("min_spend", sa.Integer(), nullable=False),
-        sa.Column("conditions", db.Json(), nullable=False),
-        sa.Column("stacking", sa.String(length=40), nullable=False),
-        sa.Column("valid_days", sa.Integer(), nullable=True),
-        sa.Column("starts_at", db.UtcDateTime(timezone=True), nullable=True),
-        sa.Column("ends_at", db.UtcDateTime(timezone=True), nullable=True),
         sa.Column("issue_limit", sa.Integer(), nullable=True),
         sa.Column("issued", sa.Integer(), nullable=False),
         sa.Column("redeem_limit", sa.Integer(), nullable=True),
         sa.Column("redeemed", sa.Integer(), nullable=False),
         sa.Column("per_member_limit", sa.Integer(), nullable=True),
-        sa.Column("terms", sa.Text(), nullable=False),
-        sa.Column("image", sa.String(length=500), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", db.UtcDateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("kind IN ('free', 'paid')", name=op.f("ck_coupon_kinds_kind")),
         sa.CheckConstraint(
             "issue_limit IS NULL OR issued <= issue_limit", name=op.f("ck_coupon_kinds_issue_limit")
         ),
@@ -506,6 +490,37 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind_id", "member_id", name=op.f("pk_coupon_holdings")),
     )
     op.create_table(
+        "coupon_offers",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("kind_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("kind", sa.String(length=4), nullable=False),
+        sa.Column("type", sa.String(length=20), nullable=False),
+        sa.Column("value", sa.Integer(), nullable=False),
+        sa.Column("cap", sa.Integer(), nullable=True),
+        sa.Column("min_spend", sa.Integer(), nullable=False),
+        sa.Column("conditions", db.Json(), nullable=False),
+        sa.Column("stacking", sa.String(length=40), nullable=False),
+        sa.Column("valid_days", sa.Integer(), nullable=True),
+        sa.Column("starts_at", db.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("ends_at", db.UtcDateTime(timezone=True), nullable=True),
+        sa.Column("terms", sa.Text(), nullable=False),
+        sa.Column("image", sa.String(length=500), nullable=True),
+        sa.Column("created_at", db.UtcDateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("kind IN ('free', 'paid')", name=op.f("ck_coupon_offers_kind")),
+        sa.ForeignKeyConstraint(
+            ["kind_id"], ["coupon_kinds.id"], name=op.f("fk_coupon_offers_kind_id_coupon_kinds")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_coupon_offers")),
+        sa.UniqueConstraint("kind_id", "version", name=op.f("uq_coupon_offers_kind_id_version")),
+    )
+    op.create_table(
         "join_steps",
         sa.Column(
             "member_id",
@@ -886,6 +901,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("kind_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("offer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("member_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("code", sa.String(length=20), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
@@ -910,6 +926,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["member_id"], ["members.id"], name=op.f("fk_coupons_member_id_members")
+        ),
+        sa.ForeignKeyConstraint(
+            ["offer_id"], ["coupon_offers.id"], name=op.f("fk_coupons_offer_id_coupon_offers")
         ),
         sa.ForeignKeyConstraint(
             ["purchase_id"], ["purchases.id"], name=op.f("fk_coupons_purchase_id_purchases")
@@ -1122,7 +1141,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-
     with op.batch_alter_table("coupon_events", schema=None) as batch_op:
         batch_op.drop_index("ix_coupon_events_coupon_id")
         batch_op.drop_index("ix_coupon_events_at")
@@ -1238,6 +1256,7 @@ def downgrade() -> None:
 
     op.drop_table("lifecycle_sends")
     op.drop_table("join_steps")
+    op.drop_table("coupon_offers")
     op.drop_table("coupon_holdings")
     with op.batch_alter_table("consents", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consents_member_id"))

@@ -10,7 +10,7 @@ from app.cards import service as cards
 from app.checkouts import service as checkouts
 from app.core import text
 from app.coupons import service as coupons
-from app.coupons.service import KindDraft
+from app.coupons.rules import KindDraft
 from app.members.models import Member
 from app.purchases.rules import PurchaseOrder
 from app.tiers import service as tiers

@@ -12,7 +12,7 @@ import httpx
 
 from app.core.db import Database
 from app.coupons import service as coupons
-from app.coupons.service import KindDraft
+from app.coupons.rules import KindDraft
 from tests.support.loyalty import new_store, publish
 from tests.support.product import House, words_of
 from tests.support.times import NOW

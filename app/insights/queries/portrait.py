@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.errors import NotFound
-from app.coupons.models import Coupon, CouponKind
+from app.coupons.models import Coupon, CouponOffer
 from app.members.models import Consent, Member
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
@@ -188,7 +188,7 @@ def coupons(session: Session, member_id: int) -> list[CouponHeld]:
     rows: Iterable[Any] = session.execute(
         sa.select(
             Coupon.id,
-            CouponKind.name,
+            CouponOffer.name,
             Coupon.status,
             Coupon.source,
             Coupon.issued_at,
@@ -197,7 +197,7 @@ def coupons(session: Session, member_id: int) -> list[CouponHeld]:
             Coupon.discount,
             Store.name,
         )
-        .join(CouponKind, CouponKind.id == Coupon.kind_id)
+        .join(CouponOffer, CouponOffer.id == Coupon.offer_id)
         .outerjoin(Store, Store.id == Coupon.store_id)
         .where(Coupon.member_id == member_id)
         .order_by(sa.case((Coupon.status == "issued", 0), else_=1), Coupon.id.desc())

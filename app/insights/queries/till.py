@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
-from app.coupons.models import Coupon, CouponKind
+from app.coupons.models import Coupon, CouponOffer
 from app.members.models import Member
 from app.purchases.models import Purchase
 from app.staff.models import Staff
@@ -69,14 +69,14 @@ _SALE = (
         sa.func.coalesce(Member.name, Member.display_name),
         Member.number,
         Staff.name,
-        CouponKind.name,
+        CouponOffer.name,
         Coupon.discount,
         TierPeriod.tier_code,
     )
     .outerjoin(Member, Member.id == Purchase.member_id)
     .outerjoin(Staff, Staff.id == Purchase.staff_id)
     .outerjoin(Coupon, Coupon.purchase_id == Purchase.id)
-    .outerjoin(CouponKind, CouponKind.id == Coupon.kind_id)
+    .outerjoin(CouponOffer, CouponOffer.id == Coupon.offer_id)
     .outerjoin(
         TierPeriod,
         sa.and_(TierPeriod.purchase_id == Purchase.id, TierPeriod.reason == "upgrade"),

@@ -17,7 +17,7 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS
-from app.coupons.service import KindDraft
+from app.coupons.rules import KindDraft
 from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.programmes.rules import DEFAULT, Terms

@@ -3,16 +3,17 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.orm import Session
 
 from app.core.db import Database
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.coupons import queries, service
-from app.coupons.rules import CouponNotUsable, Situation
-from app.coupons.service import Issued, KindDraft, LimitReached, Redeemed
+from app.coupons.rules import CouponNotUsable, KindDraft, Situation
+from app.coupons.service import Issued, LimitReached, Redeemed
 from tests.support.loyalty import new_member, new_store, publish
 from tests.support.times import NOW
 
@@ -59,6 +60,44 @@ def test_a_coupon_is_given_once_for_one_reason(session: Session, member: int) ->
     )
     assert again is None
     assert len(queries.usable_coupons(session, member, now=NOW)) == 1
+
+
+def test_who_holds_a_coupon_keeps_its_offer_when_the_kind_changes(
+    session: Session, member: int
+) -> None:
+    old = give(session, member)
+    assert service.revise_kind(session, draft=replace(WELCOME, value=50), now=NOW)
+    new = give(session, member, key="welcome:2")
+    assert use(session, new.code, member).discount == 50
+    assert use(session, old.code, member).discount == 100
+    assert [(kind.version, kind.draft.value) for kind in queries.kinds(session)] == [(2, 50)]
+
+
+def test_revising_without_a_difference_makes_no_version(session: Session, member: int) -> None:
+    assert not service.revise_kind(session, draft=WELCOME, now=NOW)
+    assert service.revise_kind(session, draft=replace(WELCOME, per_member_limit=3), now=NOW)
+    assert [kind.version for kind in queries.kinds(session)] == [1]
+    with pytest.raises(NotFound):
+        service.revise_kind(session, draft=replace(WELCOME, code="other"), now=NOW)
+    with pytest.raises(Invalid, match="value"):
+        service.revise_kind(session, draft=replace(WELCOME, value=0), now=NOW)
+
+
+def test_a_limit_below_what_was_given_only_stops_the_giving(session: Session, member: int) -> None:
+    held = give(session, member)
+    assert service.revise_kind(session, draft=replace(WELCOME, issue_limit=0), now=NOW)
+    with pytest.raises(LimitReached):
+        give(session, member, key="welcome:2")
+    assert use(session, held.code, member).discount == 100
+
+
+def test_a_kind_that_was_stopped_gives_no_more(session: Session, member: int) -> None:
+    held = give(session, member)
+    assert service.set_active(session, code="welcome", is_active=False)
+    assert not service.set_active(session, code="welcome", is_active=False)
+    with pytest.raises(LimitReached):
+        give(session, member, key="welcome:2")
+    assert use(session, held.code, member).discount == 100
 
 
 def test_redeeming_twice_is_refused(session: Session, member: int) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.text import is_member_number
 from app.coupons import service as coupons
 from app.coupons.queries import usable_coupons
-from app.coupons.service import KindDraft
+from app.coupons.rules import KindDraft
 from app.enrolments import queries, rules, service
 from app.enrolments.models import JoinStep
 from app.enrolments.notice import notice

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from app.checkouts import service as checkouts
 from app.core.clock import TAIPEI
 from app.coupons import service as coupons
-from app.coupons.service import Issued, KindDraft
+from app.coupons.rules import KindDraft
+from app.coupons.service import Issued
 from app.journeys import rules, service
 from app.journeys.messages import Brand
 from app.journeys.models import SENDS

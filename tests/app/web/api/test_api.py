@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.models import Coupon
-from app.coupons.service import KindDraft
+from app.coupons.rules import KindDraft
 from app.members import queries as members
 from app.points import queries as points
 from app.purchases.models import Purchase

@@ -11,8 +11,7 @@ from app.checkouts import service as checkouts
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS
-from app.coupons.rules import Conditions
-from app.coupons.service import KindDraft
+from app.coupons.rules import Conditions, KindDraft
 from app.members.models import Member
 from app.points import service as points
 from app.points.service import Cause
