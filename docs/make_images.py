@@ -1,0 +1,370 @@
+"""Photographs every page and every message of the running product: `python -m docs.make_images`.
+
+Without `--url` it starts a demo of its own. With it, the demo at that address is used and changed:
+it gains a member, sales and one message that could not be sent.
+"""
+
+import argparse
+import io
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import segno
+import zxingcpp
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Route, ViewportSize, sync_playwright
+
+from app.core import code128
+from app.seeds import brand
+from app.seeds.people import ROLES
+from docs import running
+from flex_templates.theme import CAMPHOR, THEMES
+from tests.browser.conftest import CHROMIUM, FLAGS
+from tests.flex_templates import samples
+
+FOLDER: Final = Path(__file__).with_name("images")
+PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
+DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 800}
+CHAT: Final[ViewportSize] = {"width": 1440, "height": 1080}
+MENU_WIDTH: Final = 1250  # px; LINE takes them twice as wide
+MAX_BYTES: Final = 250_000
+CARD: Final = "card_new"  # the sample that shows every theme: its face is the brand's own
+REGULAR: Final = ROLES[2].line_user_id
+
+# Which picture shows the page at this address; tests/docs holds it against the routes.
+PAGES: Final = {
+    "/console/login": "console-login",
+    "/console": "console-home",
+    "/console/members": "console-members",
+    "/console/members/{member_id}": "console-member",
+    "/console/delivery": "console-delivery",
+    "/console/audit": "console-audit",
+    "/clerk/login": "clerk-login",
+    "/clerk/store": "clerk-store",
+    "/clerk": "clerk-scan",
+    "/clerk/serve/{sealed}": "clerk-serve",
+    "/clerk/serve/{sealed}/confirm": "clerk-confirm",
+    "/clerk/serve/{sealed}/done": "clerk-done",
+    "/clerk/today": "clerk-today",
+    "/clerk/today/{external_id}/refund": "clerk-refund",
+    "/liff/view/join": "liff-join",
+    "/liff/view/join/phone": "liff-join-phone",
+    "/liff/view/card": "liff-card",
+    "/liff/view/points": "liff-points",
+    "/liff/view/coupons": "liff-coupons",
+    "/liff/view/coupons/{coupon_id}": "liff-coupon",
+    "/liff/view/tiers": "liff-tiers",
+    "/liff/view/purchases": "liff-purchases",
+    "/liff/view/stores": "liff-stores",
+    "/liff/view/terms": "liff-terms",
+    "/liff/view/centre": "liff-centre",
+    "/liff/view/centre/profile": "liff-profile",
+    "/liff/view/centre/close": "liff-close",
+}
+
+
+@dataclass(frozen=True)
+class Studio:
+    """The demo, and a browser to look at it with."""
+
+    url: str
+    browser: Browser
+
+    @contextmanager
+    def page(self, viewport: ViewportSize = PHONE, *, scale: float = 2) -> Iterator[Page]:
+        is_phone = viewport == PHONE
+        context = self.browser.new_context(
+            viewport=viewport, device_scale_factor=scale, has_touch=is_phone, locale="zh-TW"
+        )
+        yield context.new_page()
+        context.close()
+
+    def control(self, page: Page, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Order something of the simulator, or ask it."""
+        url = f"{self.url}/simulator/control/{path}"
+        answer = page.request.get(url) if body is None else page.request.post(url, data=body)
+        if not answer.ok:
+            raise RuntimeError(f"{path}: {answer.status} {answer.text()}")
+        return answer.json()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--url", help="a running demo, such as http://127.0.0.1:8000")
+    url = options.parse_args().url
+    if url:
+        photograph(url.rstrip("/"))
+    else:
+        with running.demo() as own:
+            photograph(own)
+
+
+def photograph(url: str) -> None:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        studio = Studio(url, browser)
+        newcomer(studio)
+        till(studio)
+        chat(studio)
+        member_pages(studio)
+        console(studio)
+        messages(studio)
+        browser.close()
+
+
+# Members -----------------------------------------------------------------------------------------
+
+
+def newcomer(studio: Studio) -> None:
+    """Somebody adds the account, is greeted, and joins."""
+    phone = f"0912{secrets.randbelow(1_000_000):06d}"  # a new one, as the demo may be used again
+    with studio.page() as page:
+        while not studio.control(page, "state")["defaultRichMenu"]:  # published after the start
+            page.wait_for_timeout(500)
+        person = studio.control(page, "users", {"displayName": "品妤"})["userId"]
+        studio.control(page, f"users/{person}/follow", {"wait": True})
+        menu(studio, page, person, "richmenu-guest")
+
+        liff(studio, page, "join", person)
+        keep_tall(page, "liff-join")
+        page.fill("[name=phone]", phone)
+        page.check("[name=terms]")
+        page.click("button[type=submit]")
+        page.wait_for_selector("[name=code]")
+        keep(page, "liff-join-code")
+        page.click("text=更改手機號碼")
+        page.wait_for_selector("[name=phone]")
+        keep(page, "liff-join-phone")
+        page.go_back()
+        page.wait_for_selector("[name=code]")
+        sms = studio.control(page, f"sms?to=%2B886{phone[1:]}")["sms"][-1]["text"]
+        code = re.search(r"\d{6}", sms)
+        page.locator("[name=code]").press_sequentially(code[0] if code else "")
+        page.wait_for_selector("[name=year]")
+        page.fill("[name=name]", "林品妤")
+        for name, value in (("year", "1994"), ("month", "10"), ("day", "21")):
+            page.select_option(f"[name={name}]", value)
+        keep(page, "liff-join-birthday")
+        page.click("button[type=submit]")
+        page.wait_for_selector(".view-joined")
+        keep(page, "liff-joined")
+
+
+def member_pages(studio: Studio) -> None:
+    with studio.page() as page:
+        for view in ("card", "points", "coupons", "tiers", "purchases", "stores", "centre"):
+            liff(studio, page, view, REGULAR)
+            if view == "card":
+                page.wait_for_selector("[data-qr] svg")
+            if view == "purchases":
+                page.click(".row:nth-child(2) summary")
+            keep_tall(page, f"liff-{view}")
+        for view, name in (("terms", "terms"), ("centre/profile", "profile")):
+            page.goto(f"{studio.url}/liff/{view}")
+            page.wait_for_selector(f".view-{name}")
+            keep(page, f"liff-{name}")
+        page.goto(f"{studio.url}/liff/centre/close")
+        page.wait_for_selector(".view-close")
+        keep_tall(page, "liff-close")
+        liff(studio, page, "coupons", REGULAR)
+        page.click("a.ticket")
+        page.wait_for_selector(".view-coupon")
+        keep_tall(page, "liff-coupon")
+
+
+def liff(studio: Studio, page: Page, view: str, person: str) -> None:
+    page.goto(f"{studio.url}/liff/{view}?liff.user={person}")
+    page.wait_for_selector(f".view-{view}")
+
+
+def menu(studio: Studio, page: Page, person: str, name: str) -> None:
+    shown = studio.control(page, f"users/{person}/conversation")["richMenu"]
+    path = f"richmenus/{shown['richMenuId']}/image"
+    picture = page.request.get(f"{studio.url}/simulator/control/{path}").body()
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    store(image.resize((MENU_WIDTH, round(MENU_WIDTH * image.height / image.width))), name)
+
+
+# The shop ----------------------------------------------------------------------------------------
+
+
+def till(studio: Studio) -> None:
+    """The regular shows her card at the till, and buys."""
+    with studio.page() as page, studio.page() as hers:
+        page.goto(f"{studio.url}/clerk/login")
+        keep(page, "clerk-login")
+        log_in(studio, page, "clerk", "/clerk")
+        keep(page, "clerk-scan")
+        page.fill("#code", card_code(studio, hers))
+        page.click("text=查詢")
+        page.wait_for_url("**/clerk/serve/**")
+        for key in ("1", "2", "9", "0"):
+            page.click(f'[data-key="{key}"]')
+        keep_tall(page, "clerk-serve")
+        page.click("summary:has([data-chosen])")
+        keep_tall(page, "clerk-coupons")
+        page.click("summary:has([data-chosen])")
+        page.click("text=下一步")
+        page.wait_for_url("**/confirm**")
+        keep(page, "clerk-confirm")
+        page.get_by_role("button", name="確認，登錄消費").click()
+        page.wait_for_url("**/done")
+        keep(page, "clerk-done")
+        page.goto(f"{studio.url}/clerk/today")
+        keep(page, "clerk-today")
+        page.click("text=退款 >> nth=-1")
+        page.wait_for_selector("#amount")
+        keep(page, "clerk-refund")
+        page.goto(f"{studio.url}/clerk/store")
+        keep(page, "clerk-store")
+
+
+def card_code(studio: Studio, page: Page) -> str:
+    """What the clerk's scanner reads off the member's phone."""
+    liff(studio, page, "card", REGULAR)
+    page.wait_for_selector("[data-qr] svg")
+    screen = Image.open(io.BytesIO(page.screenshot()))
+    codes = {found.format.name: found.text for found in zxingcpp.read_barcodes(screen)}
+    return str(codes["QRCode"])
+
+
+def log_in(studio: Studio, page: Page, login: str, area: str) -> None:
+    page.goto(f"{studio.url}{area}/login")
+    page.fill("#login", login)
+    page.fill("#password", brand.PASSWORD)
+    page.click("button.main")
+    page.wait_for_url(f"{studio.url}{area}")
+
+
+def chat(studio: Studio) -> None:
+    """The receipt has come; she asks for her card."""
+    with studio.page(CHAT, scale=1.5) as page:
+        studio.control(page, f"users/{REGULAR}/message", {"text": "會員卡", "wait": True})
+        page.goto(f"{studio.url}/simulator/#{REGULAR}")
+        page.wait_for_selector("body[data-ready] #thread .row")
+        page.wait_for_timeout(1500)  # pictures in messages
+        keep(page, "chat")
+        menu(studio, page, REGULAR, "richmenu-member")
+
+
+def console(studio: Studio) -> None:
+    with studio.page(DESKTOP) as page:
+        page.goto(f"{studio.url}/console/login")
+        keep(page, "console-login")
+        log_in(studio, page, "owner", "/console")
+        keep(page, "console-home")
+        page.goto(f"{studio.url}/console/members")
+        keep(page, "console-members")
+        page.goto(f"{studio.url}/console/members?q=0900000002")
+        page.click(".row-link")
+        page.wait_for_selector(".moments")
+        keep(page, "console-member")
+        refuse_one(studio, page)
+        page.goto(f"{studio.url}/console/delivery")
+        keep(page, "console-delivery")
+        page.goto(f"{studio.url}/console/audit")
+        keep(page, "console-audit")
+
+
+def refuse_one(studio: Studio, page: Page) -> None:
+    """LINE refuses an answer, for the page that shows such things."""
+    fault = {"path": "/v2/bot/message/*", "status": 400, "times": 2}
+    studio.control(page, "faults", {**fault, "body": {"message": "The request body is invalid"}})
+    studio.control(page, f"users/{REGULAR}/message", {"text": "我的點數", "wait": True})
+    page.wait_for_timeout(1500)
+    page.request.delete(f"{studio.url}/simulator/control/faults")
+
+
+# Messages ----------------------------------------------------------------------------------------
+
+EMOJI: Final = re.compile("[\U0001f000-\U0001faff]")  # few servers have letters for them
+SHEET: Final = """<!doctype html><meta charset="utf-8">
+<link rel="stylesheet" href="static/chat.css">
+<link rel="stylesheet" href="static/flex.css"><body data-theme="light" style="background:#dfe5e8">
+<div id="picture" style="display:inline-block;padding:16px"></div>"""
+DRAW: Final = """async ([url, message]) => {
+  const flex = await import(`${url}/simulator/static/flex.js`);
+  const answer = await fetch(`${url}/simulator/preview`, {method: "POST", body: message});
+  const place = document.getElementById("picture");
+  flex.place(place, await answer.json());
+  for (const row of place.querySelectorAll(".fx-carousel")) row.style.width = "max-content";
+  flex.finish(place, () => document.createElement("i"));
+}"""
+
+
+def messages(studio: Studio) -> None:
+    with studio.page({"width": 4000, "height": 1200}) as page:
+        page.route("https://img.example/**", _draw_code)
+        page.route("**/simulator/picture", lambda route: _html(route, SHEET))
+        page.goto(f"{studio.url}/simulator/picture")
+        theme = replace(CAMPHOR, brand=brand.NAME)
+        for name, message in samples.plain(theme).items():
+            keep_message(studio, page, message, name)
+        for code, theme in THEMES.items():
+            shown = samples.plain(replace(theme, brand=brand.NAME))[CARD]
+            keep_message(studio, page, shown, f"theme-{code}")
+
+
+def keep_message(studio: Studio, page: Page, message: dict[str, Any], name: str) -> None:
+    page.evaluate(DRAW, [studio.url, EMOJI.sub("", json.dumps(message, ensure_ascii=False))])
+    page.wait_for_load_state("networkidle")
+    keep(page.locator("#picture"), f"flex/{name}")
+
+
+def _html(route: Route, html: str) -> None:
+    route.fulfill(body=html, content_type="text/html")
+
+
+def _draw_code(route: Route) -> None:
+    """The pictures in the samples have no server; draw what it would draw."""
+    content = Path(route.request.url).stem
+    if "/barcode/" in route.request.url:
+        height = (code128.width(content) + 2 * code128.QUIET_ZONE) // 4
+        drawing = code128.svg(content, height=height)
+    else:
+        drawn = io.BytesIO()
+        segno.make_qr(content, error="m").save(drawn, kind="svg", border=3, omitsize=True)
+        drawing = drawn.getvalue().decode()
+    route.fulfill(body=drawing, content_type="image/svg+xml")
+
+
+# Pictures ----------------------------------------------------------------------------------------
+
+
+def keep(seen: Page | Locator, name: str) -> None:
+    """Photograph what is seen."""
+    if isinstance(seen, Page):
+        seen.wait_for_load_state("networkidle")
+    png = seen.screenshot(animations="disabled")
+    store(Image.open(io.BytesIO(png)).convert("RGB"), name)
+
+
+def keep_tall(page: Page, name: str) -> None:
+    """Photograph a phone so tall that it shows what lies below, up to twice a usual one."""
+    page.wait_for_load_state("networkidle")
+    needed = int(page.evaluate("document.documentElement.scrollHeight"))
+    tall = max(PHONE["height"], min(needed, 2 * PHONE["height"]))
+    page.set_viewport_size({"width": PHONE["width"], "height": tall})
+    keep(page, name)
+    page.set_viewport_size(PHONE)
+
+
+def store(image: Image.Image, name: str) -> None:
+    path = FOLDER / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for colours in (256, 128, 64, 32):
+        packed = io.BytesIO()
+        image.quantize(colours).save(packed, "PNG", optimize=True)
+        if packed.tell() <= MAX_BYTES:
+            break
+    path.write_bytes(packed.getvalue())
+
+
+if __name__ == "__main__":
+    main()

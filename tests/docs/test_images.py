@@ -1,0 +1,27 @@
+"""Every page and every message has its picture: `make images` takes them."""
+
+from fastapi.routing import APIRoute
+
+from app.web import site
+from app.web.liff import site as liff
+from docs.make_images import FOLDER, PAGES
+from flex_templates.theme import CAMPHOR, THEMES
+from tests.flex_templates import samples
+
+NOT_PAGES = {"/console/live", "/liff/centre/data"}  # a part of a page, a file to keep
+
+
+def test_every_page_has_a_picture() -> None:
+    shown = {
+        route.path
+        for router in (*site.ROUTERS, *liff.ROUTERS)
+        for route in router.routes
+        if isinstance(route, APIRoute) and "GET" in (route.methods or ())
+    }
+    assert shown - NOT_PAGES == set(PAGES)
+    assert {name for name in PAGES.values() if not (FOLDER / f"{name}.png").exists()} == set()
+
+
+def test_every_message_and_every_theme_has_a_picture() -> None:
+    names = {*samples.plain(CAMPHOR), *(f"theme-{code}" for code in THEMES)}
+    assert {path.stem for path in (FOLDER / "flex").glob("*.png")} == names
