@@ -57,6 +57,9 @@ def test_the_first_page_follows_what_happens(site: Site, listen: Callable[[Page]
         expect(members).to_have_text("1")
         expect(page.locator('[data-part="sales"]')).to_have_text("NT$1,234")
         expect(page.locator("#live-note")).to_contain_text("自動更新")
+        page.context.clear_cookies()
+        page.clock.fast_forward(5_000)
+        expect(page.locator("#live-note")).to_contain_text("登入已經過期")
 
 
 def test_a_number_explains_itself_and_the_search_is_a_key_away(site: Site) -> None:

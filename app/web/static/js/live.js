@@ -13,8 +13,12 @@ export function keepFresh(place, note) {
     try {
       const response = await fetch(place.dataset.live, {
         headers: { "x-background": "1" },
-        redirect: "error",
+        redirect: "manual",
       });
+      if (response.type === "opaqueredirect") {
+        say(note, "登入已經過期，請重新整理頁面再登入。", true);
+        return;
+      }
       if (!response.ok) throw new Error(String(response.status));
       swap(place, await response.text());
       wait = EVERY;
