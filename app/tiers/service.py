@@ -16,6 +16,7 @@ from app.core.clock import taipei_date
 from app.core.db import insert_or_ignore, table_of
 from app.core.errors import Invalid, NotFound
 from app.programmes import queries as programmes
+from app.programmes.queries import NoProgramme
 from app.programmes.rules import Terms, Tier, add_months
 from app.purchases import queries as purchases
 from app.tiers import queries, rules
@@ -372,7 +373,10 @@ def _is_over(held: Period, terms: Terms, instant: datetime) -> bool:
 def review_at_expiry(session: Session, *, now: datetime, limit: int = 1_000) -> list[TierChange]:
     """Renew or lower up to `limit` members whose tier ended; an empty list means nobody is left.
     Safe to run twice and beside the till."""
-    terms = programmes.terms_at(session, now)
+    try:
+        terms = programmes.terms_at(session, now)
+    except NoProgramme:
+        return []  # a shop being set up: nobody can have a tier yet
     grace = timedelta(days=terms.tiering.grace_days)
     return _end(session, queries.due(session, until=now - grace, limit=limit), terms, now)
 

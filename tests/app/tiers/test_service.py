@@ -353,3 +353,8 @@ def test_many_tiers_end_in_one_pass_on_both_databases(db: Database) -> None:
             held.append(till.code)
         assert held == ["basic"] * 4 + ["silver"] * 2
         assert queries.broken(session) == []
+
+
+def test_a_shop_without_a_programme_has_nobody_to_review(sqlite_db: Database) -> None:
+    with sqlite_db.transaction() as session:
+        assert service.review_at_expiry(session, now=START) == []
