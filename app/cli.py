@@ -19,10 +19,12 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 store_cli = typer.Typer(no_args_is_help=True, help="The shops where people sell.")
 staff_cli = typer.Typer(no_args_is_help=True, help="People who may enter the console and the till.")
 token_cli = typer.Typer(no_args_is_help=True, help="Bearer tokens for tills and shops.")
+programme_cli = typer.Typer(no_args_is_help=True, help="The rules of points and tiers.")
 menu_cli = typer.Typer(no_args_is_help=True, help="Rich menus under the chat.")
 cli.add_typer(store_cli, name="store")
 cli.add_typer(staff_cli, name="staff")
 cli.add_typer(token_cli, name="token")
+cli.add_typer(programme_cli, name="programme")
 cli.add_typer(menu_cli, name="richmenu")
 
 Port = Annotated[int, typer.Option(help="TCP port")]
@@ -235,6 +237,55 @@ def token_revoke(number: Annotated[int, typer.Argument(help="from `token list`")
     with _migrated(config).transaction() as session:
         staff.revoke_token(session, token_id=number, now=clock_from(config.regulars_clock)())
     typer.echo(f"已停用權杖 {number}")
+
+
+@programme_cli.command("show")
+def programme_show() -> None:
+    """Print the terms in force as JSON; before the first, an example to start from."""
+    import json
+
+    from app.programmes import queries, rules
+    from app.programmes.queries import NoProgramme
+
+    config = settings()
+    with _migrated(config).reading() as session:
+        try:
+            terms = queries.terms_at(session, clock_from(config.regulars_clock)())
+        except NoProgramme:
+            terms = rules.DEFAULT
+    typer.echo(json.dumps(rules.to_document(terms), ensure_ascii=False, indent=2))
+
+
+@programme_cli.command("publish")
+def programme_publish(
+    file: Annotated[
+        Path, typer.Argument(help="JSON as `programme show` prints it", exists=True, dir_okay=False)
+    ],
+    note: Annotated[str, typer.Option(help="why it changes")] = "",
+) -> None:
+    """Put new terms in force from now on; sales before keep the old ones."""
+    import json
+
+    from app.programmes import rules, service
+
+    try:
+        document = json.loads(file.read_text("utf-8"))
+    except ValueError as error:
+        _stop(f"{file} 不是 JSON / {file} is not JSON: {error}")
+    if not isinstance(document, dict):
+        _stop(f"{file} 不是 JSON 物件 / {file} is not a JSON object")
+    config = settings()
+    now = clock_from(config.regulars_clock)()
+    with _migrated(config).transaction() as session:
+        version = service.publish(
+            session,
+            rules.from_document(document),
+            starts_at=now,
+            actor="cli",
+            now=now,
+            note=note,
+        )
+    typer.echo(f"會員制度第 {version} 版已生效")
 
 
 @menu_cli.command("publish")

@@ -323,7 +323,7 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
         yield wrong(
             "還沒有會員制度，無法累點也沒有等級",
             "no programme is in force: no points, no tiers",
-            "發布一版會員制度 / publish one (regulars demo shows an example)",
+            "regulars programme show > terms.json && regulars programme publish terms.json",
         )
         return
     known = {kind.draft.code for kind in coupons.kinds(session) if kind.is_active}

@@ -1,5 +1,6 @@
 """The command line as a shop's developer meets it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,28 @@ def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:
     assert "已停用" in regulars("token list")[1]
     code, said = regulars("token revoke 1")
     assert (code, "找不到" in said) == (2, True)
+
+
+def test_a_programme_is_shown_changed_and_published(regulars: Regulars) -> None:
+    _, example = regulars("programme show")
+    terms = json.loads(example)
+    terms["tiers"][1]["threshold"] = 8_000
+    (regulars.folder / "terms.json").write_text(json.dumps(terms), "utf-8")
+    assert "第 1 版" in regulars("programme publish terms.json")[1]
+    assert json.loads(regulars("programme show")[1]) == terms
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "JSON"), ("[]", "JSON"), ('{"tiers": [{"code": "a", "colr": "red"}]}', "colr"),
+     ('{"tiers": []}', "")],
+)  # fmt: skip
+def test_an_impossible_programme_is_refused_in_words(
+    regulars: Regulars, content: str, words: str
+) -> None:
+    (regulars.folder / "terms.json").write_text(content, "utf-8")
+    code, said = regulars("programme publish terms.json")
+    assert (code, words in said) == (2, True)
 
 
 def test_serving_without_settings_names_them(regulars: Regulars) -> None:
