@@ -38,7 +38,7 @@ def create_app(
         parts.clock,
         on_kept=runtime.wake,
     )
-    api = create_api(parts.db, parts.clock)
+    api = create_api(parts.db, parts.clock, parts.settings.theme)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

@@ -93,13 +93,19 @@ def summary(view: ReceiptView) -> str:
     return f"{spent}，{earned}，目前 {wording.points(view.balance)}"
 
 
+def _where_and_when(store: str, at: datetime) -> str:
+    """Say the store and the moment; a sale on the web has no store."""
+    place = wording.clip(store.strip(), 40)
+    return f"{place} · {wording.moment(at)}" if place else wording.moment(at)
+
+
 def _reasons(theme: Theme, reasons: tuple[Reason, ...]) -> list[Node]:
     return [
         parts.fact(
             theme,
             wording.clip(reason.words, 40),
             f"{wording.signed(reason.points)} 點",
-            shares=(7, 4),
+            shares=(7, 3),
         )
         for reason in reasons[:MOST_REASONS]
     ]
@@ -163,12 +169,7 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
         parts.masthead(theme, "消費通知"),
         parts.text("本次消費", theme.quiet, "xs", margin="xl"),
         parts.figure(theme, wording.money(view.amount), ""),
-        parts.text(
-            f"{wording.clip(wording.filled(view.store), 40)} · {wording.moment(view.at)}",
-            theme.quiet,
-            "xs",
-            margin="xs",
-        ),
+        parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
         parts.column(_discount(theme, view), _invoice(theme, view), spacing="sm", margin="md"),
         _earned(theme, view),
         parts.column(
@@ -197,12 +198,7 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
         parts.masthead(theme, "退貨通知"),
         parts.text("退款金額", theme.quiet, "xs", margin="xl"),
         parts.figure(theme, wording.money(view.amount), ""),
-        parts.text(
-            f"{wording.clip(wording.filled(view.store), 40)} · {wording.moment(view.at)}",
-            theme.quiet,
-            "xs",
-            margin="xs",
-        ),
+        parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
         parts.panel(
             theme,
             parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點"),

@@ -35,6 +35,7 @@ from app.tiers import service as tiers
 from app.tiers.models import PERIODS
 from app.tiers.service import TierChange
 from app.timeline import service as timeline
+from flex_templates.theme import CAMPHOR, Theme
 
 _MEMBERS, _STORES = table_of(Member), table_of(Store)
 TIER_REVOKED = "等級已撤銷"
@@ -99,6 +100,7 @@ def record_purchase(
     order: PurchaseOrder,
     now: datetime,
     coupon: CouponUse | None = None,
+    theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
     the same facts. `order.amount` is what was paid, after the coupon.
@@ -120,7 +122,7 @@ def record_purchase(
     else:
         used = _redeem(session, order, buyer, sale, coupon, store_code, is_first, now)
         facts = _earn_and_tell(
-            session, order, buyer, sale, terms, (store_code, store_name), used, now
+            session, order, buyer, sale, terms, (store_code, store_name), used, theme, now
         )
     purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
     return Checkout(True, sale.id, facts)
@@ -212,6 +214,7 @@ def _earn_and_tell(
     terms: Terms,
     store: tuple[str, str],
     coupon: Redeemed | None,
+    theme: Theme,
     now: datetime,
 ) -> dict[str, Any]:
     formula = _formula(session, terms, buyer, order.sold_at)
@@ -239,11 +242,23 @@ def _earn_and_tell(
             "store": store[1],
         },
     )
-    if change is not None:
-        _celebrate(session, buyer, tier, change, terms, now)
     _send_receipt(
-        session, order, buyer, sale, terms, store[1], coupon, earned, formula, posted, tier, now
+        session,
+        order,
+        buyer,
+        sale,
+        terms,
+        store[1],
+        coupon,
+        earned,
+        formula,
+        posted,
+        tier,
+        theme,
+        now,
     )
+    if change is not None:
+        _celebrate(session, buyer, tier, change, theme, now)
     return facts
 
 
@@ -335,7 +350,7 @@ def _facts(
 
 
 def _celebrate(
-    session: Session, buyer: Buyer, tier: Tier, change: TierChange, terms: Terms, now: datetime
+    session: Session, buyer: Buyer, tier: Tier, change: TierChange, theme: Theme, now: datetime
 ) -> None:
     _give_gift(session, buyer, tier, change, now)
     if buyer.line_user_id is None:
@@ -346,7 +361,11 @@ def _celebrate(
         recipient=buyer.line_user_id,
         messages=[
             messages.upgraded(
-                name=buyer.name, tier=tier, previous=buyer.tier.name, ends_at=change.ends_at
+                name=buyer.name,
+                tier=tier,
+                previous=buyer.tier.name,
+                ends_at=change.ends_at,
+                theme=theme,
             )
         ],
         kind="tier.upgraded",
@@ -429,6 +448,7 @@ def _send_receipt(
     formula: Formula,
     standing: Standing,
     tier: Tier,
+    theme: Theme,
     now: datetime,
 ) -> None:
     if buyer.line_user_id is None:
@@ -448,6 +468,7 @@ def _send_receipt(
         discount=0 if coupon is None else coupon.discount,
         coupon="" if coupon is None else coupon.kind_name,
         invoice_number=order.invoice_number or "",
+        theme=theme,
     )
     outbox.push(
         session,
@@ -461,32 +482,37 @@ def _send_receipt(
     )
 
 
-def refund_purchase(session: Session, *, order: RefundOrder, now: datetime) -> Checkout:
+def refund_purchase(
+    session: Session, *, order: RefundOrder, now: datetime, theme: Theme = CAMPHOR
+) -> Checkout:
     """Give money of a sale back: points go with it, the tier is looked at again, a coupon used on a
     wholly refunded sale comes back. The same call again gives the same facts.
 
     Raises NotFound, RefundTooLarge, Conflict."""
-    member_id = _owner(session, order.purchase_external_id)
+    sale = purchase_queries.purchase_by_external_id(session, order.purchase_external_id)
+    member_id = None if sale is None else sale.member_id
     if member_id is not None:
         points.lock(session, member_id=member_id, now=now)
     refunded = purchases.refund(session, order=order, now=now)
     if not refunded.is_new:
         return Checkout(False, refunded.purchase_id, refunded.receipt)
-    if member_id is None:
+    if sale is None or member_id is None:
         facts = _refund_facts(order, refunded, 0, None, None)
     else:
-        facts = _undo(session, order, refunded, member_id, now)
+        store_id = order.store_id or sale.store_id
+        facts = _undo(session, order, refunded, member_id, store_id, theme, now)
     purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
     return Checkout(True, refunded.purchase_id, facts)
 
 
-def _owner(session: Session, external_id: str) -> int | None:
-    sale = purchase_queries.purchase_by_external_id(session, external_id)
-    return None if sale is None else sale.member_id
-
-
 def _undo(
-    session: Session, order: RefundOrder, refunded: Refunded, member_id: int, now: datetime
+    session: Session,
+    order: RefundOrder,
+    refunded: Refunded,
+    member_id: int,
+    store_id: int | None,
+    theme: Theme,
+    now: datetime,
 ) -> dict[str, Any]:
     terms = programmes.terms_at(session, now)
     posted = points.revoke(
@@ -527,7 +553,7 @@ def _undo(
         },
     )
     if buyer.line_user_id is not None:
-        _, store_name = _store(session, order.store_id)
+        _, store_name = _store(session, store_id)
         note = "" if change is None else f"等級調整為{buyer.tier.name}"
         outbox.push(
             session,
@@ -543,6 +569,7 @@ def _undo(
                     net=refunded.net,
                     coupon_returned=returned,
                     tier_note=note,
+                    theme=theme,
                 )
             ],
             kind="refund",

@@ -5,6 +5,9 @@ from functools import lru_cache
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from flex_templates import theme as themes
+from flex_templates.theme import Theme
+
 LINE_OWN_BASE = "https://api.line.me"
 
 
@@ -35,6 +38,11 @@ class Settings(BaseSettings):
     def line_data_base(self) -> str:
         """Content and pictures live on a second host at LINE, on the same base elsewhere."""
         return "https://api-data.line.me" if self.is_real_line else self.line_api_base.rstrip("/")
+
+    @property
+    def theme(self) -> Theme:
+        """How the brand's messages look, and the name they carry."""
+        return themes.named(self.brand_theme, brand=self.brand_name)
 
     @property
     def cookies_are_secure(self) -> bool:

@@ -12,6 +12,7 @@ from app.coupons import service as coupons
 from app.members import queries as members
 from app.staff import service as staff
 from app.web.api.app import create_api
+from flex_templates.theme import CAMPHOR, Theme
 from tests.support.loyalty import new_member, new_store, publish
 from tests.support.shop import KINDS
 from tests.support.times import NOW
@@ -26,12 +27,13 @@ class Api:
     reader: str
     number: str
     line_user_id: str
+    theme: Theme = CAMPHOR
 
     def at_once(self, *calls: Call, token: str | None = None) -> list[httpx.Response]:
         """Run all calls together against a fresh application; return their answers."""
 
         async def run() -> list[httpx.Response]:
-            api = create_api(self.db, lambda: NOW)
+            api = create_api(self.db, lambda: NOW, self.theme)
             bearer = self.token if token is None else token
             headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
             transport = httpx.ASGITransport(app=api, raise_app_exceptions=False)

@@ -21,6 +21,7 @@ from app.web.api.limits import BodyLimit
 from app.web.api.problems import Problem
 from app.web.api.tokens import Tokens
 from app.web.api.writer import Writer
+from flex_templates.theme import CAMPHOR, Theme
 
 log = structlog.get_logger(__name__)
 DESCRIPTION = (
@@ -29,8 +30,8 @@ DESCRIPTION = (
 )
 
 
-def create_api(db: Database, clock: Clock) -> FastAPI:
-    """Close it with `await api.state.writer.close()`."""
+def create_api(db: Database, clock: Clock, theme: Theme = CAMPHOR) -> FastAPI:
+    """Receipts wear `theme`. Close it with `await api.state.writer.close()`."""
     api = FastAPI(
         title="Regulars",
         version="1",
@@ -39,7 +40,7 @@ def create_api(db: Database, clock: Clock) -> FastAPI:
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
     )
-    api.state.db, api.state.clock = db, clock
+    api.state.db, api.state.clock, api.state.theme = db, clock, theme
     api.state.writer, api.state.tokens = Writer(db), Tokens(db)
     for router in (purchases.router, members.router):
         api.include_router(router)

@@ -48,7 +48,9 @@ async def record(request: Request, body: bodies.Purchase, _till: Till) -> Respon
     def run(session: Session) -> Checkout:
         order = _order(session, body, sold_at)
         use = None if body.coupon is None else CouponUse(body.coupon, body.coupon_discount)
-        return checkouts.record_purchase(session, order=order, now=now, coupon=use)
+        return checkouts.record_purchase(
+            session, order=order, now=now, coupon=use, theme=request.app.state.theme
+        )
 
     return await _post(request, _key(body.member), run)
 
@@ -73,7 +75,9 @@ async def refund(
     )
 
     def run(session: Session) -> Checkout:
-        return checkouts.refund_purchase(session, order=order, now=now)
+        return checkouts.refund_purchase(
+            session, order=order, now=now, theme=request.app.state.theme
+        )
 
     return await _post(request, external_id, run)
 

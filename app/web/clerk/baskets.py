@@ -22,6 +22,7 @@ from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
 from app.web.clerk.passes import Pass
 from app.web.params import id_typed
+from flex_templates.theme import CAMPHOR, Theme
 
 CHANNEL = "clerk"
 LARGEST = 2_000_000  # NT$; more than this at a till is a slip of the finger
@@ -120,7 +121,13 @@ def situation(session: Session, amount: int, *, given: Pass, visitor: Visitor) -
 
 
 def check_out(
-    session: Session, basket: Basket, *, given: Pass, visitor: Visitor, now: datetime
+    session: Session,
+    basket: Basket,
+    *,
+    given: Pass,
+    visitor: Visitor,
+    theme: Theme = CAMPHOR,  # a rehearsal sends nothing
+    now: datetime,
 ) -> Checkout:
     """Record the purchase; the same pass again gives the first answer. Raises DomainError."""
     invoice = basket.invoice
@@ -137,7 +144,7 @@ def check_out(
     )
     held = basket.coupon
     use = None if held is None else CouponUse(held.code, basket.discount)
-    return checkouts.record_purchase(session, order=order, now=now, coupon=use)
+    return checkouts.record_purchase(session, order=order, now=now, coupon=use, theme=theme)
 
 
 def redeem_alone(

@@ -190,7 +190,10 @@ def _carry_out(
         baskets.redeem_alone(session, basket.coupon, given=given, visitor=visitor, now=now)
         _audit(request, session, visitor, "coupon.redeemed", target, proof, now)
         return
-    checkout = baskets.check_out(session, basket, given=given, visitor=visitor, now=now)
+    theme = request.app.state.settings.theme
+    checkout = baskets.check_out(
+        session, basket, given=given, visitor=visitor, theme=theme, now=now
+    )
     if checkout.is_new:
         what = {"paid": basket.paid, "discount": basket.discount}
         target = f"purchase:{checkout.purchase_id}"

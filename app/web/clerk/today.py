@@ -140,7 +140,8 @@ def _give_back(
         store_id=visitor.store_id,
         staff_id=visitor.staff_id,
     )
-    done = checkouts.refund_purchase(session, order=order, now=now)
+    theme = request.app.state.settings.theme
+    done = checkouts.refund_purchase(session, order=order, now=now, theme=theme)
     if done.is_new:
         staff.audit(
             session,

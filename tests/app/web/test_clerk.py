@@ -510,6 +510,7 @@ def test_the_receipt_of_a_sale_at_the_till_names_its_coupon(till: Till) -> None:
         (payload,) = session.scalars(sa.select(OutboxRow.payload)).all()
     assert "迎新折價券" in payload
     assert "-NT$100" in payload
+    assert "小日子選物" in payload  # the brand that sends it
 
 
 def test_a_gift_used_elsewhere_meanwhile_is_not_handed_over_twice(

@@ -1,5 +1,6 @@
 """What a till is promised: once each, the same answer again, clear refusals."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ from app.coupons import service as coupons
 from app.coupons.models import Coupon
 from app.coupons.rules import KindDraft
 from app.members import queries as members
+from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.purchases.models import Purchase
 from app.staff import queries as staff
 from app.staff import service as staff_service
 from app.tiers.models import TierPeriod
+from flex_templates import theme as themes
 from tests.support.api import Api, open_api, statuses
 from tests.support.times import NOW
 
@@ -40,6 +43,18 @@ def test_a_sale_is_answered_with_points_and_tier(api: Api) -> None:
         "points": {"earned": 7, "pending": 7, "balance": 0},
         "tier": {"code": "basic", "name": "普卡"},
     }
+
+
+def test_what_a_member_gets_carries_the_name_of_the_brand(api: Api) -> None:
+    shop = replace(api, theme=themes.named("indigo", brand="茶屋"))
+    shop.post("/purchases", api.sale(amount=5_000))
+    shop.post("/purchases/S-1/refunds", {"external_id": "R-1", "amount": 5_000})
+    with api.db.reading() as session:
+        rows = session.execute(sa.select(OutboxRow.kind, OutboxRow.payload).order_by(OutboxRow.id))
+        sent = dict(rows.all())
+    assert list(sent) == ["receipt", "tier.upgraded", "refund"]  # in the order they are read
+    assert all("茶屋" in payload and "熟客" not in payload for payload in sent.values())
+    assert "信義門市" in sent["refund"]  # the store that sold it, where the till names none
 
 
 def test_the_same_call_again_gives_the_same_body(api: Api) -> None:
