@@ -4,6 +4,7 @@ from app.core.clock import TAIPEI
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowPurchases
+from app.points import queries as points
 from app.programmes import queries as programmes
 from app.purchases import queries
 from app.staff import queries as staff
@@ -32,6 +33,7 @@ def _history(ctx: Context) -> Reply:
         return [replies.invitation(ctx)]
     names = {store.id: store.name for store in staff.open_stores(ctx.session)}
     bought = queries.purchases_of(ctx.session, ctx.member.id, limit=LATEST)
+    kept = points.kept_of_sales(ctx.session, ctx.member.id, [sale.id for sale in bought])
     terms = programmes.terms_at(ctx.session, ctx.now)
     view = HistoryView(
         purchases=tuple(
@@ -39,7 +41,7 @@ def _history(ctx: Context) -> Reply:
                 at=sale.sold_at.astimezone(TAIPEI),
                 store=names.get(sale.store_id or 0, ""),
                 amount=sale.amount,
-                points=int((sale.receipt or {}).get("points", {}).get("earned", 0)),
+                points=kept.get(sale.id, 0),
                 refunded=sale.refunded,
             )
             for sale in bought

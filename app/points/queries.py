@@ -1,5 +1,6 @@
 """What a member has, how it came about, and where the books do not add up."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -152,6 +153,24 @@ def earned_between(session: Session, member_id: int, *, since: datetime, until: 
     """Points earned by sales in [since, until), for a cap per day."""
     binds = {"member": member_id, "since": since, "until": until}
     return int(session.execute(_EARNED_SINCE, binds).scalar_one())
+
+
+_KEPT_OF_SALES = (
+    sa.select(OPERATIONS.c.source_id, sa.func.sum(OPERATIONS.c.amount))
+    .where(
+        OPERATIONS.c.member_id == sa.bindparam("member"),
+        OPERATIONS.c.kind.in_(("earn", "revoke")),
+        OPERATIONS.c.source == "purchase",
+        OPERATIONS.c.source_id.in_(sa.bindparam("sales", expanding=True)),
+    )
+    .group_by(OPERATIONS.c.source_id)
+)
+
+
+def kept_of_sales(session: Session, member_id: int, sales: Sequence[int]) -> dict[int, int]:
+    """Points that each of these sales gave, less what its refunds took back."""
+    rows = session.execute(_KEPT_OF_SALES, {"member": member_id, "sales": list(sales)})
+    return {sale: int(points) for sale, points in rows}
 
 
 # Checks -------------------------------------------------------------------------------------------

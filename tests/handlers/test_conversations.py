@@ -16,7 +16,7 @@ from app.line.postback import Postback
 from app.members import queries as members
 from app.members import service as member_service
 from app.outbox.models import OutboxRow
-from app.purchases.rules import PurchaseOrder
+from app.purchases.rules import PurchaseOrder, RefundOrder
 from flex_templates import limits
 from handlers import ROUTERS
 from handlers.context import Brand
@@ -114,6 +114,14 @@ def test_the_card_says_what_the_books_say(session: Session, hana: str) -> None:
     assert "林小花" in card
     assert "再消費 NT$14,000 即可升等金卡" in card
     assert "61 點" not in card  # pending points are not usable yet
+
+
+def test_the_history_shows_the_points_that_a_refund_left(session: Session, hana: str) -> None:
+    checkouts.refund_purchase(session, order=RefundOrder("R-1", "S-1", 2_000), now=NOW)
+    checkouts.refund_purchase(session, order=RefundOrder("R-2", "S-0", 500), now=NOW)
+    history = say(session, hana, "消費紀錄")
+    assert "+15 點" in history
+    assert history.count("+20 點") == 1
 
 
 @pytest.mark.parametrize(

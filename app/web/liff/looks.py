@@ -7,6 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from app.enrolments.notice import notice
+from app.points import queries as points
 from app.programmes import queries as programmes
 from app.purchases import queries as purchases
 from app.purchases.queries import Bought, BoughtItem
@@ -27,7 +28,7 @@ class Sale:
     bought: Bought
     store: str
     items: list[BoughtItem]
-    earned: int | None
+    points: int  # less what refunds took back
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,14 @@ def history(request: Request, member: Member) -> Response:
     with request.app.state.db.reading() as session:
         stores = {store.id: store.name for store in staff.open_stores(session)}
         bought = purchases.purchases_of(session, member.id, limit=RECENT)
-        items = purchases.items_of_all(session, [sale.id for sale in bought])
+        ids = [sale.id for sale in bought]
+        items = purchases.items_of_all(session, ids)
+        kept = points.kept_of_sales(session, member.id, ids)
     sales = [
-        Sale(sale, stores.get(sale.store_id or 0, ""), items.get(sale.id, []), _earned(sale))
+        Sale(sale, stores.get(sale.store_id or 0, ""), items.get(sale.id, []), kept.get(sale.id, 0))
         for sale in bought
     ]
     return pages.render(request, "purchases.html", sales=sales)
-
-
-def _earned(sale: Bought) -> int | None:
-    """From the receipt of the till, which is what the member was told then."""
-    receipt = sale.receipt if isinstance(sale.receipt, dict) else {}
-    points = receipt.get("points")
-    earned = points.get("earned") if isinstance(points, dict) else None
-    return earned if isinstance(earned, int) else None
 
 
 @router.get("/view/stores")
