@@ -101,7 +101,7 @@ def _contact(ctx: Context) -> dict[str, object]:
 def _news(ctx: Context) -> dict[str, object]:
     terms = programmes.terms_at(ctx.session, ctx.now)
     running = [
-        f"・{campaign.name}:點數 {campaign.percent / 100:g} 倍"
+        f"・{campaign.name}：點數 {campaign.percent / 100:g} 倍"
         for campaign in terms.earning.campaigns
         if campaign.starts_at <= ctx.now < campaign.ends_at
     ]

@@ -84,14 +84,14 @@ def _shown(prompt: Prompt, ctx: Context) -> list[Message]:  # one line a step
         case rules.NOTICE:
             return [joining.notice_message(_notice(ctx, prompt.consents), theme)]
         case rules.PHONE:
-            cancel = taps.joining(chat.CANCEL, says="取消")
+            cancel = taps.joining(chat.CANCEL, says="取消加入")
             return [joining.phone_message(PhoneView(cancel, prompt.problem), theme)]
         case rules.CODE:
             return [joining.code_message(_code(prompt), theme)]
         case rules.BIRTHDAY:
             return [joining.birthday_message(BirthdayView(_pick(ctx), prompt.problem), theme)]
         case rules.GUARDIAN:
-            cancel = taps.joining(chat.CANCEL, says="取消")
+            cancel = taps.joining(chat.CANCEL, says="取消加入")
             return [joining.guardian_message(GuardianView(cancel, prompt.problem), theme)]
         case rules.DONE:
             return [joining.done_message(_done(prompt), theme)]
@@ -128,8 +128,8 @@ def _notice(ctx: Context, consents: Consents | None) -> NoticeView:
             Consent(label, is_given, taps.joining(kind), is_required=kind == rules.REQUIRED_CONSENT)
             for kind, label, is_given in labels
         ),
-        proceed=taps.joining(chat.PROCEED, says="下一步"),
-        cancel=taps.joining(chat.CANCEL, says="取消"),
+        proceed=taps.joining(chat.PROCEED, says="同意並繼續"),
+        cancel=taps.joining(chat.CANCEL, says="暫不加入"),
         terms=ctx.brand.page("terms"),
     )
 

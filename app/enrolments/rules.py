@@ -1,10 +1,12 @@
 """Who may join, and in which order a joining asks for things."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.core import text
 from app.core.errors import DomainError, Invalid
 
 YOUNGEST: Final = 7  # below it there is no capacity to act at all: 民法 §13
@@ -115,6 +117,17 @@ class Joined:
     gifts: tuple[str, ...]  # names of the coupons given
     how: How
     is_repeat: bool = False
+
+
+_CODE: Final = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
+
+
+def read_code(typed: str) -> str:
+    """The six digits in what was typed, or in the whole SMS pasted. Raises Invalid."""
+    found = _CODE.search("".join(text.half_width(typed).split()))
+    if found is None:
+        raise Invalid("code", "has no six digits")
+    return found[0]
 
 
 def age_on(day: date, birthday: date) -> int:

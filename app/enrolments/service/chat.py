@@ -30,7 +30,14 @@ START, PROCEED, CANCEL, RESEND, CHANGE_PHONE, PICK = (
     "change_phone",
     "pick",
 )
-_CANCEL_WORDS: Final = frozenset({"取消", "取消加入", "cancel"})
+_CANCEL_WORDS: Final = frozenset({"取消", "取消加入", "暫不加入", "cancel"})
+# What the buttons below the code say may be typed as well.
+_AT_CODE: Final = {
+    "重新傳送驗證碼": RESEND,
+    "重新傳送": RESEND,
+    "更改手機號碼": CHANGE_PHONE,
+    "更改手機": CHANGE_PHONE,
+}
 _GUARDIAN: Final = re.compile(r"(.*?)[\s,、，/:：]*([+(0-9][0-9\s()+-]{7,})")
 
 
@@ -159,7 +166,8 @@ def _said(turn: Turn, draft: Draft, say: str) -> Prompt | None:
     if draft.step == rules.PHONE:
         return _ask_code(turn, draft, say)
     if draft.step == rules.CODE:
-        return _enter_code(turn, draft, say)
+        typed = _AT_CODE.get(say.strip())
+        return _pressed(turn, draft, typed, None) if typed else _enter_code(turn, draft, say)
     if draft.step == rules.BIRTHDAY:
         return _typed_birthday(turn, draft, say)
     if draft.step == rules.GUARDIAN and draft.birthday is not None:

@@ -102,7 +102,10 @@ def ask_code(
 def enter_code(
     session: Session, *, member: Person, code: str, key: str, now: datetime
 ) -> Passed | Wrong | Expired:
-    """Check the code of the SMS. Raises NothingBegun, TriedTooOften."""
+    """Check the code of the SMS; what cannot be a code uses up no try.
+
+    Raises Invalid, NothingBegun, TriedTooOften.
+    """
     draft = _draft(session, member, now)
     if draft.phone is None:
         raise NothingBegun(member.id)
@@ -111,7 +114,7 @@ def enter_code(
         phone=draft.phone,
         line_user_id=member.line_user_id,
         purpose=verification_rules.JOIN,
-        code="".join(text.half_width(code).split()),
+        code=rules.read_code(code),
         key=key,
         now=now,
     )

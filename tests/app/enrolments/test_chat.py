@@ -104,6 +104,23 @@ def test_what_is_no_phone_is_asked_for_again(ken: Talk) -> None:
     )
 
 
+def test_words_at_the_code_do_not_use_up_a_try(ken: Talk) -> None:
+    ken.up_to_phone()
+    ken.answers("0912345678")
+    for words in ("我沒有收到簡訊", "12345", "1234567"):
+        prompt = ken.answers(words)
+        assert (prompt.step, prompt.problem) == (rules.CODE, "請輸入簡訊中的 6 位數字驗證碼。")
+    pasted = f"【熟客】驗證碼 {last_code(ken.session)}，5 分鐘內有效。"
+    assert ken.answers(pasted).step == rules.BIRTHDAY
+
+
+def test_what_the_buttons_at_the_code_do_can_be_typed(ken: Talk) -> None:
+    ken.up_to_phone()
+    ken.answers("0912345678")
+    assert "1 分鐘" in ken.answers("重新傳送驗證碼").problem
+    assert ken.answers("更改手機號碼").step == rules.PHONE
+
+
 def test_a_wrong_code_says_how_many_tries_are_left(ken: Talk) -> None:
     ken.up_to_phone()
     ken.answers("0912345678")
@@ -139,7 +156,7 @@ def test_a_birthday_may_be_typed(ken: Talk) -> None:
 def test_a_minor_names_a_guardian(ken: Talk) -> None:
     ken.up_to_birthday()
     assert ken.taps(chat.PICK, picked=date(2012, 1, 1)).step == rules.GUARDIAN
-    assert ken.answers("我媽媽").problem.startswith("請輸入法定代理人")
+    assert ken.answers("我媽媽").problem.startswith("沒有讀到姓名與手機號碼")
     assert ken.answers("王大明 0987-654-321").step == rules.DONE
 
 
