@@ -1,13 +1,23 @@
-"""Stopping and resuming marketing messages."""
+"""會員中心: what somebody decides about their own data: marketing, a copy, leaving, coming back."""
 
+from app.cards import queries as cards
 from app.enrolments.notice import notice
 from app.line.events import Event
 from app.line.router import Lasting, Reply, Router
-from app.line.taps import ResumeMarketing, StopMarketing
+from app.line.taps import (
+    AskToClose,
+    CloseMembership,
+    ReopenMembership,
+    ResumeMarketing,
+    ShowCentre,
+    StopMarketing,
+)
 from app.members import service as members
-from flex_templates import membership
-from flex_templates.membership import ResumedView, StoppedView
-from handlers import taps
+from app.rights import rules as rights_rules
+from app.rights import service as rights
+from flex_templates import membership, parts
+from flex_templates.membership import ConfirmClosingView, ResumedView, StoppedView
+from handlers import replies, taps
 from handlers.context import Context
 
 routes: Router[Context] = Router("centre")
@@ -31,6 +41,87 @@ def resume_by_word(_event: Event, ctx: Context) -> Reply:
 @routes.postback(ResumeMarketing)
 def resume(_event: Event, _data: ResumeMarketing, ctx: Context) -> Reply:
     return _set(ctx, is_given=True)
+
+
+@routes.words("會員中心", "個人資料", "我的資料", "更正資料", "下載我的資料", "下載資料")
+def centre_by_word(_event: Event, ctx: Context) -> Reply:
+    return _centre(ctx)
+
+
+@routes.postback(ShowCentre)
+def centre(_event: Event, _data: ShowCentre, ctx: Context) -> Reply:
+    return _centre(ctx)
+
+
+def _centre(ctx: Context) -> Reply:
+    """The page does it all; without one, staff hand out and correct data on request."""
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    choices = (("停止行銷訊息", taps.STOP), ("刪除會員", taps.LEAVE))
+    page = ctx.brand.page("centre")
+    if page is not None:
+        words = "在會員中心可以查看、更正與下載您的資料，停止行銷訊息，或刪除會員。"
+        return [parts.say(words, (("開啟會員中心", page), *choices))]
+    words = (
+        "要查看、下載或更正您的資料，請直接在這裡留言，或洽各門市。"
+        "查詢與複製於 15 日內、更正於 30 日內處理，不收取費用。"
+    )
+    return [parts.say(words, (*choices, ("門市電話", taps.STORES)))]
+
+
+@routes.words("刪除會員", "刪除帳號", "退出會員", "退會")
+def leave_by_word(_event: Event, ctx: Context) -> Reply:
+    return _leave(ctx)
+
+
+@routes.postback(AskToClose)
+def leave(_event: Event, _data: AskToClose, ctx: Context) -> Reply:
+    return _leave(ctx)
+
+
+def _leave(ctx: Context) -> Reply:
+    """Nothing is closed yet: what will be lost is shown first."""
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    card = cards.card(ctx.session, ctx.member.id, now=ctx.now)
+    view = ConfirmClosingView(
+        points=card.points.balance + card.points.pending,
+        coupons=card.coupons,
+        tier=card.tier.name,
+        confirm=taps.CLOSE,
+        cancel=taps.CARD,
+        undo_days=rights_rules.WIPE_AFTER.days,
+    )
+    return [membership.confirm_closing_message(view, ctx.brand.theme)]
+
+
+@routes.postback(CloseMembership)
+def close(_event: Event, _data: CloseMembership, ctx: Context) -> Reply:
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    wipe_at = rights.close(ctx.session, member_id=ctx.member.id, channel="chat", now=ctx.now)
+    return [replies.closing(ctx, wipe_at)]
+
+
+@routes.words("取消刪除", "復原會員")
+def reopen_by_word(_event: Event, ctx: Context) -> Reply:
+    return _reopen(ctx)
+
+
+@routes.postback(ReopenMembership)
+def reopen(_event: Event, _data: ReopenMembership, ctx: Context) -> Reply:
+    return _reopen(ctx)
+
+
+def _reopen(ctx: Context) -> Reply:
+    try:
+        rights.reopen(ctx.session, member_id=ctx.member.id, now=ctx.now)
+    except rights.NothingToReopen:
+        if not ctx.member.is_member:
+            return [replies.invitation(ctx)]
+        return [parts.say("您的會員資格有效，不需要復原。", (("會員卡", taps.CARD),))]
+    words = "歡迎回來，您的會員資格、點數與優惠券都已復原。行銷訊息維持停止。"
+    return [parts.say(words, (("會員卡", taps.CARD), ("恢復行銷訊息", taps.RESUME)))]
 
 
 def _set(ctx: Context, *, is_given: bool) -> Reply:

@@ -47,7 +47,8 @@ def news(_event: Event, _data: ShowNews, ctx: Context) -> Reply:
 
 @fallback.message("text")
 def unknown_words(_event: Event, ctx: Context) -> Reply:
-    return [template.fallback_message(FallbackView(_suggestions(ctx)))]
+    """聯絡客服 asks people to write here, so what is written may well be for the staff."""
+    return [template.fallback_message(FallbackView(_suggestions(ctx), has_staff=True))]
 
 
 @fallback.event("message")
@@ -86,7 +87,9 @@ def _help(ctx: Context) -> dict[str, object]:
         HelpWord("消費紀錄", "最近的消費與獲得點數", taps.PURCHASES),
         HelpWord("門市", "地址、電話與營業時間", taps.STORES),
     )
-    if not ctx.member.is_member:
+    if ctx.member.is_member:
+        words = (*words, HelpWord("會員中心", "個人資料、行銷訊息與刪除會員", taps.CENTRE))
+    else:
         words = (HelpWord("加入會員", "一分鐘免費入會", taps.join(ctx.brand)), *words)
     return template.message(HelpView(words, contact=taps.CONTACT), ctx.brand.theme)
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from app.core import text
-from app.core.clock import TAIPEI, taipei_date
+from app.core.clock import taipei_date
 from app.enrolments import rules
 from app.enrolments.notice import MARKETING_LABEL, SHARING_LABEL, TERMS_LABEL, notice
 from app.enrolments.rules import Consents
@@ -12,7 +12,7 @@ from app.enrolments.service.chat import Prompt
 from app.line.events import Event
 from app.line.router import UNHANDLED, Lasting, Message, Reply, Router
 from app.line.taps import JoinStep, StartJoining
-from flex_templates import joining, membership, parts
+from flex_templates import joining, parts
 from flex_templates.joining import (
     BirthdayView,
     CodeView,
@@ -22,9 +22,8 @@ from flex_templates.joining import (
     NoticeView,
     PhoneView,
 )
-from flex_templates.membership import ClosingView
 from flex_templates.parts import PickDate
-from handlers import taps
+from handlers import replies, taps
 from handlers.context import Context
 
 routes: Router[Context] = Router("join")
@@ -96,9 +95,7 @@ def _shown(prompt: Prompt, ctx: Context) -> list[Message]:  # one line a step
         case rules.DONE:
             return [joining.done_message(_done(prompt), theme)]
         case chat.CLOSING if prompt.wipe_at is not None:
-            undo = ctx.brand.page("centre") or taps.CONTACT
-            view = ClosingView(prompt.wipe_at.astimezone(TAIPEI).date(), undo)
-            return [membership.closing_message(view, theme)]
+            return [replies.closing(ctx, prompt.wipe_at)]
         case chat.MEMBER:
             return [parts.say("您已經是會員了，歡迎回來。", (("會員卡", taps.CARD),))]
         case chat.CANCELLED:

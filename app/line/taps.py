@@ -101,3 +101,27 @@ class StopMarketing(Postback):
 @dataclass(frozen=True, slots=True)
 class ResumeMarketing(Postback):
     prefix: ClassVar[str] = "marketing.resume"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCentre(Postback):
+    """What somebody may decide about their own data."""
+
+    prefix: ClassVar[str] = "centre"
+
+
+@dataclass(frozen=True, slots=True)
+class AskToClose(Postback):
+    """Wants to leave: is shown what will be lost, and asked once more."""
+
+    prefix: ClassVar[str] = "close.ask"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMembership(Postback):
+    prefix: ClassVar[str] = "close.confirm"
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenMembership(Postback):
+    prefix: ClassVar[str] = "close.undo"

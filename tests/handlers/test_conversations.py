@@ -31,6 +31,7 @@ WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", 
 GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
+OWN_WORDS = ["會員中心", "下載我的資料", "刪除會員"]
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def say(session: Session, user: str, text: str, brand: Brand = BRAND) -> str:
     return "".join(words_of(message) for message in found)
 
 
-@pytest.mark.parametrize("word", MEMBER_WORDS + OPEN_WORDS)
+@pytest.mark.parametrize("word", MEMBER_WORDS + OWN_WORDS + OPEN_WORDS)
 @pytest.mark.parametrize("brand", [BRAND, WITH_PAGES])
 def test_a_member_gets_an_answer_to_every_word(
     session: Session, hana: str, word: str, brand: Brand
@@ -98,7 +99,7 @@ def test_a_member_gets_an_answer_to_every_word(
     assert say(session, hana, word, brand)
 
 
-@pytest.mark.parametrize("word", MEMBER_WORDS)
+@pytest.mark.parametrize("word", MEMBER_WORDS + OWN_WORDS)
 def test_a_guest_is_invited_to_join(session: Session, hana: str, word: str) -> None:
     assert "加入會員" in say(session, GUEST, word)
 
@@ -144,6 +145,9 @@ def test_the_history_shows_the_points_that_a_refund_left(session: Session, hana:
         taps.UseCoupon(999),
         taps.ConfirmCoupon(999),
         taps.JoinStep("nonsense"),
+        taps.ShowCentre(),
+        taps.AskToClose(),
+        taps.ReopenMembership(),
     ],
 )
 @pytest.mark.parametrize("who", ["member", "guest"])
@@ -156,7 +160,7 @@ def test_every_button_shown_leads_somewhere(session: Session, hana: str) -> None
     """Tap whatever the answers offer: no tap is an old button."""
     offered = {
         action["data"]
-        for word in MEMBER_WORDS + OPEN_WORDS
+        for word in MEMBER_WORDS + OWN_WORDS + OPEN_WORDS
         for message in talk(session, hana, type="message", message={"type": "text", "text": word})
         for action in actions(message)
         if action["type"] == "postback"
@@ -191,6 +195,37 @@ def test_somebody_elses_coupon_cannot_be_used(session: Session, hana: str) -> No
     data = taps.ConfirmCoupon(1).pack()
     [answer] = talk(session, other, type="postback", postback={"data": data})
     assert "找不到" in words_of(answer)
+
+
+def press(session: Session, user: str, data: Postback) -> str:
+    [answer] = talk(session, user, type="postback", postback={"data": data.pack()})
+    return words_of(answer)
+
+
+def test_leaving_and_coming_back_work_in_the_chat(session: Session, hana: str) -> None:
+    """As the notice promises, also where the brand has no page."""
+    asked = say(session, hana, "刪除會員")
+    assert "您將失去" in asked
+    assert "60 點" in asked  # what waits would be lost, too
+    assert "已收到刪除會員的申請" in press(session, hana, taps.CloseMembership())
+    for word in ("會員卡", "加入會員", "刪除會員"):
+        assert "取消刪除" in say(session, hana, word), word
+    assert "已復原" in press(session, hana, taps.ReopenMembership())
+    assert "林小花" in say(session, hana, "會員卡")
+    assert "不需要復原" in press(session, hana, taps.ReopenMembership())
+
+
+def test_what_is_written_to_the_staff_reaches_them(session: Session, hana: str) -> None:
+    assert "留言" in say(session, hana, "聯絡客服")
+    assert "客服人員會盡快回覆" in say(session, hana, "我想換貨可以嗎")
+
+
+def test_ones_own_data_are_asked_for_by_word(session: Session, hana: str) -> None:
+    [page] = talk(
+        session, hana, WITH_PAGES, type="message", message={"type": "text", "text": "下載我的資料"}
+    )
+    assert f"https://liff.line.me/{WITH_PAGES.liff_id}/centre" in str(page)
+    assert "15 日" in say(session, hana, "下載我的資料")
 
 
 @pytest.mark.parametrize("kind", ["sticker", "image", "video", "audio", "file", "location", "odd"])
