@@ -96,7 +96,7 @@ def test_the_card_shows_name_number_tier_points_and_the_way_up(
         number = person_of(session, HANA).number or ""
     for words in ("王小明", f"{number[:4]} {number[4:7]} {number[7:]}", "普卡", "<b>12</b> 點"):
         assert words in page
-    assert "再消費 <b>NT$3,760</b> 即可升等 <b>銀卡</b>" in page
+    assert '再消費 <b>NT$3,760</b> 即可升等 <b class="whole">銀卡</b>' in page
     assert 'value="24"' in page
     assert page.count("<svg") > 2  # barcodes
 
