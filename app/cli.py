@@ -19,12 +19,12 @@ cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 store_cli = typer.Typer(no_args_is_help=True, help="The shops where people sell.")
 staff_cli = typer.Typer(no_args_is_help=True, help="People who may enter the console and the till.")
 token_cli = typer.Typer(no_args_is_help=True, help="Bearer tokens for tills and shops.")
-programme_cli = typer.Typer(no_args_is_help=True, help="The rules of points and tiers.")
+program_cli = typer.Typer(no_args_is_help=True, help="Points, tiers and coupons as one file.")
 menu_cli = typer.Typer(no_args_is_help=True, help="Rich menus under the chat.")
 cli.add_typer(store_cli, name="store")
 cli.add_typer(staff_cli, name="staff")
 cli.add_typer(token_cli, name="token")
-cli.add_typer(programme_cli, name="programme")
+cli.add_typer(program_cli, name="program")
 cli.add_typer(menu_cli, name="richmenu")
 
 Port = Annotated[int, typer.Option(help="TCP port")]
@@ -239,53 +239,96 @@ def token_revoke(number: Annotated[int, typer.Argument(help="from `token list`")
     typer.echo(f"已停用權杖 {number}")
 
 
-@programme_cli.command("show")
-def programme_show() -> None:
-    """Print the terms in force as JSON; before the first, an example to start from."""
-    import json
-
-    from app.programmes import queries, rules
-    from app.programmes.queries import NoProgramme
-
-    config = settings()
-    with _migrated(config).reading() as session:
-        try:
-            terms = queries.terms_at(session, clock_from(config.regulars_clock)())
-        except NoProgramme:
-            terms = rules.DEFAULT
-    typer.echo(json.dumps(rules.to_document(terms), ensure_ascii=False, indent=2))
+Book = Annotated[
+    Path, typer.Argument(help="YAML as `program export` prints it", exists=True, dir_okay=False)
+]
 
 
-@programme_cli.command("publish")
-def programme_publish(
-    file: Annotated[
-        Path, typer.Argument(help="JSON as `programme show` prints it", exists=True, dir_okay=False)
-    ],
-    note: Annotated[str, typer.Option(help="why it changes")] = "",
+@program_cli.command("export")
+def program_export(
+    version: Annotated[int | None, typer.Option(help="an earlier version, to go back to")] = None,
+    starter: Annotated[bool, typer.Option(help="an example to start from")] = False,
 ) -> None:
-    """Put new terms in force from now on; sales before keep the old ones."""
-    import json
+    """Print the whole programme, terms and coupons, as YAML with a comment on every key."""
+    from app.rulebooks import document, queries, rules
 
-    from app.programmes import rules, service
-
-    try:
-        document = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        _stop(f"{file} 不是 JSON / {file} is not JSON: {error}")
-    if not isinstance(document, dict):
-        _stop(f"{file} 不是 JSON 物件 / {file} is not a JSON object")
     config = settings()
     now = clock_from(config.regulars_clock)()
-    with _migrated(config).transaction() as session:
-        version = service.publish(
-            session,
-            rules.from_document(document),
-            starts_at=now,
-            actor="cli",
-            now=now,
-            note=note,
-        )
-    typer.echo(f"會員制度第 {version} 版已生效")
+    book: rules.Book | None = rules.STARTER
+    if not starter:
+        with _migrated(config).reading() as session:
+            if version is None:
+                book = queries.book_at(session, now)
+            else:
+                book = queries.book_of(session, version)
+    if book is None:
+        _stop("還沒有會員制度，請用 --starter / no programme yet: use --starter")
+    typer.echo(document.dump(book), nl=False)
+
+
+@program_cli.command("check")
+def program_check(file: Book) -> None:
+    """Find contradictions, with line and reason; exit 2 when there are any."""
+    _book(file)
+    typer.echo("沒有矛盾 / no contradiction")
+
+
+@program_cli.command("diff")
+def program_diff(file: Book) -> None:
+    """Say what would change, and for how many members, without changing anything."""
+    _show_changes(_migrated(settings()), _book(file))
+
+
+@program_cli.command("apply")
+def program_apply(
+    file: Book,
+    note: Annotated[str, typer.Option(help="why it changes")] = "",
+    dry_run: Annotated[bool, typer.Option(help="only say what would happen")] = False,
+) -> None:
+    """Put it in force from now on. Members keep the tiers, coupons and points they have."""
+    from app.rulebooks import service
+
+    config = settings()
+    book, db = _book(file), _migrated(config)
+    _show_changes(db, book)
+    if dry_run:
+        return
+    now = clock_from(config.regulars_clock)()
+    with db.transaction() as session:
+        applied = service.apply(session, book, starts_at=now, actor="cli", now=now, note=note)
+    if applied.version is not None:
+        typer.echo(f"會員制度第 {applied.version} 版已生效")
+
+
+def _book(file: Path) -> Any:
+    from app.rulebooks import document
+
+    try:
+        return document.load(file.read_text("utf-8"))
+    except document.BadBook as bad:
+        for fault in bad.faults:
+            line = "" if fault.line is None else f"第 {fault.line} 行 "
+            typer.echo(f"{file}：{line}{fault.where}：{fault.reason}", err=True)
+    except UnicodeDecodeError:
+        typer.echo(f"{file}：不是 UTF-8 文字檔 / not UTF-8", err=True)
+    raise typer.Exit(2)
+
+
+def _show_changes(db: Database, book: Any) -> None:
+    from app.rulebooks import queries, rules
+
+    now = clock_from(settings().regulars_clock)()
+    with db.reading() as session:
+        old = queries.book_at(session, now)
+        changes = rules.differences(old, book)
+        consequences: list[str] = []
+        if old is not None and changes:
+            effects = queries.effects(session, old.terms, book.terms, now=now)
+            consequences = rules.consequences(effects, old.terms, book.terms)
+    for line in changes or ["沒有變更 / nothing changes"]:
+        typer.echo(line)
+    for line in consequences:
+        typer.echo(f"→ {line}")
 
 
 @menu_cli.command("publish")

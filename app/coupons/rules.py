@@ -260,23 +260,24 @@ def expiry_after_rollback(expires: datetime | None, *, now: datetime) -> datetim
     return max(expires, taipei_midnight(taipei_date(now + ROLLED_BACK_LIVES) + timedelta(days=1)))
 
 
-def check_draft(
-    *, kind: str, type_: str, value: int, valid_days: int | None, ends_at: datetime | None
-) -> None:
+def check_draft(draft: KindDraft) -> None:
     """Raises Invalid naming the field. A paid voucher must not expire (Taiwan's rules for gift
     vouchers); a free one needs an end that the member was shown."""
-    if type_ not in {item.value for item in Type}:
+    if draft.type not in {item.value for item in Type}:
         raise Invalid("type", "不認得的優惠券類型")
-    if kind not in ("free", "paid"):
+    if draft.kind not in ("free", "paid"):
         raise Invalid("kind", "必須是 free 或 paid")
-    has_end = valid_days is not None or ends_at is not None
-    if kind == "paid" and has_end:
+    has_end = draft.valid_days is not None or draft.ends_at is not None
+    if draft.kind == "paid" and has_end:
         raise Invalid("ends_at", "付費禮券不得有使用期限")
-    if kind == "free" and not has_end:
+    if draft.kind == "free" and not has_end:
         raise Invalid("ends_at", "免費優惠券需要使用期限")
-    if valid_days is not None and not 0 <= valid_days <= 3650:
+    if draft.valid_days is not None and not 0 <= draft.valid_days <= 3650:
         raise Invalid("valid_days", "必須介於 0 與 3650")
-    if type_ == Type.PERCENT_OFF and not 1 <= value <= 100:
+    if draft.type == Type.PERCENT_OFF and not 1 <= draft.value <= 100:
         raise Invalid("value", "折扣百分比必須介於 1 與 100")
-    if type_ in (Type.AMOUNT_OFF, Type.FIXED_PRICE) and value < 1:
+    if draft.type in (Type.AMOUNT_OFF, Type.FIXED_PRICE) and draft.value < 1:
         raise Invalid("value", "金額必須大於 0")
+    for name in ("issue_limit", "redeem_limit", "per_member_limit", "cap", "min_spend"):
+        if (getattr(draft, name) or 0) < 0:
+            raise Invalid(name, "不可為負")

@@ -67,7 +67,7 @@ _OFFERED = tuple(
 
 def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
     """Raises Invalid naming the field."""
-    _check(draft)
+    rules.check_draft(draft)
     values = {name: getattr(draft, name) for name in ("code", *_LIMITS)}
     values |= {"issued": 0, "redeemed": 0, "is_active": True, "created_at": now}
     kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
@@ -80,7 +80,7 @@ def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
     keep what they hold; a limit below what is given already only stops further giving.
 
     Raises Invalid naming the field, NotFound for an unknown code."""
-    _check(draft)
+    rules.check_draft(draft)
     newest = queries.newest_offer(session, draft.code)
     if newest is None:
         raise NotFound("coupon kind", draft.code)
@@ -132,16 +132,6 @@ def _offer(
     session.execute(
         sa.insert(OFFERS),
         _offered(draft) | {"kind_id": kind_id, "version": version, "created_at": now},
-    )
-
-
-def _check(draft: KindDraft) -> None:
-    rules.check_draft(
-        kind=draft.kind,
-        type_=draft.type,
-        value=draft.value,
-        valid_days=draft.valid_days,
-        ends_at=draft.ends_at,
     )
 
 

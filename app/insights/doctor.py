@@ -323,7 +323,7 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
         yield wrong(
             "還沒有會員制度，無法累點也沒有等級",
             "no programme is in force: no points, no tiers",
-            "regulars programme show > terms.json && regulars programme publish terms.json",
+            "regulars program export --starter > p.yaml && regulars program apply p.yaml",
         )
         return
     known = {kind.draft.code for kind in coupons.kinds(session) if kind.is_active}

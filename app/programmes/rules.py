@@ -3,15 +3,15 @@
 Money is NT$, shares are whole percent (150 = one and a half times), periods are half-open."""
 
 import calendar
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
-from itertools import pairwise
 from typing import Any, Literal, TypeVar
 
 from app.core.errors import DomainError, Invalid
 
 Built = TypeVar("Built")
+Path = tuple[str | int, ...]  # a place in the document: ("tiers", 1, "threshold")
 Combine = Literal["max", "sum", "product"]
 ExpiryModel = Literal["end_of_month", "end_of_next_year", "after_activity", "never"]
 Downgrade = Literal["by_amount", "one_down"]
@@ -204,57 +204,67 @@ def _build(kind: type[Built], where: str, values: Mapping[str, Any]) -> Built:
 
 def check(terms: Terms) -> list[str]:
     """Every contradiction, in words; an empty list means the terms can be published."""
+    return [reason for _, reason in faults(terms)]
+
+
+def faults(terms: Terms) -> list[tuple[Path, str]]:
+    """Every contradiction with its place in the document."""
+    points, tiering = terms.points, terms.tiering
+    has_months = points.expiry in ("end_of_month", "after_activity")
     return [
-        reason
-        for reason, is_wrong in (
-            *_tier_faults(terms.tiers),
-            *_earning_faults(terms.earning),
-            ("點數待生效天數須為 0–60", not 0 <= terms.points.pending_days <= 60),
-            (
-                "點數效期至少 1 個月",
-                terms.points.expiry in ("end_of_month", "after_activity")
-                and terms.points.expiry_months < 1,
-            ),
-            ("點數價值不可為負", terms.points.value < 0),
-            ("等級計算期間至少 1 個月", terms.tiering.window_months < 1),
-            ("等級效期至少 1 個月", terms.tiering.validity_months < 1),
-            ("等級寬限天數不可為負", terms.tiering.grace_days < 0),
-            ("退貨期限不可為負", terms.return_window_days < 0),
-        )
-        if is_wrong
+        *_tier_faults(terms.tiers),
+        *_earning_faults(terms.earning),
+        *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),
+        *_when(has_months and points.expiry_months < 1, "points.expiry_months", "至少 1 個月"),
+        *_when(points.value < 0, "points.value", "點數價值不可為負"),
+        *_when(tiering.window_months < 1, "tiering.window_months", "至少 1 個月"),
+        *_when(tiering.validity_months < 1, "tiering.validity_months", "至少 1 個月"),
+        *_when(tiering.grace_days < 0, "tiering.grace_days", "等級寬限天數不可為負"),
+        *_when(terms.return_window_days < 0, "return_window_days", "退貨期限不可為負"),
     ]
 
 
-def _tier_faults(tiers: Sequence[Tier]) -> list[tuple[str, bool]]:
+def _when(is_wrong: bool, path: str, reason: str) -> list[tuple[Path, str]]:
+    return [(tuple(path.split(".")), reason)] if is_wrong else []
+
+
+def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
     if not tiers:
-        return [("至少需要一個等級", True)]
-    ladder = [tier.threshold for tier in tiers if not tier.is_invite_only]
-    codes = [tier.code for tier in tiers]
-    return [
-        ("第一個等級的門檻須為 0", tiers[0].threshold != 0 or tiers[0].is_invite_only),
-        ("等級代碼重複", len(set(codes)) < len(codes)),
-        (
-            "等級門檻須由低到高遞增",
-            any(low >= high for low, high in pairwise(ladder)),
-        ),
-        ("等級點數倍率不可低於 100%", any(tier.percent < 100 for tier in tiers)),
-        ("續等門檻不可為負", any(tier.renewal_threshold < 0 for tier in tiers)),
-    ]
+        yield ("tiers",), "至少需要一個等級"
+        return
+    if tiers[0].threshold != 0 or tiers[0].is_invite_only:
+        yield ("tiers", 0, "threshold"), "第一個等級的門檻須為 0"
+    seen: set[str] = set()
+    below = -1
+    for index, tier in enumerate(tiers):
+        here: Path = ("tiers", index)
+        if tier.code in seen:
+            yield (*here, "code"), f"等級代碼重複：{tier.code}"
+        seen.add(tier.code)
+        if not tier.is_invite_only:
+            if tier.threshold <= below:
+                yield (*here, "threshold"), "等級門檻須由低到高遞增"
+            below = tier.threshold
+        if tier.percent < 100:
+            yield (*here, "percent"), "等級點數倍率不可低於 100%"
+        if tier.renewal_threshold < 0:
+            yield (*here, "renewal"), "續等門檻不可為負"
 
 
-def _earning_faults(earning: Earning) -> list[tuple[str, bool]]:
-    caps = [cap for cap in (earning.cap_per_sale, earning.cap_per_day) if cap is not None]
-    return [
-        ("累點單位須大於 0", earning.unit < 1),
-        ("每單位點數不可為負", earning.rate < 0),
-        ("生日倍率不可低於 100%", earning.birthday_percent < 100),
-        ("點數上限不可為負", any(cap < 0 for cap in caps)),
-        (
-            "活動的結束時間須晚於開始時間",
-            any(item.ends_at <= item.starts_at for item in earning.campaigns),
-        ),
-        ("活動倍率不可低於 100%", any(item.percent < 100 for item in earning.campaigns)),
-    ]
+def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
+    yield from _when(earning.unit < 1, "earning.unit", "累點單位須大於 0")
+    yield from _when(earning.rate < 0, "earning.rate", "每單位點數不可為負")
+    yield from _when(
+        earning.birthday_percent < 100, "earning.birthday_percent", "生日倍率不可低於 100%"
+    )
+    for name in ("cap_per_sale", "cap_per_day"):
+        yield from _when((getattr(earning, name) or 0) < 0, f"earning.{name}", "點數上限不可為負")
+    for index, campaign in enumerate(earning.campaigns):
+        here: Path = ("earning", "campaigns", index)
+        if campaign.ends_at <= campaign.starts_at:
+            yield (*here, "ends_at"), "活動的結束時間須晚於開始時間"
+        if campaign.percent < 100:
+            yield (*here, "percent"), "活動倍率不可低於 100%"
 
 
 def add_months(day: date, months: int) -> date:

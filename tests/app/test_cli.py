@@ -1,6 +1,5 @@
 """The command line as a shop's developer meets it."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -129,26 +128,37 @@ def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:
     assert (code, "找不到" in said) == (2, True)
 
 
-def test_a_programme_is_shown_changed_and_published(regulars: Regulars) -> None:
-    _, example = regulars("programme show")
-    terms = json.loads(example)
-    terms["tiers"][1]["threshold"] = 8_000
-    (regulars.folder / "terms.json").write_text(json.dumps(terms), "utf-8")
-    assert "第 1 版" in regulars("programme publish terms.json")[1]
-    assert json.loads(regulars("programme show")[1]) == terms
+def test_a_new_shop_gets_its_programme_from_the_starter(regulars: Regulars) -> None:
+    code, said = regulars("program export")
+    assert (code, "--starter" in said) == (2, True)
+    file = regulars.folder / "program.yaml"
+    file.write_text(regulars("program export --starter")[1], "utf-8")
+    assert regulars("program check program.yaml")[0] == 0
+    assert "第 1 版" in regulars("program apply program.yaml")[1]
+    assert "優惠券不存在" not in regulars("doctor")[1]
+    assert regulars("program export")[1] == file.read_text("utf-8")
+    assert "沒有變更" in regulars("program apply program.yaml")[1]
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [("{", "JSON"), ("[]", "JSON"), ('{"tiers": [{"code": "a", "colr": "red"}]}', "colr"),
-     ('{"tiers": []}', "")],
-)  # fmt: skip
-def test_an_impossible_programme_is_refused_in_words(
-    regulars: Regulars, content: str, words: str
-) -> None:
-    (regulars.folder / "terms.json").write_text(content, "utf-8")
-    code, said = regulars("programme publish terms.json")
-    assert (code, words in said) == (2, True)
+def test_a_change_is_said_before_it_is_made_and_can_be_taken_back(regulars: Regulars) -> None:
+    file = regulars.folder / "program.yaml"
+    first = regulars("program export --starter")[1]
+    file.write_text(first, "utf-8")
+    regulars("program apply program.yaml")
+    file.write_text(first.replace("threshold: 5000", "threshold: 4000"), "utf-8")
+    for call in ("program diff program.yaml", "program apply --dry-run program.yaml"):
+        assert "等級「銀卡」 升等門檻：NT$5,000 → NT$4,000" in regulars(call)[1]
+    assert regulars("program export")[1] == first
+    assert "第 2 版" in regulars("program apply program.yaml")[1]
+    file.write_text(regulars("program export --version 1")[1], "utf-8")
+    assert "第 3 版" in regulars("program apply program.yaml")[1]
+    assert regulars("program export")[1] == first
+
+
+def test_a_contradiction_is_named_with_its_line(regulars: Regulars) -> None:
+    (regulars.folder / "program.yaml").write_text("tiers:\n  - code: a\n    colr: red\n", "utf-8")
+    code, said = regulars("program apply program.yaml")
+    assert (code, "第 3 行 tiers[0].colr" in said) == (2, True)
 
 
 def test_serving_without_settings_names_them(regulars: Regulars) -> None:

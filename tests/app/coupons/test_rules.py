@@ -1,5 +1,6 @@
 """What a coupon takes off and when it may be used."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from app.core.clock import taipei_midnight
 from app.core.errors import Invalid
 from app.coupons import rules
-from app.coupons.rules import Conditions, CouponNotUsable, Line, Offer, Situation
+from app.coupons.rules import Conditions, CouponNotUsable, KindDraft, Line, Offer, Situation
 from tests.support.times import NOW
 
 
@@ -161,21 +162,15 @@ def test_a_returned_coupon_has_at_least_three_days() -> None:
         ({"kind": "paid", "ends_at": NOW}, "ends_at"),
         ({"kind": "free", "valid_days": None}, "ends_at"),
         ({"kind": "gratis"}, "kind"),
-        ({"type_": "lottery"}, "type"),
-        ({"type_": "percent_off", "value": 101}, "value"),
-        ({"type_": "percent_off", "value": 0}, "value"),
-        ({"type_": "amount_off", "value": 0}, "value"),
+        ({"type": "lottery"}, "type"),
+        ({"type": "percent_off", "value": 101}, "value"),
+        ({"type": "percent_off", "value": 0}, "value"),
+        ({"type": "amount_off", "value": 0}, "value"),
         ({"valid_days": -1}, "valid_days"),
     ],
 )
 def test_a_draft_against_the_law_or_sense_is_refused(draft: dict[str, Any], field: str) -> None:
-    sound: dict[str, Any] = {
-        "kind": "free",
-        "type_": "amount_off",
-        "value": 100,
-        "valid_days": 14,
-        "ends_at": None,
-    }
+    sound = KindDraft("welcome", "入會禮", "amount_off", 100, valid_days=14)
     with pytest.raises(Invalid) as refused:
-        rules.check_draft(**(sound | draft))
+        rules.check_draft(replace(sound, **draft))
     assert refused.value.field == field

@@ -1,0 +1,207 @@
+"""A book as a YAML file: with a comment on every key, and with the line of whatever is wrong.
+
+YAML because a marketer reads and edits it; the values are checked against the types of the rules,
+unknown keys are refused, so a typing mistake never silently changes nothing."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime, time
+from typing import Any, get_args, get_type_hints
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from app.core.clock import TAIPEI
+from app.core.errors import DomainError
+from app.programmes.rules import Path
+from app.rulebooks import rules
+from app.rulebooks.rules import NAMES, Book, Fault
+
+HINTS: Mapping[str, str] = {
+    "tiers": "由低到高；第一個等級人人都有，門檻為 0",
+    "tiers.threshold": "NT$，累計月數內的消費",
+    "tiers.renewal": "NT$，效期內的消費；null 為與升等門檻相同",
+    "tiers.percent": "基本點數的百分比，150 為 1.5 倍",
+    "tiers.colour": "plain bronze silver gold platinum black",
+    "tiers.gift": "優惠券代碼",
+    "earning.unit": "NT$；每滿一個單位得 rate 點",
+    "earning.combine": "max 取最高、sum 相加、product 相乘",
+    "earning.birthday_percent": "200 為 2 倍",
+    "earning.cap_per_sale": "點；null 為不限",
+    "earning.cap_per_day": "點；null 為不限",
+    "points.pending_days": "消費後幾天生效",
+    "points.expiry": "end_of_month N 個月後的月底、end_of_next_year 次年底、"
+    "after_activity 最後一次消費後 N 個月、never 不到期",
+    "points.value": "NT$",
+    "tiering.downgrade": "by_amount 依消費、one_down 降一級",
+    "gifts": "優惠券代碼；null 為不送",
+    "coupons": "已發出的優惠券維持發出時的內容",
+    "coupons.type": "amount_off percent_off gift free_shipping buy_x_get_y fixed_price",
+    "coupons.value": "折抵金額（NT$）、折抵百分比或固定價格",
+    "coupons.kind": "free 須有期限、paid（付費禮券）不得有期限",
+    "coupons.stacking": "exclusive 單獨使用、stackable 可併用、或群組名稱",
+    "coupons.valid_days": "領取後第 N 天 23:59 到期",
+}
+
+
+class BadBook(DomainError):
+    """A file that is no programme, or contradicts itself; `faults` says where and why."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.where}: {fault.reason}" for fault in faults))
+        self.faults = tuple(faults)
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+def dump(book: Book) -> str:
+    """The file; reading it gives an equal book."""
+    head = "# 會員制度。修改後以 regulars program diff 看影響，以 regulars program apply 生效。\n"
+    return head + "".join(_lines(rules.plain(book), "", 0))
+
+
+def _lines(values: Mapping[str, Any], path: str, depth: int) -> Iterator[str]:
+    pad = "  " * depth
+    for key, value in values.items():
+        here = f"{path}.{key}".removeprefix(".")
+        comment = _comment(here)
+        if isinstance(value, Mapping):
+            yield f"{pad}{key}:{comment}\n"
+            yield from _lines(value, here, depth + 1)
+        elif isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
+            yield f"{pad}{key}:{comment}\n"
+            for item in value:
+                first, *rest = _lines(item, here, depth + 2)
+                yield f"{pad}  - {first.lstrip()}"
+                yield from rest
+        elif isinstance(value, str) and "\n" in value:
+            body = "".join(f"{pad}  {line}\n" for line in value.split("\n"))
+            yield f"{pad}{key}: |-{comment}\n{body}"
+        else:
+            yield f"{pad}{key}: {_scalar(value)}{comment}\n"
+
+
+def _comment(path: str) -> str:
+    words = [text for text in (NAMES.get(path), HINTS.get(path)) if text]
+    return f"  # {'：'.join(words)}" if words else ""
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(TAIPEI):%Y-%m-%d %H:%M:%S%z}"[:-2] + ":00"
+    plain = list(value) if isinstance(value, tuple) else value
+    text = yaml.safe_dump(plain, allow_unicode=True, default_flow_style=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+
+def load(text: str) -> Book:
+    """Raises BadBook with every fault that can be found at once."""
+    try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # could hold itself, or unfold without end
+                line = event.start_mark.line + 1 if event.start_mark else None
+                raise BadBook([Fault((), f"不支援別名 *{event.anchor}", line)])
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        given = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise BadBook([Fault((), f"不是 YAML：{error}", _line_of(error))]) from error
+    if not isinstance(given, dict) or root is None:
+        raise BadBook([Fault((), "檔案是空的，或不是一份會員制度")])
+    lines = dict(_positions(root, ()))
+    found = list(_unknown_keys(given, Book, ()))
+    book = None if found else _built(given, found)
+    if book is not None:
+        found = rules.faults(book)
+    if book is None or found:
+        raise BadBook([_placed(fault, lines) for fault in found])
+    return book
+
+
+def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
+    coupons = given.get("coupons") or []
+    terms = {key: value for key, value in given.items() if key != "coupons"}
+    document = json.dumps({"terms": terms, "coupons": coupons}, default=_instant)
+    try:
+        return _BOOK.validate_json(document, strict=True)
+    except ValidationError as error:
+        for item in error.errors():
+            path = item["loc"][1:] if item["loc"][:1] == ("terms",) else item["loc"]
+            found.append(Fault(tuple(path), _WORDS.get(item["type"], item["msg"])))
+        return None
+
+
+_BOOK = TypeAdapter(Book)
+_WORDS = {
+    "missing": "缺少這一項",
+    "int_type": "須為整數",
+    "int_from_float": "須為整數",
+    "float_type": "須為數字",
+    "string_type": "須為文字",
+    "bool_type": "須為 true 或 false",
+    "tuple_type": "須為清單",
+    "literal_error": "不是可用的值",
+}
+
+
+def _instant(value: object) -> str:
+    """Times without a zone are Taipei's; a date is its midnight."""
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=TAIPEI)).isoformat()
+    if isinstance(value, date):
+        return datetime.combine(value, time(), TAIPEI).isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a programme")
+
+
+def _unknown_keys(value: object, kind: Any, path: Path) -> Iterator[Fault]:
+    if isinstance(value, list):
+        inner = next((item for item in get_args(kind) if is_dataclass(item)), None)
+        for index, item in enumerate(value if inner is not None else ()):
+            yield from _unknown_keys(item, inner, (*path, index))
+    elif isinstance(value, dict) and is_dataclass(kind):
+        known = _known(kind)
+        for key, item in value.items():
+            if key not in known:
+                yield Fault((*path, str(key)), "沒有規則讀這一項（打錯字？）")
+            else:
+                yield from _unknown_keys(item, known[key], (*path, key))
+
+
+def _known(kind: Any) -> dict[str, Any]:
+    """A book's file holds its terms at the top, beside the coupons."""
+    hints = get_type_hints(kind)
+    known = {item.name: hints[item.name] for item in fields(kind) if item.name != "version"}
+    if kind is Book:
+        return _known(known.pop("terms")) | known
+    return known
+
+
+def _positions(node: yaml.Node, path: Path) -> Iterator[tuple[Path, int]]:
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*path, str(key.value))
+            yield from _positions(value, here)
+            yield here, key.start_mark.line + 1
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _positions(item, (*path, index))
+
+
+def _placed(fault: Fault, lines: Mapping[Path, int]) -> Fault:
+    """With the line of its key, or of the nearest thing around it that is in the file."""
+    if fault.line is not None:
+        return fault
+    path = fault.path
+    while path not in lines and path:
+        path = path[:-1]
+    return Fault(fault.path, fault.reason, lines.get(path))
+
+
+def _line_of(error: Exception) -> int | None:
+    mark = getattr(error, "problem_mark", None)
+    return None if mark is None else int(mark.line) + 1

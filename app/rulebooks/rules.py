@@ -1,0 +1,303 @@
+"""The whole programme as one value: its terms and the coupons it gives. What contradicts itself,
+and what two books differ in, in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from app.core.clock import TAIPEI
+from app.core.errors import Invalid
+from app.coupons import rules as coupons
+from app.coupons.rules import KindDraft
+from app.programmes import rules as programmes
+from app.programmes.rules import Path, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    terms: Terms
+    coupons: tuple[KindDraft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong at a place of the document; `line` counts from 1 where there is a file."""
+
+    path: Path
+    reason: str
+    line: int | None = None
+
+    @property
+    def where(self) -> str:
+        steps = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return steps.removeprefix(".")
+
+
+STARTER = Book(
+    programmes.DEFAULT,
+    (
+        KindDraft("welcome", "入會禮 NT$100", "amount_off", 100, min_spend=500, valid_days=14,
+                  per_member_limit=1, terms="單筆消費滿 NT$500 可折抵 NT$100。"),
+        KindDraft("birthday", "生日禮 9 折", "percent_off", 10, cap=300, valid_days=30,
+                  terms="生日當月享 9 折，最高折抵 NT$300。"),
+        KindDraft("upgrade_silver", "銀卡升等禮 NT$100", "amount_off", 100, valid_days=60,
+                  terms="折抵 NT$100。"),
+        KindDraft("upgrade_gold", "金卡升等禮 NT$300", "amount_off", 300, valid_days=60,
+                  terms="折抵 NT$300。"),
+        KindDraft("upgrade_platinum", "白金卡升等禮 NT$1,000", "amount_off", 1_000, valid_days=60,
+                  terms="折抵 NT$1,000。"),
+    ),
+)  # fmt: skip
+
+
+# What contradicts itself --------------------------------------------------------------------------
+
+
+def faults(book: Book) -> list[Fault]:
+    """Every contradiction with its place; an empty list means that the book can be applied."""
+    return [
+        *(Fault(path, reason) for path, reason in programmes.faults(book.terms)),
+        *_coupon_faults(book),
+        *_dangling(book),
+    ]
+
+
+def _coupon_faults(book: Book) -> Iterator[Fault]:
+    seen: set[str] = set()
+    tiers = {tier.code for tier in book.terms.tiers}
+    for index, draft in enumerate(book.coupons):
+        here: Path = ("coupons", index)
+        try:
+            coupons.check_draft(draft)
+        except Invalid as refused:
+            yield Fault((*here, refused.field), refused.reason)
+        if draft.code in seen:
+            yield Fault((*here, "code"), f"優惠券代碼 {draft.code} 重複")
+        seen.add(draft.code)
+        for place, code in enumerate(draft.conditions.tiers):
+            if code not in tiers:
+                yield Fault((*here, "conditions", "tiers", place), f"沒有等級 {code}")
+
+
+def _dangling(book: Book) -> Iterator[Fault]:
+    """Gifts that no coupon of the book is."""
+    known = {draft.code for draft in book.coupons}
+    given: list[tuple[Path, str | None]] = [
+        (("gifts", "welcome"), book.terms.gifts.welcome),
+        (("gifts", "birthday"), book.terms.gifts.birthday),
+        *((("tiers", index, "gift"), tier.gift) for index, tier in enumerate(book.terms.tiers)),
+    ]
+    for path, code in given:
+        if code is not None and code not in known:
+            yield Fault(path, f"沒有優惠券 {code}")
+
+
+# What two books differ in -------------------------------------------------------------------------
+
+NAMES: Mapping[str, str] = {
+    "tiers": "等級",
+    "tiers.name": "名稱",
+    "tiers.threshold": "升等門檻",
+    "tiers.renewal": "續等門檻",
+    "tiers.percent": "點數倍率",
+    "tiers.colour": "卡面",
+    "tiers.gift": "升等禮",
+    "tiers.benefits": "權益說明",
+    "tiers.is_invite_only": "僅限邀請",
+    "earning": "累點",
+    "earning.unit": "每消費",
+    "earning.rate": "得點數",
+    "earning.combine": "倍率並用方式",
+    "earning.birthday_percent": "生日月倍率",
+    "earning.campaigns": "加倍活動",
+    "earning.campaigns.name": "名稱",
+    "earning.campaigns.starts_at": "開始",
+    "earning.campaigns.ends_at": "結束",
+    "earning.campaigns.percent": "倍率",
+    "earning.cap_per_sale": "單筆上限",
+    "earning.cap_per_day": "單日上限",
+    "earning.excluded_categories": "不累點的類別",
+    "earning.excluded_skus": "不累點的商品",
+    "points": "點數",
+    "points.pending_days": "待生效天數",
+    "points.expiry": "效期方式",
+    "points.expiry_months": "效期月數",
+    "points.restore_min_days": "退回後至少天數",
+    "points.value": "一點價值",
+    "tiering": "等級規則",
+    "tiering.window_months": "累計月數",
+    "tiering.validity_months": "效期月數",
+    "tiering.downgrade": "降等方式",
+    "tiering.grace_days": "寬限天數",
+    "tiering.gift_months": "升等禮間隔月數",
+    "tiering.excluded_categories": "不計入升等的類別",
+    "gifts": "贈禮",
+    "gifts.welcome": "入會禮",
+    "gifts.birthday": "生日禮",
+    "return_window_days": "退貨期限天數",
+    "coupons": "優惠券",
+    "coupons.name": "名稱",
+    "coupons.type": "類型",
+    "coupons.value": "面額",
+    "coupons.kind": "免費或付費",
+    "coupons.cap": "折抵上限",
+    "coupons.min_spend": "最低消費",
+    "coupons.conditions": "條件",
+    "coupons.stacking": "併用",
+    "coupons.valid_days": "有效天數",
+    "coupons.starts_at": "開始",
+    "coupons.ends_at": "結束",
+    "coupons.issue_limit": "發放上限",
+    "coupons.redeem_limit": "核銷上限",
+    "coupons.per_member_limit": "每人上限",
+    "coupons.terms": "使用說明",
+    "coupons.image": "圖片",
+}
+_MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
+                    "coupons.cap", "coupons.min_spend"})  # fmt: skip
+_PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
+
+
+def differences(old: Book | None, new: Book) -> list[str]:
+    """What changes, one sentence a change, in the order of the document."""
+    return list(_differences(plain(old) if old is not None else {}, plain(new), "", ""))
+
+
+def plain(book: Book) -> dict[str, Any]:
+    """The document of a book: mappings, lists, texts, numbers and instants."""
+    terms = asdict(book.terms)
+    del terms["version"]
+    return {**terms, "coupons": [asdict(draft) for draft in book.coupons]}
+
+
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str, of: str
+) -> Iterator[str]:
+    for key, value in new.items():
+        here = f"{path}.{key}".removeprefix(".")
+        before = old.get(key)
+        if value == before:
+            continue
+        name = NAMES.get(here, key)
+        if _is_list_of_codes(value) or _is_list_of_codes(before):
+            yield from _by_code(before or (), value or (), here, name)
+        elif isinstance(value, Mapping) and (before is None or isinstance(before, Mapping)):
+            yield from _differences(before or {}, value, here, name)
+        else:
+            label = " ".join(part for part in (of, name) if part)
+            yield f"{label}：{_said(before, here)} → {_said(value, here)}"
+
+
+def _is_list_of_codes(value: object) -> bool:
+    return (
+        isinstance(value, Sequence)
+        and bool(value)
+        and isinstance(value[0], Mapping)
+        and "code" in value[0]
+    )
+
+
+def _by_code(
+    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], path: str, name: str
+) -> Iterator[str]:
+    before = {item["code"]: item for item in old}
+    after = {item["code"]: item for item in new}
+    for code, item in after.items():
+        if code not in before:
+            yield f"新增{name}「{item['name']}」"
+        else:
+            yield from _differences(before[code], item, path, f"{name}「{item['name']}」")
+    for code, item in before.items():
+        if code not in after:
+            yield f"取消{name}「{item['name']}」"
+
+
+def _said(value: object, path: str) -> str:
+    if value is None:
+        return "無"
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(TAIPEI):%Y/%m/%d %H:%M}"
+    if isinstance(value, int | float):
+        if path in _MONEY:
+            return f"NT${value:,}"
+        return f"{value / 100:g} 倍" if path in _PERCENT else f"{value:,}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "、".join(str(item) for item in value) or "無"
+    assert not is_dataclass(value)
+    return str(value)
+
+
+# What it does to real members ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """So many members hold one tier while their spend within the window reaches two others."""
+
+    held: str
+    reached_before: str
+    reached_after: str
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    crowds: tuple[Crowd, ...]
+    points_before: int  # base points of the last 365 days' sales, by the old terms
+    points_after: int
+    outstanding: int  # usable and pending points of all members
+
+
+def consequences(effects: Effects, old: Terms, new: Terms) -> list[str]:
+    """In plain words, with numbers; empty when nobody would notice."""
+    return [*_rises(effects, new), *_lapses(effects, old, new), *_liability(effects, old, new)]
+
+
+def _rises(effects: Effects, new: Terms) -> Iterator[str]:
+    """Reached now and not by the old terms: they rise with their next purchase."""
+    for tier in new.tiers:
+        number = sum(
+            crowd.members
+            for crowd in effects.crowds
+            if crowd.reached_after == tier.code
+            and new.rank(crowd.held) < new.rank(tier.code)
+            and new.rank(crowd.reached_before) < new.rank(tier.code)
+        )
+        if number:
+            yield f"{number:,} 人已達新的門檻，下次消費即升等為{tier.name}"
+
+
+def _lapses(effects: Effects, old: Terms, new: Terms) -> Iterator[str]:
+    """Held and reached by the old terms, not by the new: they keep the tier to its end."""
+    for tier in new.tiers:
+        number = sum(
+            crowd.members
+            for crowd in effects.crowds
+            if crowd.held == tier.code
+            and old.rank(crowd.reached_before) >= old.rank(tier.code)
+            and new.rank(crowd.reached_after) < new.rank(tier.code)
+        )
+        if number:
+            yield (
+                f"{number:,} 位{tier.name}會員近一年的消費未達新的門檻，"
+                "等級保留到期末，到期時可能調整"
+            )
+
+
+def _liability(effects: Effects, old: Terms, new: Terms) -> Iterator[str]:
+    more = effects.points_after - effects.points_before
+    if more:
+        worth = round(effects.points_after * new.points.value) - round(
+            effects.points_before * old.points.value
+        )
+        yield (
+            f"以近一年的消費計算，基本點數每年 {more:+,} 點"
+            f"（{effects.points_before:,} → {effects.points_after:,}），"
+            f"點數負債約 {worth:+,} 元"
+        )
+    if new.points.value != old.points.value:
+        worth = round(effects.outstanding * (new.points.value - old.points.value))
+        yield f"現有 {effects.outstanding:,} 點的價值 {worth:+,} 元"

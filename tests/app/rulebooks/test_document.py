@@ -1,0 +1,113 @@
+"""The programme as a file: written and read back the same, and every mistake found on its line."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.clock import TAIPEI
+from app.coupons.rules import Conditions, KindDraft
+from app.programmes.rules import DEFAULT, Campaign, Earning, Terms, Tier
+from app.rulebooks import document
+from app.rulebooks.document import BadBook
+from app.rulebooks.rules import STARTER, Book
+
+BEGIN = datetime(2026, 11, 1, tzinfo=TAIPEI)
+FULL = Book(
+    replace(
+        DEFAULT,
+        earning=replace(
+            DEFAULT.earning,
+            campaigns=(Campaign("double", "雙倍：週年慶", BEGIN, BEGIN + timedelta(days=7), 200),),
+            cap_per_day=500,
+        ),
+    ),
+    (
+        *STARTER.coupons,
+        KindDraft(
+            "tea",
+            "茶品兌換 #1",
+            "gift",
+            ends_at=BEGIN + timedelta(days=30),
+            conditions=Conditions(stores=("taipei",), tiers=("gold",), weekdays=(0, 4)),
+            terms="第一行。\n第二行：限內用。",
+        ),
+    ),
+)
+
+
+@pytest.mark.parametrize("book", [STARTER, FULL, Book(DEFAULT, STARTER.coupons)])
+def test_what_is_written_reads_back_the_same(book: Book) -> None:
+    assert document.load(document.dump(book)) == book
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=("C", "Zl", "Zp"), include_characters=""),
+    min_size=1,
+    max_size=20,
+).map(str.strip)
+
+
+@given(
+    name=texts,
+    benefits=st.lists(texts, max_size=3),
+    threshold=st.integers(1, 10**7),
+    unit=st.integers(1, 10_000),
+    value=st.floats(0, 100, allow_nan=False),
+)
+def test_any_words_and_numbers_survive_the_file(
+    name: str, benefits: list[str], threshold: int, unit: int, value: float
+) -> None:
+    tiers = (Tier("a", name, 0, benefits=tuple(benefits)), Tier("b", name, threshold))
+    terms = Terms(tiers, earning=Earning(unit=unit))
+    book = Book(replace(terms, points=replace(terms.points, value=value)))
+    assert document.load(document.dump(book)) == book
+
+
+def test_every_key_is_explained() -> None:
+    unexplained = [
+        line
+        for line in document.dump(FULL).splitlines()
+        if ": " in line and "  # " not in line and "code:" not in line and "第二行" not in line
+    ]
+    inside_conditions = [line for line in unexplained if line.startswith("      ")]
+    assert unexplained == inside_conditions
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "line_of", "where", "reason"),
+    [
+        ("threshold: 5k", "threshold: 5000", "5k", "tiers[1].threshold", "整數"),
+        ("treshold: 5000", "threshold: 5000", "treshold", "tiers[1].treshold", "打錯字"),
+        ("threshold: 50000", "threshold: 20000", "", "", ""),
+        ("threshold: 90000", "threshold: 20000", "threshold: 60000", "tiers[3].threshold", "遞增"),
+        ("gift: upgrade_sliver", "gift: upgrade_silver", "sliver", "tiers[1].gift", "沒有優惠券"),
+        ("combine: mix", "combine: max", "mix", "earning.combine", "可用"),
+        ("type: percent", "type: percent_off", "type: percent ", "coupons[1].type", "類型"),
+        ("birthday_percent: 50", "birthday_percent: 200", "50", "earning.birthday_percent", "生日"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(
+    wrong: str, right: str, line_of: str, where: str, reason: str
+) -> None:
+    text = document.dump(STARTER)
+    assert right in text
+    text = text.replace(right, wrong, 1)
+    if not where:
+        document.load(text)
+        return
+    with pytest.raises(BadBook) as refused:
+        document.load(text)
+    fault = refused.value.faults[0]
+    assert (fault.where, reason in fault.reason) == (where, True), fault
+    assert fault.line is not None
+    assert line_of in text.splitlines()[fault.line - 1] + " "
+
+
+@pytest.mark.parametrize("text", ["", "[]", "tiers: [", "a: &a [*a]", "1", "tiers: {}", "\x00"])
+def test_what_is_no_programme_is_refused(text: str) -> None:
+    with pytest.raises(BadBook) as refused:
+        document.load(text)
+    assert refused.value.faults

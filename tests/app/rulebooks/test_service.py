@@ -1,0 +1,105 @@
+"""Putting a programme in force, and what it would do to the members there are."""
+
+from dataclasses import replace
+
+from sqlalchemy.orm import Session
+
+from app.checkouts import service as checkouts
+from app.core.db import Database
+from app.coupons import queries as coupons
+from app.coupons import service as coupon_service
+from app.programmes.rules import Terms
+from app.purchases.rules import PurchaseOrder
+from app.rulebooks import queries, rules, service
+from app.rulebooks.rules import STARTER, Book
+from app.rulebooks.service import Applied
+from tests.support.loyalty import new_member
+from tests.support.times import NOW
+
+
+def apply(session: Session, book: Book) -> Applied:
+    return service.apply(session, book, starts_at=NOW, actor="cli", now=NOW)
+
+
+def with_silver_at(threshold: int) -> Terms:
+    silver = replace(STARTER.terms.tiers[1], threshold=threshold)
+    tiers = (STARTER.terms.tiers[0], silver, *STARTER.terms.tiers[2:])
+    return replace(STARTER.terms, tiers=tiers)
+
+
+def buy(session: Session, member: int, amount: int) -> None:
+    order = PurchaseOrder(f"s-{member}", amount, NOW, member_id=member)
+    checkouts.record_purchase(session, order=order, now=NOW)
+
+
+def test_the_same_book_again_changes_nothing(session: Session) -> None:
+    first = apply(session, STARTER)
+    assert first.version == 1
+    assert first.created == tuple(draft.code for draft in STARTER.coupons)
+    assert apply(session, STARTER).is_nothing
+    held = queries.book_at(session, NOW)
+    assert held is not None
+    assert replace(held.terms, version=0) == STARTER.terms
+    assert held.coupons == STARTER.coupons
+
+
+def test_a_coupon_the_book_drops_is_given_no_more_and_comes_back_when_named(
+    session: Session,
+) -> None:
+    apply(session, STARTER)
+    member = new_member(session)
+    assert coupon_service.issue(
+        session, kind_code="welcome", member_id=member, source="x", dedup_key="1", now=NOW
+    )
+    terms = replace(STARTER.terms, gifts=replace(STARTER.terms.gifts, welcome=None))
+    less = Book(terms, STARTER.coupons[1:])
+    assert apply(session, less).stopped == ("welcome",)
+    assert [held.name for held in coupons.usable_coupons(session, member, now=NOW)] == [
+        "入會禮 NT$100"
+    ]
+    assert apply(session, STARTER).revised == ("welcome",)
+
+
+def test_who_would_rise_and_who_may_fall_is_counted(db: Database) -> None:
+    with db.transaction() as session:
+        apply(session, STARTER)
+        for amount in (3_999, 4_000, 4_999, 5_000, 7_000, 25_000):
+            buy(session, new_member(session), amount)
+        new_member(session)
+        old = STARTER.terms
+        lower = rules.consequences(
+            queries.effects(session, old, with_silver_at(4_000), now=NOW),
+            old,
+            with_silver_at(4_000),
+        )
+        higher = rules.consequences(
+            queries.effects(session, old, with_silver_at(6_000), now=NOW),
+            old,
+            with_silver_at(6_000),
+        )
+    assert lower == ["2 人已達新的門檻，下次消費即升等為銀卡"]
+    assert higher == ["1 位銀卡會員近一年的消費未達新的門檻，等級保留到期末，到期時可能調整"]
+
+
+def test_what_points_would_cost_is_counted(db: Database) -> None:
+    with db.transaction() as session:
+        apply(session, STARTER)
+        for amount in (1_099, 250):
+            buy(session, new_member(session), amount)
+        old = STARTER.terms
+        new = replace(old, earning=replace(old.earning, unit=50))
+        found = rules.consequences(queries.effects(session, old, new, now=NOW), old, new)
+    # floor(1099/100) + floor(250/100) = 12; floor(1099/50) + floor(250/50) = 26
+    assert found == ["以近一年的消費計算，基本點數每年 +14 點（12 → 26），點數負債約 +14 元"]
+
+
+def test_changes_are_said_in_words() -> None:
+    coupon = replace(STARTER.coupons[0], value=150)
+    new = Book(with_silver_at(4_000), (coupon, *STARTER.coupons[2:]))
+    assert rules.differences(STARTER, new) == [
+        "等級「銀卡」 升等門檻：NT$5,000 → NT$4,000",
+        "優惠券「入會禮 NT$100」 面額：100 → 150",
+        "取消優惠券「生日禮 9 折」",
+    ]
+    assert rules.differences(STARTER, STARTER) == []
+    assert rules.differences(None, STARTER)[0] == "新增等級「普卡」"
