@@ -270,7 +270,7 @@ def _renderer(theme: Theme) -> splice.Renderer[_Shape]:
 def guest_message(view: GuestCardView, theme: Theme) -> Message:
     """Draw the card's place for somebody who has not joined yet."""
     face = theme.plain
-    hints = view.hints or ("消費累積點數，折抵下次購物", "生日當月專屬好禮", "會員限定優惠券")
+    hints = view.hints or ("消費累積點數，每一點都有來由", "生日當月專屬好禮", "會員限定優惠券")
     body = parts.column(
         parts.column(
             parts.text(wording.clip(theme.brand, 40), face.quiet, "sm", weight="bold", wrap=False),

@@ -49,7 +49,11 @@ def _gifts(theme: Theme, gifts: tuple[str, ...]) -> list[parts.Node]:
 def message(view: GreetingView, theme: Theme) -> Message:
     """Greet a new friend, with one button."""
     brand = wording.clip(theme.brand, 40)
-    gifts = view.gifts or ("入會即享迎新好禮", "消費累積點數，折抵下次購物", "生日當月專屬優惠")
+    gifts = view.gifts or (
+        "入會即享迎新好禮",
+        "消費累積點數，每一點都有來由",
+        "生日當月專屬優惠",
+    )
     body = parts.column(
         parts.cover(theme, _to(view.name, "您好，很高興認識您"), f"歡迎加入{brand}的 LINE 好友"),
         parts.column(

@@ -86,7 +86,7 @@ def _entries(theme: Theme, view: PointsView) -> list[Node]:
 
 def message(view: PointsView, theme: Theme) -> Message:
     """Show the account and explain its latest changes."""
-    worth = f"約可折抵 {wording.money(view.worth)}" if view.worth > 0 else ""
+    worth = f"價值約 {wording.money(view.worth)}" if view.worth > 0 else ""
     owed = "點數為負數，將由下次消費獲得的點數優先補足。" if view.balance < 0 else ""
     body = parts.column(
         parts.masthead(theme, "我的點數"),
@@ -130,7 +130,7 @@ def expiring_message(view: PointsExpiringView, theme: Theme) -> Message:
             parts.panel(
                 theme,
                 parts.fact(theme, "到期時間", when, colour=theme.alert, weight="bold"),
-                parts.fact(theme, "可折抵", wording.money(view.worth)) if view.worth > 0 else None,
+                parts.fact(theme, "價值約", wording.money(view.worth)) if view.worth > 0 else None,
                 parts.fact(theme, "目前可用", wording.points(view.balance)),
             ),
             paddingAll="20px",

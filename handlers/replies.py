@@ -11,7 +11,7 @@ from flex_templates.membership import ClosingView
 from handlers import taps
 from handlers.context import Context
 
-GUEST_HINTS = ("消費累積點數，折抵現金", "生日當月點數 2 倍與專屬禮", "入會即享優惠券")
+GUEST_HINTS = ("消費累積點數，隨時查得到", "生日當月點數 2 倍與專屬禮", "入會即享優惠券")
 
 
 def invitation(ctx: Context) -> dict[str, Any]:

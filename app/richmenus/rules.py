@@ -65,9 +65,9 @@ MEMBER = Menu(
     height=1686,
     cells=(
         Cell("card", "會員卡", "結帳請出示", "card", 0, 0, 833, 843, is_main=True),
-        Cell("points", "我的點數", "查詢與折抵", "points", 833, 0, 834, 843),
+        Cell("points", "我的點數", "點數與效期", "points", 833, 0, 834, 843),
         Cell("coupons", "優惠券", "專屬好禮", "coupon", 1667, 0, 833, 843),
-        Cell("missions", "任務集點", "完成任務拿點數", "mission", 0, 843, 833, 843),
+        Cell("missions", "任務集點", "看看怎麼集點", "mission", 0, 843, 833, 843),
         Cell("stores", "門市查詢", "地址與營業時間", "store", 833, 843, 834, 843),
         Cell("contact", "聯絡客服", "有問題請找我們", "contact", 1667, 843, 833, 843),
     ),

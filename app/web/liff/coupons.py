@@ -132,9 +132,12 @@ def _situation(
     amount: str,
     now: datetime,
 ) -> Situation:
-    """Raises Invalid for an amount that is none."""
+    """Raises Invalid for an amount that is none, or nothing: a coupon is not used up on that."""
+    paid = money.parse(amount) if _needs_amount(held) else 0
+    if _needs_amount(held) and paid < 1:
+        raise Invalid("amount", "must be more than nothing")
     return Situation(
-        amount=money.parse(amount) if _needs_amount(held) else 0,
+        amount=paid,
         at=now,
         store=store.code,
         channel=CHANNEL,

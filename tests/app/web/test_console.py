@@ -94,6 +94,11 @@ def test_what_strangers_typed_is_shown_as_text(
         assert "<b>" not in page, url
 
 
+def without_tokens(page: str) -> str:
+    """Random digits may happen to be those of somebody's phone."""
+    return re.sub(r"[0-9a-f]{32,}", "", page)
+
+
 @pytest.mark.parametrize(
     ("role", "sees", "does_not_see"),
     [
@@ -115,8 +120,8 @@ def test_each_role_sees_as_much_of_a_person_as_its_work_needs(
         born = sa.update(Member).where(Member.id == member_id).values(birthday=date(1990, 7, 15))
         session.execute(born)
     visitor.log_in(role)
-    page = visitor.get(f"/console/members/{member_id}").text
-    listed = visitor.get("/console/members").text
+    page = without_tokens(visitor.get(f"/console/members/{member_id}").text)
+    listed = without_tokens(visitor.get("/console/members").text)
     for words in sees:
         assert words in page
     for words in does_not_see:

@@ -267,6 +267,15 @@ def test_a_coupon_that_cannot_be_used_says_why_and_is_not_used(
         assert session.scalar(sa.select(COUPONS.c.status)) == "issued"
 
 
+@pytest.mark.parametrize("amount", ["0", "", "NT$0"])
+def test_a_coupon_without_a_minimum_is_not_used_up_on_nothing(
+    hana: Phone, shop_db: Database, amount: str
+) -> None:
+    coupon_id = give(shop_db, KindDraft("off", "折價券", "amount_off", value=100, valid_days=5))
+    page = hana.post(f"/liff/coupons/{coupon_id}/redeem", {"store": "xinyi", "amount": amount})
+    assert (page.status, "消費金額" in page.text) == (422, True)
+
+
 def test_only_the_stores_of_a_coupon_can_be_chosen(hana: Phone, shop_db: Database) -> None:
     only = KindDraft(
         "gift", "曲奇", "gift", valid_days=9, conditions=Conditions(stores=("yongkang",))
