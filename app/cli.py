@@ -335,14 +335,21 @@ def _show_changes(db: Database, book: Any) -> None:
 def richmenu_publish() -> None:
     """Draw the guest and member menus and put them on LINE."""
     from app.line.gateway import SendError
+    from app.outbox import service as outbox
     from app.richmenus.publishing import publish_menus
 
+    config = _complete(settings())
     try:
-        published = publish_menus(_complete(settings()))
+        published = publish_menus(config)
     except SendError as error:
         _stop(f"連不上 LINE 或被拒絕：{error.reason} / LINE refused or does not answer")
     for alias, rich_menu_id in published.items():
         typer.echo(f"{alias}: {rich_menu_id}")
+    now = clock_from(config.regulars_clock)()
+    with _migrated(config).transaction() as session:
+        waited = outbox.retry_menus(session, now=now)
+    if waited:
+        typer.echo(f"{waited:,} 人將換上選單 / {waited:,} people get theirs now")
 
 
 def _web(port: int, host: str, roles: frozenset[str]) -> None:

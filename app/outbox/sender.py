@@ -34,6 +34,7 @@ class Sender:
     async def send_once(self, *, limit: int = 500) -> int:
         """Send one batch; return how many rows were in it."""
         lease = ids.retry_key()
+        self._menus.clear()  # an alias may have been moved to a newer menu
         batch = await asyncio.to_thread(self._claim, lease, limit)
         if not batch:
             return 0

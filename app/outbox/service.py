@@ -380,6 +380,16 @@ def _outcome(result: Result, now: datetime) -> dict[str, Any]:
             return {"b_status": models.PARKED, "b_reason": reason}
 
 
+def retry_menus(session: Session, *, now: datetime) -> int:
+    """Menus were published: link them to everybody who came before they were. Return how many."""
+    return changed(
+        session,
+        sa.update(OutboxRow)
+        .where(OutboxRow.status == models.PARKED, OutboxRow.channel == models.MENU)
+        .values(status=models.WAITING, attempts=0, first_tried_at=None, due_at=now),
+    )
+
+
 def retry(session: Session, row_id: int, *, now: datetime) -> bool:
     """A person says: send a parked row again. False when it is not parked (any more), or is a
     reply: its token is dead, and as a push it might come a second time.

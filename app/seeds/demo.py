@@ -30,6 +30,7 @@ from app.core.config import Settings
 from app.core.db import Database
 from app.main import Product, create_app
 from app.members.models import MEMBER, Member
+from app.outbox import service as outbox
 from app.richmenus.publishing import publish_menus
 from app.seeds import banner, brand, history
 from app.seeds.people import CAST, ROLES, SEEDED
@@ -275,6 +276,8 @@ def _publish_menus(config: Settings, simulator: Simulator) -> None:
         return
     db = Database(config.database_url)
     joined = {row.line_user_id for row in _on_line(db) if row.status == MEMBER}
+    with db.transaction() as session:
+        outbox.retry_menus(session, now=clock_from(config.regulars_clock)())
     db.dispose()
     people: dict[str, Any] = simulator.state.people
     for line_user_id in joined & people.keys():

@@ -223,6 +223,28 @@ def test_a_menu_is_found_by_its_alias_and_missing_ones_are_told(db: Database) ->
     assert sorted(row[1] for row in rows(db)) == ["parked", "sent"]
 
 
+def test_who_came_before_the_menus_were_published_gets_theirs_afterwards(db: Database) -> None:
+    with db.transaction() as session:
+        service.link_menu(
+            session, member_id=1, recipient=HANA, menu="guest", dedup_key="g", now=NOW
+        )
+    line = FakeLine()
+    sender = Sender(db, line, FakeSms(), lambda: NOW, Buckets(PER_SECOND, lambda: 0.0))
+    asyncio.run(sender.send_once())
+    with db.transaction() as session:
+        assert service.retry_menus(session, now=NOW) == 1
+        assert service.retry_menus(session, now=NOW) == 0
+    line.menus["guest"] = "richmenu-1"
+    asyncio.run(sender.send_once())
+    with db.transaction() as session:
+        service.link_menu(
+            session, member_id=1, recipient=HANA, menu="guest", dedup_key="again", now=NOW
+        )
+    line.menus["guest"] = "richmenu-2"  # published anew
+    asyncio.run(sender.send_once())
+    assert line.calls == [("menu", HANA, "richmenu-1"), ("menu", HANA, "richmenu-2")]
+
+
 @pytest.mark.parametrize("count", [0, 6])
 def test_a_request_holds_one_to_five_messages(count: int) -> None:
     with pytest.raises(ValueError, match="one to 5"):
