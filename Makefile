@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 STAMP_DEV := $(VENV)/.installed-dev
 
-.PHONY: help install demo test bench fmt lint types constraints images soak clean
+.PHONY: help install demo test bench fmt lint types constraints images clean
 
 help:
 	@sed -n '1,3s/^# //p' Makefile

@@ -74,7 +74,8 @@ class Webhook:
                 log.error("webhook.not_kept", events=len(rows), error=type(error).__name__)
                 await _answer(send, 503, b'{"title":"not kept, deliver again"}')
                 return
-        await _answer(send, 200, b"{}")
+        # LINE looks at the status only; without a body it goes out in one write.
+        await _answer(send, 200, b"")
 
     def _keep(self, batch: Sequence[Rows]) -> list[Exception | None]:
         with self._db.transaction() as session:
