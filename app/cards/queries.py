@@ -97,9 +97,12 @@ def card(session: Session, member_id: int, *, now: datetime) -> Card:
     terms = programmes.terms_at(session, now)
     today = taipei_date(now)
     window_start = tier_rules.window_start(today, months=terms.tiering.window_months)
-    row = session.execute(
-        _CARD, {"member": member_id, "now": now, "window_start": window_start}
-    ).one_or_none()
+    # The connection itself: the session's own machinery would double the cost of this hot read.
+    row = (
+        session.connection()
+        .execute(_CARD, {"member": member_id, "now": now, "window_start": window_start})
+        .one_or_none()
+    )
     if row is None:
         raise NotFound("member", member_id)
     progress = tier_rules.progress(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import dump_json
 from app.core.ids import digest
-from app.programmes import rules
+from app.programmes import queries, rules
 from app.programmes.models import Programme
 from app.programmes.rules import ContradictoryTerms, Terms
 
@@ -38,4 +38,5 @@ def publish(
             "created_at": now,
         },
     ).scalar_one()
+    queries.forget_kept(session)
     return version
