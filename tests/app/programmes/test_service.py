@@ -48,11 +48,3 @@ def test_published_terms_can_be_read_by_version(session: Session) -> None:
     assert queries.terms_of(session, version).earning.rate == 3
     with pytest.raises(NoProgramme):
         queries.terms_of(session, version + 1)
-
-
-def test_what_is_published_is_in_force_at_once_in_its_own_transaction(session: Session) -> None:
-    service.publish(session, DEFAULT, starts_at=NOW, actor="cli", now=NOW)
-    assert queries.terms_at(session, NOW).earning.unit == 100
-    other = replace(DEFAULT, earning=Earning(unit=50))
-    service.publish(session, other, starts_at=NOW, actor="cli", now=NOW)
-    assert queries.terms_at(session, NOW).earning.unit == 50
