@@ -141,6 +141,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         poolclass=QueuePool,
         pool_size=20,
         max_overflow=20,
+        pool_use_lifo=True,  # the connection that wrote last still has its pages in its cache
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
     )
 
