@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import groupby
 from random import random
 
@@ -107,7 +106,3 @@ def _log_failure(row: Claimed, error: SendError, verdict: Verdict) -> None:
         attempts=row.tried.attempts,
         step=verdict.step.value,
     )
-
-
-def lag_seconds(oldest_due_at: datetime | None, now: datetime) -> float:
-    return 0.0 if oldest_due_at is None else max(0.0, (now - oldest_due_at).total_seconds())
