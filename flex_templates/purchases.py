@@ -8,6 +8,7 @@ from flex_templates.parts import Message, Node, Tap
 from flex_templates.theme import Theme
 
 MOST_REASONS = 6
+MOST_NOTES = 5
 MOST_PURCHASES = 8
 
 
@@ -24,7 +25,7 @@ class ReceiptView:
     """A purchase as counted. `earned` points become usable on `usable_from` (None: at once).
 
     `balance` is what is usable now. `progress` is the percentage to `next_tier` (empty at the top).
-    """
+    `notes`: what else moved with the purchase, such as `任務「九月常客」2/3`."""
 
     amount: int
     earned: int
@@ -38,6 +39,7 @@ class ReceiptView:
     coupon: str = ""
     discount: int = 0
     invoice_number: str = ""
+    notes: tuple[str, ...] = ()
     tier: str = ""
     next_tier: str = ""
     to_next: int = 0
@@ -58,7 +60,7 @@ class RefundView:
     card: Tap
     net: int = 0
     coupon_returned: str = ""
-    tier_note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,13 @@ def _invoice(theme: Theme, view: ReceiptView) -> Node | None:
     return parts.fact(theme, "發票號碼", wording.clip(view.invoice_number, 20))
 
 
+def _notes(theme: Theme, notes: tuple[str, ...]) -> Node | None:
+    if not notes:
+        return None
+    lines = "\n".join(wording.clip(words, 60) for words in notes[:MOST_NOTES])
+    return parts.note(theme, lines, margin="lg")
+
+
 def receipt_message(view: ReceiptView, theme: Theme) -> Message:
     """Tell what was bought, what it earned and why, and how far the next tier is."""
     pending = f"另有 {wording.points(view.pending)}待生效" if view.pending > 0 else ""
@@ -178,6 +187,7 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
             margin="lg",
         ),
         _progress(theme, view),
+        _notes(theme, view.notes),
         paddingAll="20px",
         paddingBottom="12px",
     )
@@ -214,7 +224,7 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
         ),
         *(
             parts.note(theme, wording.clip(words, 120), margin="md")
-            for words in (owed, returned, view.tier_note)
+            for words in (owed, returned, *view.notes[:MOST_NOTES])
             if words
         ),
         paddingAll="20px",

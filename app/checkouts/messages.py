@@ -46,6 +46,7 @@ def receipt(
     discount: int = 0,
     coupon: str = "",
     invoice_number: str = "",
+    notes: tuple[str, ...] = (),
     theme: Theme = CAMPHOR,
 ) -> dict[str, Any]:
     next_tier = tier_rules.next_tier(terms, tier.code)
@@ -63,6 +64,7 @@ def receipt(
         coupon=coupon,
         discount=discount,
         invoice_number=invoice_number,
+        notes=notes,
         tier=tier.name,
         next_tier="" if next_tier is None else next_tier.name,
         to_next=to_next,
@@ -81,7 +83,7 @@ def refund(
     store: str,
     net: int,
     coupon_returned: str = "",
-    tier_note: str = "",
+    notes: tuple[str, ...] = (),
     theme: Theme = CAMPHOR,
 ) -> dict[str, Any]:
     view = RefundView(
@@ -93,7 +95,7 @@ def refund(
         card=CARD,
         net=net,
         coupon_returned=coupon_returned,
-        tier_note=tier_note,
+        notes=notes,
     )
     return purchases.refund_message(view, theme)
 

@@ -262,6 +262,7 @@ RICH_RECEIPT = purchases.ReceiptView(
         purchases.Reason("生日月 2 倍", 125),
         purchases.Reason("夏日活動", 63),
     ),
+    notes=("任務「七月常客」2/3", "集點卡 +1，再 3 點換好禮"),
 )
 LONG_RECEIPT = purchases.ReceiptView(
     HUGE,
@@ -282,6 +283,7 @@ LONG_RECEIPT = purchases.ReceiptView(
     next_until=date(2100, 1, 1),
     progress=900,
     history=CARD,
+    notes=(LONG,) * 9,
 )
 ENTRIES = (
     points.PointsEntry(date(2026, 7, 4), "消費 NT$790", 7, "台北信義店 · 待生效"),
@@ -482,7 +484,7 @@ def plain(theme: Theme) -> dict[str, Message]:
                 CARD,
                 0,
                 "入會迎新禮",
-                "退貨後未達金卡門檻，您的等級已調整為銀卡。",
+                ("退貨後未達金卡門檻，您的等級已調整為銀卡。",),
             ),
             theme,
         ),
@@ -590,7 +592,7 @@ def extreme(theme: Theme) -> dict[str, Message]:
             purchases.ReceiptView(0, 0, 0, BLANK, NOON, CARD), theme
         ),
         "refund_long": purchases.refund_message(
-            purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, LONG), theme
+            purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, (LONG,)), theme
         ),
         "history_long": purchases.history_message(
             purchases.HistoryView(lines, CARD, HUGE, HUGE, PAGE), theme

@@ -42,6 +42,7 @@ def test_a_sale_is_answered_with_points_and_tier(api: Api) -> None:
         },
         "points": {"earned": 7, "pending": 7, "balance": 0},
         "tier": {"code": "basic", "name": "普卡"},
+        "notes": [],
     }
 
 

@@ -1,0 +1,9 @@
+"""What happens at the till, in order: the sale, its points at the tier held before, the tier, the
+gift, whatever else moves with a sale, the receipt. Tills (REST), the clerk's page and imports all
+come through here."""
+
+from app.checkouts.service.answers import Checkout
+from app.checkouts.service.refunds import refund_purchase
+from app.checkouts.service.sales import CouponUse, record_purchase
+
+__all__ = ["Checkout", "CouponUse", "record_purchase", "refund_purchase"]

@@ -1,0 +1,48 @@
+"""What else moves with a sale: one call for each noun that counts sales, in order. The member's
+account is held, so nothing else of this member moves meanwhile."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """A sale of a member as written; its lines are read by `purchase_id`. `is_late`: uploaded on a
+    later day than it was made. Amounts are NT$."""
+
+    member_id: int
+    purchase_id: int
+    amount: int
+    sold_at: datetime
+    sold_on: date
+    store_id: int | None
+    staff_id: int | None
+    tier_code: str  # after the sale
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """Money of a member's sale that went back; `net` NT$ of the sale stay."""
+
+    member_id: int
+    purchase_id: int
+    refund_id: int
+    amount: int
+    net: int
+    sold_at: datetime
+    sold_on: date
+    staff_id: int | None
+    is_whole: bool
+
+
+def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...]:
+    """Short notes for the receipt, such as `任務「九月常客」2/3`."""
+    return ()
+
+
+def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
+    """Short notes for the message about the refund."""
+    return ()

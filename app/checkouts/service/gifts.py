@@ -1,0 +1,78 @@
+"""The gift of a tier: given with an upgrade, voided with a tier that is taken back."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.checkouts.service.buyers import Buyer
+from app.core.errors import NotFound
+from app.coupons import service as coupons
+from app.coupons.models import COUPONS
+from app.coupons.service import LimitReached
+from app.programmes.rules import Tier
+from app.tiers.service import TierChange
+from app.timeline import service as timeline
+
+TIER_REVOKED = "等級已撤銷"
+
+
+def give_gift(
+    session: Session, buyer: Buyer, tier: Tier, change: TierChange, now: datetime
+) -> None:
+    """The gift of a tier comes once in twelve months; a gift that cannot be given does not stop
+    the upgrade. One voided with a revoked tier comes back, as the same coupon."""
+    if tier.gift is None:
+        return
+    source = f"upgrade:{tier.code}"
+    if not change.gives_gift:
+        voided = _gift_of(session, buyer.id, source, ("revoked",))
+        if voided is not None:
+            coupons.reinstate(session, coupon_id=voided, reason=TIER_REVOKED, now=now)
+        return
+    with session.begin_nested() as savepoint:
+        try:
+            coupons.issue(
+                session,
+                kind_code=tier.gift,
+                member_id=buyer.id,
+                source=source,
+                dedup_key=f"upgrade:{change.period_id}",
+                now=now,
+            )
+        except (LimitReached, NotFound):
+            savepoint.rollback()
+
+
+def _gift_of(
+    session: Session, member_id: int, source: str, statuses: tuple[str, ...]
+) -> int | None:
+    """The newest coupon given for that reason, if it is in one of these states."""
+    newest = session.execute(
+        sa.select(COUPONS.c.id, COUPONS.c.status)
+        .where(COUPONS.c.member_id == member_id, COUPONS.c.source == source)
+        .order_by(COUPONS.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if newest is None or newest.status not in statuses else newest.id
+
+
+def void_gift(
+    session: Session, member_id: int, change: TierChange, staff_id: int | None, now: datetime
+) -> None:
+    """With a revoked tier goes its unused gift; a used one is reported."""
+    source = f"upgrade:{change.previous_code}"
+    unused = _gift_of(session, member_id, source, ("issued",))
+    if unused is not None and coupons.revoke(
+        session, coupon_id=unused, reason=TIER_REVOKED, staff_id=staff_id, now=now
+    ):
+        return
+    used = _gift_of(session, member_id, source, ("redeemed",))
+    if used is not None:
+        timeline.record(
+            session,
+            member_id=member_id,
+            kind="coupon.used_before_revocation",
+            at=now,
+            facts={"coupon_id": used, "tier": change.previous_code},
+        )

@@ -1,0 +1,152 @@
+"""Money given back, with all that goes with it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.checkouts import messages
+from app.checkouts.service import followups
+from app.checkouts.service.answers import Checkout, refund_facts
+from app.checkouts.service.buyers import actor, buyer_of, store_of
+from app.checkouts.service.followups import GivenBack
+from app.checkouts.service.gifts import void_gift
+from app.coupons import queries as coupon_queries
+from app.coupons import service as coupons
+from app.outbox import service as outbox
+from app.points import service as points
+from app.points.service import Cause
+from app.programmes import queries as programmes
+from app.purchases import queries as purchase_queries
+from app.purchases import service as purchases
+from app.purchases.rules import RefundOrder
+from app.purchases.service import Refunded
+from app.tiers import service as tiers
+from app.timeline import service as timeline
+from flex_templates.theme import CAMPHOR, Theme
+
+
+def refund_purchase(
+    session: Session, *, order: RefundOrder, now: datetime, theme: Theme = CAMPHOR
+) -> Checkout:
+    """Give money of a sale back: points go with it, the tier is looked at again, a coupon used on a
+    wholly refunded sale comes back. The same call again gives the same facts.
+
+    Raises NotFound, RefundTooLarge, Conflict."""
+    sale = purchase_queries.purchase_by_external_id(session, order.purchase_external_id)
+    member_id = None if sale is None else sale.member_id
+    if member_id is not None:
+        points.lock(session, member_id=member_id, now=now)
+    refunded = purchases.refund(session, order=order, now=now)
+    if not refunded.is_new:
+        return Checkout(False, refunded.purchase_id, refunded.receipt)
+    if sale is None or member_id is None:
+        facts = refund_facts(order, refunded, 0, None, None, ())
+    else:
+        store_id = order.store_id or sale.store_id
+        facts = _undo(session, order, refunded, member_id, store_id, theme, now)
+    purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
+    return Checkout(True, refunded.purchase_id, facts)
+
+
+def _undo(
+    session: Session,
+    order: RefundOrder,
+    refunded: Refunded,
+    member_id: int,
+    store_id: int | None,
+    theme: Theme,
+    now: datetime,
+) -> dict[str, Any]:
+    terms = programmes.terms_at(session, now)
+    posted = points.revoke(
+        session,
+        member_id=member_id,
+        purchase_id=refunded.purchase_id,
+        remaining=refunded.earning_left,
+        cause=Cause(
+            external_id=f"refund:{refunded.id}",
+            actor=actor(order.staff_id),
+            reason=f"退款 NT${order.amount:,}",
+            source="purchase",
+            source_id=refunded.purchase_id,
+            programme_version=terms.version,
+        ),
+        now=now,
+    )
+    change = tiers.review_after_refund(
+        session,
+        member_id=member_id,
+        purchase_id=refunded.purchase_id,
+        terms=terms,
+        now=now,
+    )
+    if change is not None:
+        void_gift(session, member_id, change, order.staff_id, now)
+    returned = _return_coupons(session, order, refunded, now)
+    buyer = buyer_of(session, member_id, terms, now, now)
+    timeline.record(
+        session,
+        member_id=member_id,
+        kind="purchase.refunded",
+        at=now,
+        facts={
+            "purchase_id": refunded.purchase_id,
+            "amount": order.amount,
+            "revoked": -posted.points,
+        },
+    )
+    notes = followups.after_refund(session, _given_back(order, refunded, member_id), now=now)
+    standing = points.lock(session, member_id=member_id, now=now) if notes else posted.standing
+    if buyer.line_user_id is not None:
+        _, store_name = store_of(session, store_id)
+        tier_note = () if change is None else (f"等級調整為{buyer.tier.name}",)
+        outbox.push(
+            session,
+            member_id=member_id,
+            recipient=buyer.line_user_id,
+            messages=[
+                messages.refund(
+                    amount=order.amount,
+                    revoked=-posted.points,
+                    standing=standing,
+                    at=now,
+                    store=store_name,
+                    net=refunded.net,
+                    coupon_returned=returned,
+                    notes=(*tier_note, *notes),
+                    theme=theme,
+                )
+            ],
+            kind="refund",
+            klass="service",
+            dedup_key=f"refund:{refunded.id}",
+            now=now,
+        )
+    return refund_facts(order, refunded, -posted.points, standing, buyer, notes)
+
+
+def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> GivenBack:
+    return GivenBack(
+        member_id=member_id,
+        purchase_id=refunded.purchase_id,
+        refund_id=refunded.id,
+        amount=order.amount,
+        net=refunded.net,
+        sold_at=refunded.sold_at,
+        sold_on=refunded.sold_on,
+        staff_id=order.staff_id,
+        is_whole=refunded.is_whole,
+    )
+
+
+def _return_coupons(session: Session, order: RefundOrder, refunded: Refunded, now: datetime) -> str:
+    """Names of the coupons that come back because the whole sale was given back."""
+    if not refunded.is_whole:
+        return ""
+    used = coupon_queries.names_on_sale(session, refunded.purchase_id)
+    for coupon_id, _ in used:
+        coupons.rollback(
+            session, coupon_id=coupon_id, reason="退貨", staff_id=order.staff_id, now=now
+        )
+    return "、".join(name for _, name in used)

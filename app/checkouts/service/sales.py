@@ -1,0 +1,323 @@
+"""A sale: its points at the tier held before, the tier, the gift, the receipt."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.checkouts import messages
+from app.checkouts.service import followups
+from app.checkouts.service.answers import Checkout, sale_facts
+from app.checkouts.service.buyers import Buyer, actor, buyer_of, store_of
+from app.checkouts.service.followups import Sold
+from app.checkouts.service.gifts import give_gift
+from app.core.clock import taipei_date, taipei_midnight
+from app.coupons import service as coupons
+from app.coupons.rules import CouponNotUsable, Situation
+from app.coupons.service import Redeemed
+from app.outbox import service as outbox
+from app.points import queries as point_queries
+from app.points import rules as point_rules
+from app.points import service as points
+from app.points.rules import Earned, Formula, Standing
+from app.points.service import Cause
+from app.programmes import queries as programmes
+from app.programmes.rules import Terms, Tier
+from app.purchases import queries as purchase_queries
+from app.purchases import service as purchases
+from app.purchases.rules import PurchaseOrder
+from app.purchases.service import Recorded
+from app.tiers import service as tiers
+from app.tiers.service import TierChange
+from app.timeline import service as timeline
+from flex_templates.theme import CAMPHOR, Theme
+
+
+@dataclass(frozen=True, slots=True)
+class CouponUse:
+    """A coupon used on a sale, and the NT$ that the till took off for it."""
+
+    code: str
+    discount: int
+
+
+def record_purchase(
+    session: Session,
+    *,
+    order: PurchaseOrder,
+    now: datetime,
+    coupon: CouponUse | None = None,
+    theme: Theme = CAMPHOR,
+) -> Checkout:
+    """Record a sale with all that follows from it; the same call again changes nothing and gives
+    the same facts. `order.amount` is what was paid, after the coupon.
+
+    Raises Invalid, Conflict, NotFound and CouponNotUsable; then the caller must roll back."""
+    terms = programmes.terms_at(session, order.sold_at)
+    buyer = (
+        None
+        if order.member_id is None
+        else buyer_of(session, order.member_id, terms, order.sold_at, now)
+    )
+    is_first = _is_first(session, order, coupon)
+    sale = purchases.record(session, order=order, terms=terms, now=now)
+    if not sale.is_new:
+        return Checkout(False, sale.id, sale.receipt)
+    store_code, store_name = store_of(session, order.store_id)
+    if buyer is None:
+        facts = sale_facts(order, store_code, None, None, None, None, ())
+    else:
+        used = _redeem(session, order, buyer, sale, coupon, store_code, is_first, now)
+        facts = _earn_and_tell(
+            session, order, buyer, sale, terms, (store_code, store_name), used, theme, now
+        )
+    purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
+    return Checkout(True, sale.id, facts)
+
+
+def _is_first(session: Session, order: PurchaseOrder, use: CouponUse | None) -> bool:
+    """Looked at before the sale is written, and only for a coupon, which may ask."""
+    if use is None or order.member_id is None:
+        return False
+    return not purchase_queries.has_bought(session, order.member_id)
+
+
+def _redeem(
+    session: Session,
+    order: PurchaseOrder,
+    buyer: Buyer,
+    sale: Recorded,
+    use: CouponUse | None,
+    store_code: str,
+    is_first: bool,
+    now: datetime,
+) -> Redeemed | None:
+    """The coupon is judged on the amount before it, and must give what the till took off."""
+    if use is None:
+        return None
+    used = coupons.redeem(
+        session,
+        code=use.code,
+        member_id=buyer.id,
+        store_id=order.store_id,
+        staff_id=order.staff_id,
+        situation=Situation(
+            amount=order.amount + use.discount,
+            at=order.sold_at,
+            store=store_code,
+            channel=order.channel,
+            tier=buyer.tier.code,
+            birth_month=buyer.birth_month,
+            is_first_purchase=is_first,
+        ),
+        now=now,
+        purchase_id=sale.id,
+    )
+    if used.discount != use.discount:
+        raise CouponNotUsable("discount", expected=used.discount)
+    return used
+
+
+def _earn_and_tell(
+    session: Session,
+    order: PurchaseOrder,
+    buyer: Buyer,
+    sale: Recorded,
+    terms: Terms,
+    store: tuple[str, str],
+    coupon: Redeemed | None,
+    theme: Theme,
+    now: datetime,
+) -> dict[str, Any]:
+    formula = _formula(session, terms, buyer, order.sold_at)
+    earned = point_rules.earned(sale.earning, formula)
+    posted = _earn(session, order, buyer, sale, terms, formula, earned, now)
+    change = tiers.review_after_purchase(
+        session,
+        member_id=buyer.id,
+        purchase_id=sale.id,
+        sold_at=order.sold_at,
+        terms=terms,
+        now=now,
+    )
+    tier = terms.tier(change.tier_code) if change is not None else buyer.tier
+    timeline.record(
+        session,
+        member_id=buyer.id,
+        kind="purchase.recorded",
+        at=order.sold_at,
+        facts={
+            "purchase_id": sale.id,
+            "amount": order.amount,
+            "earned": earned.total,
+            "store": store[1],
+        },
+    )
+    notes = followups.after_sale(session, _sold(order, buyer, sale, tier, now), now=now)
+    if notes:  # a reward may have come with them
+        posted = points.lock(session, member_id=buyer.id, now=now)
+    facts = sale_facts(order, store[0], buyer.number, earned, posted, tier, notes)
+    _send_receipt(
+        session,
+        order,
+        buyer,
+        sale,
+        terms,
+        store[1],
+        coupon,
+        earned,
+        formula,
+        posted,
+        tier,
+        notes,
+        theme,
+        now,
+    )
+    if change is not None:
+        _celebrate(session, buyer, tier, change, theme, now)
+    return facts
+
+
+def _sold(order: PurchaseOrder, buyer: Buyer, sale: Recorded, tier: Tier, now: datetime) -> Sold:
+    return Sold(
+        member_id=buyer.id,
+        purchase_id=sale.id,
+        amount=order.amount,
+        sold_at=order.sold_at,
+        sold_on=sale.sold_on,
+        store_id=order.store_id,
+        staff_id=order.staff_id,
+        tier_code=tier.code,
+        is_late=sale.sold_on < taipei_date(now),
+    )
+
+
+def _formula(session: Session, terms: Terms, buyer: Buyer, sold_at: datetime) -> Formula:
+    return point_rules.formula_for(
+        terms.earning,
+        tier=(buyer.earns_as.name, buyer.earns_as.percent),
+        is_birthday_month=buyer.birth_month == taipei_date(sold_at).month,
+        sold_at=sold_at,
+        room_today=_room_today(session, terms, buyer.id, sold_at),
+    )
+
+
+def _room_today(session: Session, terms: Terms, member_id: int, sold_at: datetime) -> int | None:
+    """Points that a cap per day still leaves. The member's account is held, so it is exact."""
+    if terms.earning.cap_per_day is None:
+        return None
+    since = taipei_midnight(taipei_date(sold_at))
+    earned = point_queries.earned_between(
+        session, member_id, since=since, until=since + timedelta(days=1)
+    )
+    return max(0, terms.earning.cap_per_day - earned)
+
+
+def _earn(
+    session: Session,
+    order: PurchaseOrder,
+    buyer: Buyer,
+    sale: Recorded,
+    terms: Terms,
+    formula: Formula,
+    earned: Earned,
+    now: datetime,
+) -> Standing:
+    posted = points.earn(
+        session,
+        member_id=buyer.id,
+        points=earned.total,
+        cause=Cause(
+            external_id=f"purchase:{sale.id}",
+            actor=actor(order.staff_id),
+            reason=f"消費 NT${order.amount:,}",
+            source="purchase",
+            source_id=sale.id,
+            programme_version=terms.version,
+        ),
+        terms=terms.points,
+        earned_at=order.sold_at,
+        now=now,
+        facts={
+            "formula": point_rules.formula_to_facts(formula),
+            "base": earned.base,
+            "bonus": earned.bonus,
+        },
+        standing=buyer.standing,
+    )
+    return posted.standing
+
+
+def _celebrate(
+    session: Session, buyer: Buyer, tier: Tier, change: TierChange, theme: Theme, now: datetime
+) -> None:
+    give_gift(session, buyer, tier, change, now)
+    if buyer.line_user_id is None:
+        return
+    outbox.push(
+        session,
+        member_id=buyer.id,
+        recipient=buyer.line_user_id,
+        messages=[
+            messages.upgraded(
+                name=buyer.name,
+                tier=tier,
+                previous=buyer.tier.name,
+                ends_at=change.ends_at,
+                theme=theme,
+            )
+        ],
+        kind="tier.upgraded",
+        klass="service",
+        dedup_key=f"tier:{change.period_id}",
+        now=now,
+    )
+
+
+def _send_receipt(
+    session: Session,
+    order: PurchaseOrder,
+    buyer: Buyer,
+    sale: Recorded,
+    terms: Terms,
+    store_name: str,
+    coupon: Redeemed | None,
+    earned: Earned,
+    formula: Formula,
+    standing: Standing,
+    tier: Tier,
+    notes: tuple[str, ...],
+    theme: Theme,
+    now: datetime,
+) -> None:
+    if buyer.line_user_id is None:
+        return
+    message = messages.receipt(
+        amount=order.amount,
+        earned=earned,
+        formula=formula,
+        standing=standing,
+        usable_from=point_rules.usable_from(terms.points, order.sold_at),
+        sold_at=order.sold_at,
+        store=store_name,
+        tier=tier,
+        spent=tiers.window_sum(session, member_id=buyer.id, at=now, terms=terms),
+        terms=terms,
+        now=now,
+        discount=0 if coupon is None else coupon.discount,
+        coupon="" if coupon is None else coupon.kind_name,
+        invoice_number=order.invoice_number or "",
+        notes=notes,
+        theme=theme,
+    )
+    outbox.push(
+        session,
+        member_id=buyer.id,
+        recipient=buyer.line_user_id,
+        messages=[message],
+        kind="receipt",
+        klass="service",
+        dedup_key=f"receipt:{sale.id}",
+        now=now,
+    )
