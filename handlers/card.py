@@ -42,7 +42,7 @@ def code(_event: Event, _data: ShowCode, ctx: Context) -> Reply:
 def _card(ctx: Context) -> Reply:
     if not ctx.member.is_member:
         return [replies.invitation(ctx)]
-    found = cards.card(ctx.session, ctx.member.id, now=ctx.now)
+    found = ctx.card or cards.card(ctx.session, ctx.member.id, now=ctx.now)
     return [card_template.render_bytes(_view(ctx, found), ctx.brand.theme)]
 
 

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
+from app.cards.queries import Card
 from app.members.queries import Person
 from flex_templates import theme as themes
 from flex_templates.parts import Link, Tap
@@ -39,3 +40,4 @@ class Context:
     now: datetime
     member: Person
     brand: Brand
+    card: Card | None = None  # read ahead with those of the batch, when nothing changed it since

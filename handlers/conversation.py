@@ -6,6 +6,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.cards import queries as cards
+from app.cards.queries import Card
 from app.inbox.service import Claimed
 from app.line.events import Event
 from app.line.router import Answer, Lasting, Router, first_answer
@@ -13,6 +15,7 @@ from app.members import queries as members
 from app.members import service as member_service
 from app.members.queries import Person
 from app.outbox import service as outbox
+from handlers import card as card_handler
 from handlers.context import Brand, Context
 
 
@@ -22,6 +25,7 @@ class Conversation:
     def __init__(self, routers: Sequence[Router[Context]], brand: Brand) -> None:
         self._routers, self._brand = routers, brand
         self._people: dict[str, Person] = {}
+        self._cards: dict[int, Card] = {}
         self._replies: list[dict[str, Any]] = []
 
     def begin(self, session: Session, events: Sequence[Claimed], now: datetime) -> None:
@@ -34,6 +38,15 @@ class Conversation:
             member_service.meet(session, unknown, now=now)
             self._people |= members.people_by_line_id(session, sorted(unknown))
         member_service.seen(session, sorted(person.id for person in self._people.values()), now=now)
+        self._cards = cards.cards(session, self._who_ask_for_cards(events), now=now)
+
+    def _who_ask_for_cards(self, events: Sequence[Claimed]) -> list[int]:
+        asking = {
+            self._people[event.user_id].id
+            for event in (claimed.event for claimed in events)
+            if event.user_id is not None and card_handler.routes.is_asked(event)
+        }
+        return sorted(asking)
 
     def handle(self, session: Session, claimed: Claimed, now: datetime) -> str:
         event = claimed.event
@@ -43,7 +56,10 @@ class Conversation:
             # A module channel holds the chat: we must neither answer nor send.
             return f"ignored: mode {event.mode}"[:40]
         person = self._people[event.user_id]
-        answer = first_answer(self._routers, event, Context(session, now, person, self._brand))
+        # Good for this person's first event only: whatever it does may change what the card says.
+        card = self._cards.pop(person.id, None)
+        context = Context(session, now, person, self._brand, card)
+        answer = first_answer(self._routers, event, context)
         if answer is None:
             return f"ignored: {event.type}"[:40]
         self._refresh(session, event, answer)

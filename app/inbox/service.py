@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import changed, driver_instant, table_of
+from app.core.prepared import Prepared, among
 from app.inbox.models import HANDLED, PARKED, WAITING, InboxEvent
 from app.inbox.rules import LEASE, MAX_ATTEMPTS, retry_after
 from app.line.events import Event, read
@@ -65,101 +67,116 @@ def row_of(raw: dict[str, object], *, received_at: datetime) -> Row:
 
 
 _TABLE = table_of(InboxEvent)
-_EARLIER = sa.orm.aliased(InboxEvent)
+_EARLIER = _TABLE.alias("earlier")
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=_TABLE.c.due_at.type)
 # A person's events are handled in the order they happened: one is ready when no earlier one of the
 # same person is being handled by somebody or is ready itself. One that failed and waits for its
 # retry blocks nobody.
-_HEADS = (
-    sa.select(InboxEvent.id, InboxEvent.person)
+_HEADS = Prepared(
+    sa.select(_TABLE.c.id, _TABLE.c.person)
     .where(
-        InboxEvent.status == WAITING,
-        InboxEvent.due_at <= sa.bindparam("now"),
+        _TABLE.c.status == WAITING,
+        _TABLE.c.due_at <= _NOW,
         ~sa.exists().where(
-            _EARLIER.status == WAITING,
-            _EARLIER.person == InboxEvent.person,
-            sa.or_(_EARLIER.lease.is_not(None), _EARLIER.due_at <= sa.bindparam("now")),
-            sa.tuple_(_EARLIER.occurred_ms, _EARLIER.id)
-            < sa.tuple_(InboxEvent.occurred_ms, InboxEvent.id),
+            _EARLIER.c.status == WAITING,
+            _EARLIER.c.person == _TABLE.c.person,
+            sa.or_(_EARLIER.c.lease.is_not(None), _EARLIER.c.due_at <= _NOW),
+            sa.tuple_(_EARLIER.c.occurred_ms, _EARLIER.c.id)
+            < sa.tuple_(_TABLE.c.occurred_ms, _TABLE.c.id),
         ),
     )
-    .order_by(InboxEvent.id)
+    .order_by(_TABLE.c.id)
     .limit(sa.bindparam("heads"))
-    .with_for_update(skip_locked=True, of=InboxEvent)
+    .with_for_update(skip_locked=True, of=_TABLE)
 )
-_FOLLOWERS = (
-    sa.select(InboxEvent.id)
+_FOLLOWERS = Prepared(
+    sa.select(_TABLE.c.id)
     .where(
-        InboxEvent.status == WAITING,
-        InboxEvent.lease.is_(None),
-        InboxEvent.due_at <= sa.bindparam("now"),
-        InboxEvent.person.in_(sa.bindparam("people", expanding=True)),
+        _TABLE.c.status == WAITING,
+        _TABLE.c.lease.is_(None),
+        _TABLE.c.due_at <= _NOW,
+        among(_TABLE.c.person, "people"),
     )
-    .order_by(InboxEvent.id)
+    .order_by(_TABLE.c.id)
     .limit(sa.bindparam("limit"))
 )
-_TAKEN = (
-    sa.select(InboxEvent.id, InboxEvent.attempts, InboxEvent.body, InboxEvent.received_at)
-    .where(InboxEvent.lease == sa.bindparam("lease"), InboxEvent.status == WAITING)
-    .order_by(InboxEvent.person, InboxEvent.occurred_ms, InboxEvent.id)
+_TAKE = Prepared(
+    sa.update(_TABLE)
+    .where(among(_TABLE.c.id, "ids"), _TABLE.c.status == WAITING)
+    .values(
+        lease=sa.bindparam("b_lease"),
+        due_at=sa.bindparam("b_until"),
+        attempts=_TABLE.c.attempts + 1,
+    )
+    .returning(
+        _TABLE.c.person,
+        _TABLE.c.occurred_ms,
+        _TABLE.c.id,
+        _TABLE.c.attempts,
+        _TABLE.c.body,
+        _TABLE.c.received_at,
+    )
 )
 
 
 def claim(session: Session, *, lease: str, now: datetime, limit: int = 100) -> list[Claimed]:
     """Take the oldest waiting events, whole people at a time, oldest first within a person."""
-    heads = session.execute(_HEADS, {"now": now, "heads": limit}).all()
+    heads = _HEADS.rows(session, {"now": now, "heads": limit})
     if not heads:
         return []
-    followers = session.scalars(
-        _FOLLOWERS, {"now": now, "people": [row.person for row in heads], "limit": 2 * limit}
-    )
-    ids = {row.id for row in heads} | set(followers)
-    changed(
-        session,
-        sa.update(InboxEvent)
-        .where(InboxEvent.id.in_(sorted(ids)), InboxEvent.status == WAITING)
-        .values(lease=lease, due_at=now + LEASE, attempts=InboxEvent.attempts + 1),
-    )
+    people = [person for _, person in heads]
+    followers = _FOLLOWERS.rows(session, {"now": now, "people": people, "limit": 2 * limit})
+    ids = sorted({row[0] for row in heads + followers})
+    taken = _TAKE.rows(session, {"ids": ids, "b_lease": lease, "b_until": now + LEASE})
     return [
-        Claimed(row.id, row.attempts, read(orjson.loads(row.body), received_at=row.received_at))
-        for row in session.execute(_TAKEN, {"lease": lease})
+        Claimed(id_, attempts, read(orjson.loads(body), received_at=received_at))
+        for _, _, id_, attempts, body, received_at in sorted(taken)
     ]
 
 
-_MINE = sa.update(_TABLE).where(
-    _TABLE.c.id == sa.bindparam("b_id"),
-    _TABLE.c.lease == sa.bindparam("b_lease"),
-    _TABLE.c.status == WAITING,
+def _mine(whose: sa.ColumnElement[Any]) -> sa.Update:
+    return sa.update(_TABLE).where(
+        whose, _TABLE.c.lease == sa.bindparam("b_lease"), _TABLE.c.status == WAITING
+    )
+
+
+_ONE = _TABLE.c.id == sa.bindparam("b_id")
+_HANDLED = Prepared(
+    _mine(among(_TABLE.c.id, "b_ids")).values(
+        status=HANDLED,
+        handled_at=sa.bindparam("b_now"),
+        outcome=sa.bindparam("b_handler"),
+        lease=None,
+        error=None,
+    )
 )
-_HANDLED = _MINE.values(
-    status=HANDLED,
-    handled_at=sa.bindparam("b_now"),
-    outcome=sa.bindparam("b_handler"),
-    lease=None,
-    error=None,
+_PARKED = Prepared(_mine(_ONE).values(status=PARKED, lease=None, error=sa.bindparam("b_error")))
+_AGAIN = Prepared(
+    _mine(_ONE).values(lease=None, due_at=sa.bindparam("b_due"), error=sa.bindparam("b_error"))
 )
-_PARKED = _MINE.values(status=PARKED, lease=None, error=sa.bindparam("b_error"))
-_AGAIN = _MINE.values(lease=None, due_at=sa.bindparam("b_due"), error=sa.bindparam("b_error"))
 
 
 def settle(session: Session, outcomes: Sequence[Outcome], *, lease: str, now: datetime) -> bool:
     """Record how the events ended. False when the lease of one of them had been lost meanwhile;
     the caller then rolls back: somebody else is handling them."""
-    handled = [outcome for outcome in outcomes if outcome.error is None]
+    by_handler: dict[str | None, list[int]] = {}
+    for outcome in outcomes:
+        if outcome.error is None:
+            by_handler.setdefault(outcome.handler, []).append(outcome.id)
     failed = [outcome for outcome in outcomes if outcome.error is not None]
-    rows = [
-        {"b_id": outcome.id, "b_lease": lease, "b_now": now, "b_handler": outcome.handler}
-        for outcome in handled
-    ]
-    is_ours = not rows or session.connection().execute(_HANDLED, rows).rowcount == len(rows)
-    return is_ours and all(_failed(session, outcome, lease, now) for outcome in failed)
+    shared = {"b_lease": lease, "b_now": now}
+    return all(
+        _HANDLED.changed(session, {"b_ids": ids, "b_handler": handler} | shared) == len(ids)
+        for handler, ids in by_handler.items()
+    ) and all(_failed(session, outcome, lease, now) for outcome in failed)
 
 
 def _failed(session: Session, outcome: Outcome, lease: str, now: datetime) -> bool:
     row = {"b_id": outcome.id, "b_lease": lease, "b_error": outcome.error}
     if outcome.attempts >= MAX_ATTEMPTS:
-        return session.connection().execute(_PARKED, row).rowcount == 1
+        return _PARKED.changed(session, row) == 1
     due_at = now + retry_after(outcome.attempts)
-    return session.connection().execute(_AGAIN, row | {"b_due": due_at}).rowcount == 1
+    return _AGAIN.changed(session, row | {"b_due": due_at}) == 1
 
 
 def retry(session: Session, event_id: int, *, now: datetime) -> bool:

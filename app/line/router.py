@@ -85,6 +85,12 @@ class Router(Generic[Context]):
 
         return register
 
+    def is_asked(self, event: Event) -> bool:
+        """Whether a word or a tap of this router is in the event."""
+        if event.type == "postback":
+            return prefix_of(event.postback_data) in self._postbacks
+        return event.message_type == "text" and normal(event.text) in self._words
+
     def answer(self, event: Event, context: Context) -> Reply:
         if event.type == "postback":
             return self._answer_postback(event, context)

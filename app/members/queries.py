@@ -7,7 +7,9 @@ from datetime import date, datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.db import table_of
 from app.core.errors import NotFound
+from app.core.prepared import Prepared, among
 from app.members.models import Member
 
 
@@ -52,15 +54,15 @@ _PERSON = sa.select(
     Member.marketing_ok,
     Member.language,
 )
-_BY_LINE_IDS = _PERSON.where(Member.line_user_id.in_(sa.bindparam("ids", expanding=True)))
+_BY_LINE_IDS = Prepared(_PERSON.where(among(table_of(Member).c.line_user_id, "ids")))
 _BY_ID = _PERSON.where(Member.id == sa.bindparam("id"))
 _BY_NUMBER = _PERSON.where(Member.number == sa.bindparam("number"))
 _BY_PHONE = _PERSON.where(Member.phone == sa.bindparam("phone"))
 
 
 def people_by_line_id(session: Session, line_user_ids: Sequence[str]) -> dict[str, Person]:
-    rows = session.execute(_BY_LINE_IDS, {"ids": list(line_user_ids)})
-    return {row.line_user_id: Person(*tuple(row)) for row in rows}
+    people = (Person(*row) for row in _BY_LINE_IDS.rows(session, {"ids": list(line_user_ids)}))
+    return {person.line_user_id or "": person for person in people}
 
 
 def person(session: Session, member_id: int) -> Person:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.core import ids, text
 from app.core.db import changed, insert_for, table_of
 from app.core.errors import Conflict, DomainError
+from app.core.prepared import Prepared, among
 from app.members import models
 from app.members.models import Consent, Member
 from app.outbox import service as outbox
@@ -146,12 +147,16 @@ def consent(
         outbox.cancel_marketing(session, member_id=member_id)
 
 
+_SEEN = Prepared(
+    sa.update(table_of(Member))
+    .where(among(table_of(Member).c.id, "members"))
+    .values(last_seen_at=sa.bindparam("now"))
+)
+
+
 def seen(session: Session, member_ids: Sequence[int], *, now: datetime) -> None:
     if member_ids:
-        changed(
-            session,
-            sa.update(Member).where(Member.id.in_(member_ids)).values(last_seen_at=now),
-        )
+        _SEEN.changed(session, {"members": list(member_ids), "now": now})
 
 
 class PhoneTaken(DomainError):

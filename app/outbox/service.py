@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core import ids
 from app.core.db import changed, insert_or_ignore, inserted, table_of
+from app.core.prepared import Prepared, among
 from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
 from app.outbox import models
 from app.outbox.models import OutboxRow, StoppedRecipient
@@ -70,8 +71,7 @@ def reply_row(
 
 def reply_all(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Queue the answers of a batch, made by `reply_row`."""
-    if rows:
-        session.connection().execute(_INSERT, rows)
+    _INSERT.many(session, rows)
 
 
 def push(
@@ -164,7 +164,7 @@ _COLUMNS = tuple(
     )
 )
 _TABLE = table_of(OutboxRow)
-_INSERT = sa.insert(_TABLE)
+_INSERT = Prepared(sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _COLUMNS}))
 # Nothing is queued for somebody who blocked us, whoever asks: the check is in the INSERT itself.
 _UNLESS_STOPPED = sa.select(
     *(sa.bindparam(name, type_=_TABLE.c[name].type).label(name) for name in _COLUMNS)
@@ -244,106 +244,105 @@ def hand_over(session: Session, *, from_id: int, to_id: int) -> None:
 
 
 _OPEN = (models.WAITING, models.SENDING)
-_DUE = (
-    sa.select(OutboxRow.id)
-    .where(OutboxRow.status.in_(_OPEN), OutboxRow.due_at <= sa.bindparam("now"))
-    .order_by(OutboxRow.due_at, OutboxRow.id)
+_DUE = Prepared(
+    sa.select(_TABLE.c.id)
+    .where(
+        sa.or_(*(_TABLE.c.status == status for status in _OPEN)),
+        _TABLE.c.due_at <= sa.bindparam("now", type_=_TABLE.c.due_at.type),
+    )
+    .order_by(_TABLE.c.due_at, _TABLE.c.id)
     .limit(sa.bindparam("limit"))
     .with_for_update(skip_locked=True)
 )
-_TAKEN = (
-    sa.select(
-        OutboxRow.id,
-        OutboxRow.recipient,
-        OutboxRow.reply_token,
-        OutboxRow.payload,
-        OutboxRow.retry_key,
-        OutboxRow.channel,
-        OutboxRow.klass,
-        OutboxRow.kind,
-        OutboxRow.attempts,
-        OutboxRow.first_tried_at,
-        OutboxRow.reply_until,
+_TAKE = Prepared(
+    sa.update(_TABLE)
+    .where(among(_TABLE.c.id, "ids"), sa.or_(*(_TABLE.c.status == status for status in _OPEN)))
+    .values(
+        status=models.SENDING,
+        lease=sa.bindparam("b_lease"),
+        due_at=sa.bindparam("b_until"),
+        attempts=_TABLE.c.attempts + 1,
+        first_tried_at=sa.func.coalesce(
+            _TABLE.c.first_tried_at, sa.bindparam("b_now", type_=_TABLE.c.first_tried_at.type)
+        ),
     )
-    .where(OutboxRow.id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(OutboxRow.id)
+    .returning(
+        _TABLE.c.id,
+        _TABLE.c.recipient,
+        _TABLE.c.reply_token,
+        _TABLE.c.payload,
+        _TABLE.c.retry_key,
+        _TABLE.c.channel,
+        _TABLE.c.klass,
+        _TABLE.c.kind,
+        _TABLE.c.attempts,
+        _TABLE.c.first_tried_at,
+        _TABLE.c.reply_until,
+    )
 )
 
 
 def claim(session: Session, *, lease: str, now: datetime, limit: int = 500) -> list[Claimed]:
     """Take what is due. A row still `sending` whose lease ended belonged to a dead sender."""
-    due = list(session.scalars(_DUE, {"now": now, "limit": limit}))
+    due = [id_ for (id_,) in _DUE.rows(session, {"now": now, "limit": limit})]
     if not due:
         return []
-    changed(
-        session,
-        sa.update(OutboxRow)
-        .where(OutboxRow.id.in_(due), OutboxRow.status.in_(_OPEN))
-        .values(
-            status=models.SENDING,
-            lease=lease,
-            due_at=now + LEASE,
-            attempts=OutboxRow.attempts + 1,
-            first_tried_at=sa.func.coalesce(
-                OutboxRow.first_tried_at,
-                sa.bindparam("tried_at", now, type_=_TABLE.c.first_tried_at.type),
-            ),
-        ),
+    taken = _TAKE.rows(
+        session, {"ids": due, "b_lease": lease, "b_until": now + LEASE, "b_now": now}
     )
     return [
-        Claimed(
-            id=row.id,
-            recipient=row.recipient,
-            reply_token=row.reply_token,
-            payload=row.payload,
-            retry_key=row.retry_key,
-            tried=Tried(
-                channel=row.channel,
-                klass=row.klass,
-                kind=row.kind,
-                attempts=row.attempts,
-                first_tried_at=row.first_tried_at,
-                reply_until=row.reply_until,
-            ),
-        )
-        for row in session.execute(_TAKEN, {"ids": due})
+        Claimed(id_, recipient, token, payload, key, Tried(*tried))
+        for id_, recipient, token, payload, key, *tried in sorted(taken)
     ]
 
 
-def _mine(lease_of: str = "b_lease") -> sa.Update:
+def _mine() -> sa.Update:
     return sa.update(_TABLE).where(
         _TABLE.c.id == sa.bindparam("b_id"),
-        _TABLE.c.lease == sa.bindparam(lease_of),
+        _TABLE.c.lease == sa.bindparam("b_lease"),
         _TABLE.c.status == models.SENDING,
     )
 
 
-_SENT = _mine().values(
-    status=models.SENT,
-    sent_at=sa.bindparam("b_now"),
-    request_id=sa.bindparam("b_request"),
-    reason=sa.bindparam("b_reason"),
-    lease=None,
+_SENT = Prepared(
+    _mine().values(
+        status=models.SENT,
+        sent_at=sa.bindparam("b_now"),
+        request_id=sa.bindparam("b_request"),
+        reason=sa.bindparam("b_reason"),
+        lease=None,
+    )
 )
-_AGAIN = _mine().values(
-    status=models.WAITING,
-    due_at=sa.bindparam("b_due"),
-    reason=sa.bindparam("b_reason"),
-    lease=None,
+_AGAIN = Prepared(
+    _mine().values(
+        status=models.WAITING,
+        due_at=sa.bindparam("b_due"),
+        reason=sa.bindparam("b_reason"),
+        lease=None,
+    )
 )
-_PUSH = _mine().values(
-    status=models.WAITING,
-    channel=models.PUSH,
-    reply_token=None,
-    reply_until=None,
-    attempts=0,
-    first_tried_at=None,
-    due_at=sa.bindparam("b_due"),
-    lease=None,
+_PUSH = Prepared(
+    _mine().values(
+        status=models.WAITING,
+        channel=models.PUSH,
+        reply_token=None,
+        reply_until=None,
+        attempts=0,
+        first_tried_at=None,
+        due_at=sa.bindparam("b_due"),
+        lease=None,
+    )
 )
-_ENDED = _mine().values(
-    status=sa.bindparam("b_status"), reason=sa.bindparam("b_reason"), lease=None
+_ENDED = Prepared(
+    _mine().values(status=sa.bindparam("b_status"), reason=sa.bindparam("b_reason"), lease=None)
 )
+_STATEMENTS = {
+    Step.SENT: _SENT,
+    Step.AGAIN: _AGAIN,
+    Step.PUSH: _PUSH,
+    Step.DROP: _ENDED,
+    Step.PARK: _ENDED,
+}
 
 
 def record(session: Session, results: Sequence[Result], *, lease: str, now: datetime) -> None:
@@ -353,15 +352,8 @@ def record(session: Session, results: Sequence[Result], *, lease: str, now: date
         by_step.setdefault(result.verdict.step, []).append(
             {"b_id": result.id, "b_lease": lease} | _outcome(result, now)
         )
-    statements = {
-        Step.SENT: _SENT,
-        Step.AGAIN: _AGAIN,
-        Step.PUSH: _PUSH,
-        Step.DROP: _ENDED,
-        Step.PARK: _ENDED,
-    }
     for step, rows in by_step.items():
-        session.connection().execute(statements[step], rows)
+        _STATEMENTS[step].many(session, rows)
 
 
 def _outcome(result: Result, now: datetime) -> dict[str, Any]:

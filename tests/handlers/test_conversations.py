@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.coupons import queries
 from app.coupons import service as coupons
 from app.inbox.service import Claimed
 from app.line import taps
@@ -66,18 +67,36 @@ def talk(
     session: Session, user: str, brand: Brand = BRAND, **event: Any
 ) -> Sequence[dict[str, Any]]:
     """Hand one event to the conversation; return what it queued as the reply."""
-    raw = {
-        "mode": "active",
-        "timestamp": int(NOW.timestamp() * 1000),
-        "source": {"type": "user", "userId": user},
-        "webhookEventId": "e1",
-        "replyToken": "token",
-    } | event
+    return talk_all(session, user, [event], brand)
+
+
+def talk_all(
+    session: Session, user: str, events: Sequence[dict[str, Any]], brand: Brand = BRAND
+) -> Sequence[dict[str, Any]]:
+    """Hand several events of one batch to the conversation."""
+    batch = [
+        Claimed(
+            number,
+            1,
+            read(
+                {
+                    "mode": "active",
+                    "timestamp": int(NOW.timestamp() * 1000),
+                    "source": {"type": "user", "userId": user},
+                    "webhookEventId": f"e{number}",
+                    "replyToken": "token",
+                }
+                | event,
+                received_at=NOW,
+            ),
+        )
+        for number, event in enumerate(events)
+    ]
     conversation = Conversation(ROUTERS, brand)
-    claimed = Claimed(1, 1, read(raw, received_at=NOW))
     before = session.query(OutboxRow).filter_by(channel="reply").count()
-    conversation.begin(session, [claimed], NOW)
-    conversation.handle(session, claimed, NOW)
+    conversation.begin(session, batch, NOW)
+    for claimed in batch:
+        conversation.handle(session, claimed, NOW)
     conversation.end(session, NOW)
     rows = session.query(OutboxRow).filter_by(channel="reply").order_by(OutboxRow.id).all()
     found = [message for row in rows[before:] for message in orjson.loads(row.payload)]
@@ -115,6 +134,22 @@ def test_the_card_says_what_the_books_say(session: Session, hana: str) -> None:
     assert "林小花" in card
     assert "再消費 NT$14,000 即可升等金卡" in card
     assert "61 點" not in card  # pending points are not usable yet
+
+
+def test_a_card_in_a_batch_shows_what_came_before_it_in_the_batch(
+    session: Session, hana: str
+) -> None:
+    """They are read ahead for all; what a person does meanwhile is seen all the same."""
+    person = members.people_by_line_id(session, [hana])[hana]
+    held = queries.usable_coupons(session, person.id, now=NOW)
+    card = {"type": "message", "message": {"type": "text", "text": "會員卡"}}
+    use = {"type": "postback", "postback": {"data": taps.ConfirmCoupon(held[0].id).pack()}}
+    before, _used, after = talk_all(session, hana, [card, use, card])
+    assert f"優惠券\n{len(held)}\n張" in words_of(before)
+    assert f"優惠券\n{len(held) - 1}\n張" in words_of(after)
+    leave = {"type": "postback", "postback": {"data": taps.CloseMembership().pack()}}
+    _closing, gone = talk_all(session, hana, [leave, card])
+    assert "林小花" not in words_of(gone)
 
 
 def test_the_history_shows_the_points_that_a_refund_left(session: Session, hana: str) -> None:
