@@ -30,6 +30,8 @@ KINDS: Final = {
     "points.expired": "點數到期",
     "points.revoked": "收回點數",
     "points.adjusted": "點數調整",
+    "points.awarded": "獲得獎勵點數",
+    "points.withdrawn": "收回獎勵點數",
     "tier.upgraded": "升等",
     "tier.renewed": "續等",
     "tier.downgraded": "等級調整",
@@ -105,6 +107,8 @@ COUPON_STATUSES: Final = {
 }
 POINT_KINDS: Final = {
     "earn": "獲得",
+    "award": "獎勵",
+    "withdraw": "收回獎勵",
     "activate": "生效",
     "redeem": "使用",
     "restore": "退回",

@@ -2,8 +2,8 @@
 answer, the same id with other content is refused (Conflict)."""
 
 from app.points.service.books import Cause, Posted, lock
-from app.points.service.giving import AdjustmentTooLarge, adjust, earn
-from app.points.service.revoking import revoke
+from app.points.service.giving import AdjustmentTooLarge, adjust, award, earn
+from app.points.service.revoking import revoke, withdraw
 from app.points.service.settling import settle_due
 from app.points.service.spending import redeem, restore
 
@@ -12,10 +12,12 @@ __all__ = [
     "Cause",
     "Posted",
     "adjust",
+    "award",
     "earn",
     "lock",
     "redeem",
     "restore",
     "revoke",
     "settle_due",
+    "withdraw",
 ]

@@ -1,4 +1,4 @@
-"""Points come in: earned by a sale, or added by staff."""
+"""Points come in: earned by a sale, awarded for something else, or added by staff."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -64,6 +64,28 @@ def earn(
     )
     if is_new and points:
         held = granted(session, member_id, operation_id, points, terms, earned_at, held, now)
+    return Posted(operation_id, amount, held, is_new)
+
+
+def award(
+    session: Session,
+    *,
+    member_id: int,
+    points: int,
+    cause: Cause,
+    terms: PointTerms,
+    now: datetime,
+) -> Posted:
+    """Give points that no sale earned, usable at once: they count towards no cap and no refund
+    touches them. Raises Conflict."""
+    held = lock(session, member_id=member_id, now=now)
+    operation_id, is_new, amount, _ = post(
+        session, member_id, "award", points, cause, content=(points,), at=now, now=now
+    )
+    if is_new and points:
+        at_once = replace(terms, pending_days=0)
+        held = granted(session, member_id, operation_id, points, at_once, now, held, now)
+        tell(session, member_id, "points.awarded", points, cause, now)
     return Posted(operation_id, amount, held, is_new)
 
 

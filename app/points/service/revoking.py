@@ -1,14 +1,15 @@
-"""A sale was given back: so are its points."""
+"""A sale was given back: so are its points. An award was undone: so is what is left of it."""
 
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.errors import NotFound
 from app.points import rules
 from app.points.models import ENTRIES, LOTS, OPERATIONS
-from app.points.rules import Formula
-from app.points.service.books import SAME_ID, Books, Cause, Posted, lock, post
+from app.points.rules import Formula, Lot, Standing, Take
+from app.points.service.books import SAME_ID, Books, Cause, Posted, lock, post, tell
 
 _EARNED = sa.select(OPERATIONS.c.id, OPERATIONS.c.amount, OPERATIONS.c.facts).where(
     OPERATIONS.c.source == "purchase",
@@ -80,3 +81,40 @@ def _revocable(session: Session, purchase_id: int, remaining: int) -> tuple[int,
     lapsed = session.execute(_EXPIRED_OF, {"lot": lot_id}).scalar_one()
     lapsed -= sum(facts["lapsed"] for facts in before)
     return points, min(points, int(lapsed)), lot_id
+
+
+def withdraw(
+    session: Session, *, member_id: int, award: str, cause: Cause, now: datetime
+) -> Posted:
+    """Take back what is left of the points awarded under the external id `award`; what was spent
+    or has lapsed stays so, and nothing becomes debt. Raises NotFound, Conflict."""
+    held = lock(session, member_id=member_id, now=now)
+    awarded = session.execute(SAME_ID, {"external_id": award}).one_or_none()
+    if awarded is None:
+        raise NotFound("award", award)
+    known = session.execute(SAME_ID, {"external_id": cause.external_id}).one_or_none()
+    lot = None if known else _lot_left(session, member_id, awarded.id, held, now)
+    operation_id, is_new, amount, _ = post(
+        session,
+        member_id,
+        "withdraw",
+        0 if lot is None else -lot.remaining,
+        cause,
+        content=(award,),
+        at=now,
+        now=now,
+    )
+    if is_new and lot is not None:
+        books = Books(session, member_id, held, now)
+        books.take(operation_id, [Take(lot.id, lot.remaining)])
+        held = books.close()
+        tell(session, member_id, "points.withdrawn", amount, cause, now)
+    return Posted(operation_id, amount, held, is_new)
+
+
+def _lot_left(
+    session: Session, member_id: int, operation_id: int, held: Standing, now: datetime
+) -> Lot | None:
+    lot_id = session.execute(_LOT_OF, {"operation": operation_id}).scalar_one_or_none()
+    lot = None if lot_id is None else Books(session, member_id, held, now).lots.get(lot_id)
+    return lot if lot is not None and lot.remaining else None

@@ -21,6 +21,8 @@ PAGE: Final = 20
 LOOK_AHEAD: Final = timedelta(days=365)
 KINDS: Final = {
     "earn": "獲得點數",
+    "award": "獎勵點數",
+    "withdraw": "收回獎勵",
     "redeem": "使用點數",
     "restore": "點數退回",
     "expire": "點數到期",

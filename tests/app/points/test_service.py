@@ -279,6 +279,44 @@ def test_an_adjustment_over_the_limit_of_the_role_is_refused(session: Session) -
         adjust(-41, "a5")
 
 
+def award(session: Session, member: int, points: int, key: str = "mission:1") -> Posted:
+    cause = Cause(key, "system", "任務「新客挑戰」", "mission", 1)
+    return service.award(
+        session, member_id=member, points=points, cause=cause, terms=TERMS, now=NOW
+    )
+
+
+def test_awarded_points_can_be_used_at_once_and_are_awarded_once(session: Session) -> None:
+    member = new_member(session)
+    assert award(session, member, 30).standing.balance == 30
+    assert not award(session, member, 30).is_new
+    assert redeem(session, member, 30).standing.balance == 0
+    with pytest.raises(Conflict):
+        award(session, member, 31)
+    assert queries.unbalanced(session) == []
+
+
+@pytest.mark.parametrize(("spent", "taken"), [(0, 30), (10, 20), (30, 0)])
+def test_withdrawing_an_award_takes_what_is_left_of_it(
+    session: Session, spent: int, taken: int
+) -> None:
+    member = new_member(session)
+    award(session, member, 30)
+    if spent:
+        redeem(session, member, spent)
+    earn(session, member, 500)  # other points are not touched
+    cause = Cause("back:1", "system", "退貨後未達任務目標", "mission", 1)
+    gone = [
+        service.withdraw(session, member_id=member, award="mission:1", cause=cause, now=NOW)
+        for _ in range(2)
+    ]
+    assert [posted.points for posted in gone] == [-taken, -taken]
+    assert gone[1].standing.balance == 500 + 30 - spent - taken
+    assert queries.unbalanced(session) == []
+    with pytest.raises(NotFound):
+        service.withdraw(session, member_id=member, award="mission:2", cause=cause, now=NOW)
+
+
 def test_activity_moves_the_end_of_every_lot(session: Session) -> None:
     member = new_member(session)
     sliding = PointTerms(pending_days=0, expiry="after_activity", expiry_months=6)
