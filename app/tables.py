@@ -11,6 +11,7 @@ import app.outbox.models
 import app.points.models
 import app.programmes.models
 import app.purchases.models
+import app.referrals.models
 import app.rights.models
 import app.staff.models
 import app.tiers.models

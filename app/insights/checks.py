@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.coupons import queries as coupons
 from app.points import queries as points
 from app.purchases import queries as purchases
+from app.referrals import queries as referrals
 from app.tiers import queries as tiers
 
 JOB = "ledgers"  # the job that keeps the result
@@ -29,5 +30,6 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *purchases.broken(session, limit=limit),
         *tiers.broken(session, limit=limit),
         *coupons.broken(session, limit=limit),
+        *referrals.broken(session, limit=limit),
     ]
     return found[:limit]

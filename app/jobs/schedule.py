@@ -24,6 +24,7 @@ from app.journeys import service as journeys
 from app.journeys.messages import Brand
 from app.line.gateway import Gateway
 from app.points import service as points
+from app.referrals import service as referrals
 from app.rights import service as rights
 from app.staff import service as staff
 from app.tiers import service as tiers
@@ -86,6 +87,14 @@ def _review_tiers(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "members", partial(tiers.review_at_expiry, now=now))
 
 
+def _move_referrals(desk: Desk, now: datetime) -> dict[str, int]:
+    paid = partial(referrals.pay_due, theme=desk.brand.theme, now=now)
+    return {
+        **_in_batches(desk, "rewarded", paid),
+        **_in_batches(desk, "lapsed", partial(referrals.lapse_due, now=now)),
+    }
+
+
 def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
     """One transaction a trigger: none of them makes the till wait for the others."""
     found: dict[str, int] = {}
@@ -116,6 +125,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "verifications": partial(verifications.forget_old, now=now),
         "joinings": partial(joining.forget_old, now=now),
         "staff_sessions": partial(staff.forget_old, now=now),
+        "invitations": partial(referrals.forget_old, now=now),
         "phone_hashes": partial(rights.forget_old, now=now),
         "firings": partial(firings.forget_old, now=now),
     }
@@ -141,6 +151,7 @@ JOBS: tuple[Job, ...] = (
     Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
     Job("coupons", "優惠券到期", _expire_coupons, cron="2 * * * *"),
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
+    Job("referrals", "好友推薦獎勵發放與逾期", _move_referrals, cron="3 * * * *"),
     Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),
     Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),

@@ -125,3 +125,8 @@ class CloseMembership(Postback):
 @dataclass(frozen=True, slots=True)
 class ReopenMembership(Postback):
     prefix: ClassVar[str] = "close.undo"
+
+
+@dataclass(frozen=True, slots=True)
+class InviteFriends(Postback):
+    prefix: ClassVar[str] = "invite"

@@ -94,12 +94,43 @@ class Gifts:
 
 
 @dataclass(frozen=True, slots=True)
+class Reward:
+    """Points, a coupon kind, or both; neither is no reward."""
+
+    points: int = 0
+    coupon: str | None = None
+
+    @property
+    def is_nothing(self) -> bool:
+        return not self.points and self.coupon is None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralTerms:
+    """What bringing a friend gives; without any reward nobody can be invited."""
+
+    inviter: Reward = field(default_factory=Reward)
+    friend: Reward = field(default_factory=Reward)
+    min_spend: int = 0  # NT$ of the friend's sale that counts
+    valid_days: int = 30  # from the invitation to joining
+    purchase_days: int = 90  # from joining to the sale that counts
+    wait_days: int | None = None  # from that sale to the reward; None: the return window
+    cap_per_month: int | None = None  # rewards of one inviter
+    burst_joins: int = 5  # more friends of one inviter than this within a day wait for a person
+
+    @property
+    def is_open(self) -> bool:
+        return not (self.inviter.is_nothing and self.friend.is_nothing)
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     tiers: tuple[Tier, ...]  # lowest first
     earning: Earning = field(default_factory=Earning)
     points: PointTerms = field(default_factory=PointTerms)
     tiering: TierTerms = field(default_factory=TierTerms)
     gifts: Gifts = field(default_factory=Gifts)
+    referral: ReferralTerms = field(default_factory=ReferralTerms)
     return_window_days: int = 30
     version: int = 0  # given when published
 
@@ -146,6 +177,7 @@ DEFAULT = Terms(
     earning=Earning(birthday_percent=200, excluded_categories=("shipping", "voucher")),
     tiering=TierTerms(excluded_categories=("shipping", "voucher")),
     gifts=Gifts(welcome="welcome", birthday="birthday"),
+    referral=ReferralTerms(Reward(100), Reward(50), min_spend=300, cap_per_month=10),
 )
 
 
@@ -166,7 +198,7 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
     top = {
         key: value
         for key, value in document.items()
-        if key not in {"tiers", "earning", "points", "tiering", "gifts"}
+        if key not in {"tiers", "earning", "points", "tiering", "gifts", "referral"}
     }
     return _build(
         Terms,
@@ -178,6 +210,7 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
             "points": _build(PointTerms, "points", document.get("points", {})),
             "tiering": _build(TierTerms, "tiering", document.get("tiering", {})),
             "gifts": _build(Gifts, "gifts", document.get("gifts", {})),
+            "referral": _referral(document.get("referral", {})),
             "version": version,
         },
     )
@@ -186,6 +219,15 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
 def _campaign(document: Mapping[str, Any]) -> Campaign:
     times = {key: datetime.fromisoformat(document[key]) for key in ("starts_at", "ends_at")}
     return _build(Campaign, "campaigns", {**document, **times})
+
+
+def _referral(document: Mapping[str, Any]) -> ReferralTerms:
+    rewards = {
+        who: _build(Reward, f"referral.{who}", document[who])
+        for who in ("inviter", "friend")
+        if who in document
+    }
+    return _build(ReferralTerms, "referral", {**document, **rewards})
 
 
 def _build(kind: type[Built], where: str, values: Mapping[str, Any]) -> Built:
@@ -220,6 +262,7 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_when(tiering.window_months < 1, "tiering.window_months", "至少 1 個月"),
         *_when(tiering.validity_months < 1, "tiering.validity_months", "至少 1 個月"),
         *_when(tiering.grace_days < 0, "tiering.grace_days", "等級寬限天數不可為負"),
+        *_referral_faults(terms.referral),
         *_when(terms.return_window_days < 0, "return_window_days", "退貨期限不可為負"),
     ]
 
@@ -265,6 +308,16 @@ def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
             yield (*here, "ends_at"), "活動的結束時間須晚於開始時間"
         if campaign.percent < 100:
             yield (*here, "percent"), "活動倍率不可低於 100%"
+
+
+def _referral_faults(referral: ReferralTerms) -> Iterator[tuple[Path, str]]:
+    for who, reward in (("inviter", referral.inviter), ("friend", referral.friend)):
+        yield from _when(reward.points < 0, f"referral.{who}.points", "獎勵點數不可為負")
+    yield from _when(referral.min_spend < 0, "referral.min_spend", "最低消費不可為負")
+    for name in ("valid_days", "purchase_days", "burst_joins"):
+        yield from _when(getattr(referral, name) < 1, f"referral.{name}", "須大於 0")
+    for name in ("wait_days", "cap_per_month"):
+        yield from _when((getattr(referral, name) or 0) < 0, f"referral.{name}", "不可為負")
 
 
 def add_months(day: date, months: int) -> date:

@@ -65,8 +65,14 @@ def of_member(table: sa.Table, member_id: int) -> sa.ColumnElement[bool] | None:
     """Which rows of a table are about a member: by id, by what is theirs, or by LINE id."""
     if table.name == "members":
         return table.c.id == member_id
-    if "member_id" in table.c:
-        return table.c.member_id == member_id
+    own = [
+        column
+        for column in table.c
+        if column.name == "member_id"
+        or any(key.column.table.name == "members" for key in column.foreign_keys)
+    ]
+    if own:  # a referral is the friend's and the inviter's
+        return sa.or_(*(column == member_id for column in own))
     for key in table.foreign_keys:  # parts of something of theirs: lines of a sale, say
         whole = key.column.table
         if "member_id" in whole.c:

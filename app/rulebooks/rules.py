@@ -86,6 +86,8 @@ def _dangling(book: Book) -> Iterator[Fault]:
     given: list[tuple[Path, str | None]] = [
         (("gifts", "welcome"), book.terms.gifts.welcome),
         (("gifts", "birthday"), book.terms.gifts.birthday),
+        (("referral", "inviter", "coupon"), book.terms.referral.inviter.coupon),
+        (("referral", "friend", "coupon"), book.terms.referral.friend.coupon),
         *((("tiers", index, "gift"), tier.gift) for index, tier in enumerate(book.terms.tiers)),
     ]
     for path, code in given:
@@ -135,6 +137,19 @@ NAMES: Mapping[str, str] = {
     "gifts": "贈禮",
     "gifts.welcome": "入會禮",
     "gifts.birthday": "生日禮",
+    "referral": "好友推薦",
+    "referral.inviter": "推薦人獎勵",
+    "referral.inviter.points": "點數",
+    "referral.inviter.coupon": "優惠券",
+    "referral.friend": "好友獎勵",
+    "referral.friend.points": "點數",
+    "referral.friend.coupon": "優惠券",
+    "referral.min_spend": "好友首購最低消費",
+    "referral.valid_days": "邀請有效天數",
+    "referral.purchase_days": "入會後首購期限天數",
+    "referral.wait_days": "首購後等待天數",
+    "referral.cap_per_month": "每人每月獎勵上限",
+    "referral.burst_joins": "一天內超過幾位需人工審核",
     "return_window_days": "退貨期限天數",
     "coupons": "優惠券",
     "coupons.name": "名稱",
@@ -155,7 +170,7 @@ NAMES: Mapping[str, str] = {
     "coupons.image": "圖片",
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
-                    "coupons.cap", "coupons.min_spend"})  # fmt: skip
+                    "referral.min_spend", "coupons.cap", "coupons.min_spend"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 
 

@@ -43,6 +43,8 @@ KINDS: Final = {
     "coupon.expired": "優惠券到期",
     "coupon.revoked": "優惠券收回",
     "coupon.used_before_revocation": "升等禮在撤回前已使用",
+    "referral.joined": "推薦的好友加入",
+    "referral.rewarded": "好友推薦獎勵",
     "message.sent": "送出訊息",
 }
 ACTIONS: Final = {
@@ -54,6 +56,8 @@ ACTIONS: Final = {
     "purchase.refunded": "退款",
     "coupon.redeemed": "核銷優惠券",
     "message.retried": "重送訊息",
+    "referral.approved": "核准好友推薦",
+    "referral.rejected": "退回好友推薦",
     "event.retried": "重新處理事件",
 }
 CHANNELS: Final = {
@@ -90,6 +94,8 @@ MESSAGES: Final = {
     "points": "點數",
     "coupons": "優惠券",
     "birthday": "生日祝賀",
+    "referral.joined": "推薦的好友加入",
+    "referral.rewarded": "好友推薦獎勵",
 }
 SENDING_STATUSES: Final = {
     "waiting": "等待中",
@@ -133,7 +139,32 @@ CONSENTS: Final = {
 }
 
 
+REFERRALS: Final = {
+    "bound": "已接受邀請",
+    "joined": "已入會",
+    "pending": "已首購，待退貨期滿",
+    "rewarded": "已發獎勵",
+    "rejected": "不符資格",
+    "cancelled": "已取消",
+    "lapsed": "已失效",
+}
+REFERRAL_REASONS: Final = {
+    "expired": "逾期未入會",
+    "no_purchase": "逾期未消費",
+    "replaced": "改用其他邀請",
+    "self": "自我推薦",
+    "known": "手機號碼曾是會員",
+    "minor": "未滿 18 歲",
+    "circular": "互相推薦",
+    "inviter": "推薦人不符資格",
+    "staff": "門市人員",
+    "refund": "消費已退貨",
+    "left": "好友已退會",
+}
+
+
 OBJECTS: Final = {
+    "referral": "好友推薦",
     "member": "會員",
     "staff": "人員",
     "purchase": "消費",

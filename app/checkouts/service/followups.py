@@ -6,6 +6,8 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from app.referrals import service as referrals
+
 
 @dataclass(frozen=True, slots=True)
 class Sold:
@@ -40,9 +42,18 @@ class GivenBack:
 
 def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the receipt, such as `任務「九月常客」2/3`."""
-    return ()
+    return referrals.bought(
+        session,
+        member_id=sold.member_id,
+        purchase_id=sold.purchase_id,
+        amount=sold.amount,
+        sold_at=sold.sold_at,
+        sold_on=sold.sold_on,
+        staff_id=sold.staff_id,
+        now=now,
+    )
 
 
 def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the message about the refund."""
-    return ()
+    return referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now)

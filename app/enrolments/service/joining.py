@@ -32,6 +32,8 @@ from app.members import service as members
 from app.members.queries import Person
 from app.members.service import Details
 from app.outbox import service as outbox
+from app.referrals import service as referrals
+from app.referrals.rules import Newcomer
 from app.rights import queries as rights
 from app.timeline import service as timeline
 from app.verifications import rules as verification_rules
@@ -159,12 +161,10 @@ def _join(
     source = draft.source or draft.channel
     linked = linking.settle(session, guest=member, details=details, source=source, now=now)
     _keep_consents(session, linked.member_id, draft, now)
-    given = gifts.welcome(
-        session,
-        member_id=linked.member_id,
-        is_known_phone=rights.is_forgotten(session, phone=details.phone, key=key, now=now),
-        now=now,
-    )
+    is_known = rights.is_forgotten(session, phone=details.phone, key=key, now=now)
+    given = gifts.welcome(session, member_id=linked.member_id, is_known_phone=is_known, now=now)
+    newcomer = Newcomer(linked.member_id, is_known or linked.how is not How.NEW, details.birthday)
+    referrals.joined(session, guest_id=member.id, friend=newcomer, now=now)
     step(session, member.id, phone=None, birthday=None, again_at=None, joined_id=linked.member_id)
     _tell(session, linked.member_id, member, draft, linked.how, now)
     return _joined(session, linked.member_id, given, linked.how, now)
