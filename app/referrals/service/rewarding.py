@@ -4,7 +4,7 @@ person first.
 Accounts are held before the referral's row, in the order of ids, as the till does: so neither waits
 for the other in a circle, and the cap of an inviter holds."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -164,16 +164,15 @@ def _give(
     reason: str,
     now: datetime,
 ) -> Given:
-    """Raises LimitReached, NotFound. The wait was before, so the points can be used at once."""
+    """Raises LimitReached, NotFound."""
     key = f"referral:{referral_id}:{party}"
     if reward.points:
-        points.earn(
+        points.award(
             session,
             member_id=person.id,
             points=reward.points,
             cause=Cause(key, "system", reason, "referral", referral_id),
-            terms=replace(terms, pending_days=0),
-            earned_at=now,
+            terms=terms,
             now=now,
         )
     if reward.coupon is None:
