@@ -36,6 +36,7 @@ MENU_WIDTH: Final = 1250  # px; LINE takes them twice as wide
 MAX_BYTES: Final = 250_000
 CARD: Final = "card_new"  # the sample that shows every theme: its face is the brand's own
 REGULAR: Final = ROLES[2].line_user_id
+PHONE_OF_REGULAR: Final = "0900000002"
 
 # Which picture shows the page at this address; tests/docs holds it against the routes.
 PAGES: Final = {
@@ -49,6 +50,7 @@ PAGES: Final = {
     "/clerk/store": "clerk-store",
     "/clerk": "clerk-scan",
     "/clerk/serve/{sealed}": "clerk-serve",
+    "/clerk/serve/{sealed}/code": "clerk-code",
     "/clerk/serve/{sealed}/confirm": "clerk-confirm",
     "/clerk/serve/{sealed}/done": "clerk-done",
     "/clerk/today": "clerk-today",
@@ -206,6 +208,7 @@ def till(studio: Studio) -> None:
         page.wait_for_url("**/clerk/serve/**")
         for key in ("1", "2", "9", "0"):
             page.click(f'[data-key="{key}"]')
+        page.fill("#points", "200")
         keep_tall(page, "clerk-serve")
         page.click("summary:has([data-chosen])")
         keep_tall(page, "clerk-coupons")
@@ -216,6 +219,12 @@ def till(studio: Studio) -> None:
         page.get_by_role("button", name="確認，登錄消費").click()
         page.wait_for_url("**/done")
         keep(page, "clerk-done")
+        page.goto(f"{studio.url}/clerk")
+        page.fill("#code", PHONE_OF_REGULAR)
+        page.click("text=查詢")
+        page.click("text=或傳驗證碼到會員手機")
+        page.wait_for_url("**/code")
+        keep(page, "clerk-code")
         page.goto(f"{studio.url}/clerk/today")
         keep(page, "clerk-today")
         page.click("text=退款 >> nth=-1")
@@ -261,7 +270,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-home")
         page.goto(f"{studio.url}/console/members")
         keep(page, "console-members")
-        page.goto(f"{studio.url}/console/members?q=0900000002")
+        page.goto(f"{studio.url}/console/members?q={PHONE_OF_REGULAR}")
         page.click(".row-link")
         page.wait_for_selector(".moments")
         keep(page, "console-member")

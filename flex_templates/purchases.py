@@ -46,6 +46,8 @@ class ReceiptView:
     next_until: date | None = None
     progress: int = 0
     history: Tap | None = None
+    points_used: int = 0
+    points_worth: int = 0  # NT$ that they paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class RefundView:
     net: int = 0
     coupon_returned: str = ""
     notes: tuple[str, ...] = ()
+    restored: int = 0  # points used on the sale that came back
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +161,13 @@ def _discount(theme: Theme, view: ReceiptView) -> Node | None:
     return parts.fact(theme, name, saved, colour=theme.primary)
 
 
+def _paid_with_points(theme: Theme, view: ReceiptView) -> Node | None:
+    if view.points_used <= 0:
+        return None
+    used = f"使用點數 {wording.points(view.points_used)}"
+    return parts.fact(theme, used, wording.money(-view.points_worth), colour=theme.primary)
+
+
 def _invoice(theme: Theme, view: ReceiptView) -> Node | None:
     if not view.invoice_number:
         return None
@@ -179,7 +189,13 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
         parts.text("本次消費", theme.quiet, "xs", margin="xl"),
         parts.figure(theme, wording.money(view.amount), ""),
         parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
-        parts.column(_discount(theme, view), _invoice(theme, view), spacing="sm", margin="md"),
+        parts.column(
+            _discount(theme, view),
+            _paid_with_points(theme, view),
+            _invoice(theme, view),
+            spacing="sm",
+            margin="md",
+        ),
         _earned(theme, view),
         parts.column(
             parts.fact(theme, "目前可用", wording.points(view.balance), weight="bold"),
@@ -212,6 +228,9 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
         parts.panel(
             theme,
             parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點"),
+            parts.fact(theme, "退回點數", f"{wording.signed(view.restored)} 點")
+            if view.restored > 0
+            else None,
             parts.fact(theme, "退貨後消費", wording.money(view.net)) if view.net > 0 else None,
             parts.fact(
                 theme,

@@ -1,4 +1,5 @@
-"""The rotating code: shown for a minute, good for one redemption."""
+"""Showing that somebody is the member: the rotating code, shown for a minute and good for one
+redemption, or a code sent to the member's phone and read out at the till."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,11 @@ from app.cards.models import CardToken
 from app.cards.rules import PREFIX, TOKEN_LENGTH, TOKEN_LIFE
 from app.core import ids
 from app.core.db import changed, table_of
-from app.core.errors import DomainError
+from app.core.errors import DomainError, NotFound
+from app.members import queries as members
+from app.verifications import service as verifications
+from app.verifications.rules import TILL, Expired, Wrong
+from app.verifications.service import Passed, Sent
 
 _TOKENS = table_of(CardToken)
 
@@ -91,3 +96,47 @@ def use_token(session: Session, *, text: str, purpose: str, now: datetime) -> in
 
 def forget_expired(session: Session, *, before: datetime) -> int:
     return changed(session, sa.delete(_TOKENS).where(_TOKENS.c.expires_at < before))
+
+
+def send_code(session: Session, *, member_id: int, brand: str, key: str, now: datetime) -> Sent:
+    """SMS a code to the member's phone. Raises NotFound without a phone, and what
+    `verifications.send_code` raises."""
+    return verifications.send_code(
+        session,
+        phone=_phone(session, member_id),
+        line_user_id=None,
+        purpose=TILL,
+        brand=brand,
+        key=key,
+        now=now,
+    )
+
+
+def check_code(
+    session: Session, *, member_id: int, code: str, key: str, now: datetime
+) -> Passed | Wrong | Expired:
+    """Compare what was read out with the code sent, and spend it: good for one identification. A
+    wrong one is an answer, so that its count is committed. Raises TriedTooOften, NotVerified when
+    it was spent, NotFound."""
+    phone = _phone(session, member_id)
+    checked = verifications.check_code(
+        session, phone=phone, line_user_id=None, purpose=TILL, code=code, key=key, now=now
+    )
+    if isinstance(checked, Passed):
+        verifications.use(
+            session,
+            verification_id=checked.id,
+            phone=phone,
+            line_user_id=None,
+            purpose=TILL,
+            key=key,
+            now=now,
+        )
+    return checked
+
+
+def _phone(session: Session, member_id: int) -> str:
+    phone = members.person(session, member_id).phone
+    if phone is None:
+        raise NotFound("phone", member_id)
+    return phone

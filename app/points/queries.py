@@ -89,6 +89,44 @@ class Movement:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """Points that paid for a sale: NT$ `worth` of it; `restored` of them came back since."""
+
+    operation_id: int
+    points: int
+    worth: int
+    restored: int
+
+
+_RESTORATIONS = OPERATIONS.alias("restorations")
+_PAYMENT = sa.select(
+    OPERATIONS.c.id,
+    OPERATIONS.c.amount,
+    OPERATIONS.c.facts,
+    sa.select(sa.func.coalesce(sa.func.sum(_RESTORATIONS.c.amount), 0))
+    .where(
+        _RESTORATIONS.c.source == "operation",
+        _RESTORATIONS.c.source_id == OPERATIONS.c.id,
+        _RESTORATIONS.c.kind == "restore",
+    )
+    .scalar_subquery()
+    .label("restored"),
+).where(
+    OPERATIONS.c.source == "purchase",
+    OPERATIONS.c.source_id == sa.bindparam("purchase"),
+    OPERATIONS.c.kind == "redeem",
+)
+
+
+def payment_of(session: Session, purchase_id: int) -> Payment | None:
+    """How points paid for a sale; None when none did."""
+    row = session.execute(_PAYMENT, {"purchase": purchase_id}).one_or_none()
+    if row is None:
+        return None
+    return Payment(row.id, -row.amount, int(row.facts["worth"]), int(row.restored))
+
+
 _SILENT = ("activate", "repay")
 _HISTORY = (
     sa.select(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import DomainError
-from app.programmes.rules import Combine, Earning, PointTerms, add_months
+from app.programmes.rules import Combine, Earning, PointTerms, Redemption, add_months
 
 
 class NotEnoughPoints(DomainError):
@@ -17,6 +17,15 @@ class NotEnoughPoints(DomainError):
     def __init__(self, balance: int, asked: int) -> None:
         super().__init__(f"{asked} points asked, {balance} usable")
         self.balance, self.asked = balance, asked
+
+
+class PaymentRefused(DomainError):
+    """Points may not pay like this. `reason` is off, minimum, step, share or worth; `facts` fill
+    in the sentence."""
+
+    def __init__(self, reason: str, **facts: int) -> None:
+        super().__init__(f"points cannot pay: {reason} {facts}")
+        self.reason, self.facts = reason, facts
 
 
 # Earning ---------------------------------------------------------------------------------------
@@ -125,6 +134,49 @@ def formula_from_facts(facts: dict[str, Any]) -> Formula:
         combine=facts["combine"],
         cap=facts["cap"],
     )
+
+
+# Paying ----------------------------------------------------------------------------------------
+
+
+def worth(redemption: Redemption, points: int) -> int:
+    """NT$ that so many points pay; what does not fill a step pays nothing."""
+    return max(0, points) // redemption.step * redemption.pays
+
+
+def payable(redemption: Redemption, *, balance: int, amount: int) -> int:
+    """The most points that may pay for a sale of NT$ `amount` (after discounts and coupons)."""
+    if not redemption.is_on:
+        return 0
+    steps = min(
+        max(0, balance) // redemption.step,
+        amount * redemption.max_percent // 100 // redemption.pays,
+    )
+    points = steps * redemption.step
+    return points if points >= redemption.minimum else 0
+
+
+def check_payment(redemption: Redemption, *, points: int, amount: int) -> int:
+    """NT$ that `points` take off a sale of NT$ `amount`. Whether the member has them is asked when
+    they are spent. Raises PaymentRefused."""
+    if not redemption.is_on:
+        raise PaymentRefused("off")
+    if points < max(1, redemption.minimum):
+        raise PaymentRefused("minimum", minimum=max(1, redemption.minimum))
+    if points % redemption.step:
+        raise PaymentRefused("step", step=redemption.step)
+    most = payable(redemption, balance=points, amount=amount)
+    if points > most:
+        raise PaymentRefused("share", most=most, percent=redemption.max_percent)
+    return worth(redemption, points)
+
+
+def to_restore(points: int, restored: int, *, amount: int, refunded: int) -> int:
+    """Points of a payment to give back once NT$ `refunded` of the NT$ `amount` paid went back.
+
+    Computing from all that went back makes partial refunds add up to exactly what was used."""
+    due = points if refunded == amount else points * refunded // amount
+    return max(0, due - restored)
 
 
 # Dates -----------------------------------------------------------------------------------------

@@ -76,6 +76,35 @@ class PointTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Redemption:
+    """Points as payment at the till: every `step` points pay NT$ `pays`, so that no rounding is
+    ever needed."""
+
+    is_on: bool = False
+    step: int = 1  # points; a payment is a multiple of it
+    pays: int = 1  # NT$ a step
+    minimum: int = 1  # points
+    max_percent: int = 100  # of the sale after discounts and coupons
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustments:
+    """How many points one person of a role may correct at once; more waits for a second person.
+    None: without limit."""
+
+    clerk: int | None = 0
+    store_manager: int | None = 500
+    support: int | None = 500
+    marketer: int | None = 500
+    owner: int | None = None
+
+    def limit(self, role: str) -> int | None:
+        """0 for a role that is not named."""
+        found: int | None = getattr(self, role, 0)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class TierTerms:
     window_months: int = 12
     validity_months: int = 12
@@ -128,6 +157,8 @@ class Terms:
     tiers: tuple[Tier, ...]  # lowest first
     earning: Earning = field(default_factory=Earning)
     points: PointTerms = field(default_factory=PointTerms)
+    redemption: Redemption = field(default_factory=Redemption)
+    adjustments: Adjustments = field(default_factory=Adjustments)
     tiering: TierTerms = field(default_factory=TierTerms)
     gifts: Gifts = field(default_factory=Gifts)
     referral: ReferralTerms = field(default_factory=ReferralTerms)
@@ -175,6 +206,7 @@ DEFAULT = Terms(
         ),
     ),
     earning=Earning(birthday_percent=200, excluded_categories=("shipping", "voucher")),
+    redemption=Redemption(is_on=True, minimum=10, max_percent=50),
     tiering=TierTerms(excluded_categories=("shipping", "voucher")),
     gifts=Gifts(welcome="welcome", birthday="birthday"),
     referral=ReferralTerms(Reward(100), Reward(50), min_spend=300, cap_per_month=10),
@@ -198,7 +230,7 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
     top = {
         key: value
         for key, value in document.items()
-        if key not in {"tiers", "earning", "points", "tiering", "gifts", "referral"}
+        if key not in {"tiers", "earning", "referral", *_PARTS}
     }
     return _build(
         Terms,
@@ -207,13 +239,20 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
             **top,
             "tiers": tuple(_build(Tier, "tiers", tier) for tier in document.get("tiers", ())),
             "earning": _build(Earning, "earning", {**earning, "campaigns": campaigns}),
-            "points": _build(PointTerms, "points", document.get("points", {})),
-            "tiering": _build(TierTerms, "tiering", document.get("tiering", {})),
-            "gifts": _build(Gifts, "gifts", document.get("gifts", {})),
+            **{name: _build(kind, name, document.get(name, {})) for name, kind in _PARTS.items()},
             "referral": _referral(document.get("referral", {})),
             "version": version,
         },
     )
+
+
+_PARTS: Mapping[str, type] = {
+    "points": PointTerms,
+    "redemption": Redemption,
+    "adjustments": Adjustments,
+    "tiering": TierTerms,
+    "gifts": Gifts,
+}
 
 
 def _campaign(document: Mapping[str, Any]) -> Campaign:
@@ -256,6 +295,16 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
     return [
         *_tier_faults(terms.tiers),
         *_earning_faults(terms.earning),
+        *_redemption_faults(terms.redemption),
+        *(
+            fault
+            for item in fields(Adjustments)
+            for fault in _when(
+                (terms.adjustments.limit(item.name) or 0) < 0,
+                f"adjustments.{item.name}",
+                "點數調整上限不可為負",
+            )
+        ),
         *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),
         *_when(has_months and points.expiry_months < 1, "points.expiry_months", "至少 1 個月"),
         *_when(points.value < 0, "points.value", "點數價值不可為負"),
@@ -318,6 +367,16 @@ def _referral_faults(referral: ReferralTerms) -> Iterator[tuple[Path, str]]:
         yield from _when(getattr(referral, name) < 1, f"referral.{name}", "須大於 0")
     for name in ("wait_days", "cap_per_month"):
         yield from _when((getattr(referral, name) or 0) < 0, f"referral.{name}", "不可為負")
+
+
+def _redemption_faults(redemption: Redemption) -> Iterator[tuple[Path, str]]:
+    step, pays = redemption.step, redemption.pays
+    yield from _when(step < 1, "redemption.step", "每次折抵的點數須大於 0")
+    yield from _when(pays < 1, "redemption.pays", "折抵金額須大於 0")
+    yield from _when(redemption.minimum < 0, "redemption.minimum", "最低折抵點數不可為負")
+    yield from _when(
+        not 1 <= redemption.max_percent <= 100, "redemption.max_percent", "折抵上限須為 1–100%"
+    )
 
 
 def add_months(day: date, months: int) -> date:

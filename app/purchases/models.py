@@ -75,7 +75,7 @@ class PurchaseItem(Table):
 class Refund(Table):
     __tablename__ = "refunds"
     __table_args__ = (
-        sa.CheckConstraint("amount > 0", name="amount"),
+        sa.CheckConstraint("amount >= 0", name="amount"),
         sa.Index("ix_refunds_purchase_id", "purchase_id"),
         sa.Index("ix_refunds_refunded_at", "refunded_at"),
     )

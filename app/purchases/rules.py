@@ -106,8 +106,8 @@ def check(order: PurchaseOrder, *, now: datetime) -> None:
 def check_refund(order: RefundOrder) -> None:
     """Raises Invalid naming the field."""
     _check_id(order.external_id)
-    if not 1 <= order.amount <= AMOUNT_MAX:
-        raise Invalid("amount", f"must be 1 to {AMOUNT_MAX}")
+    if not 0 <= order.amount <= AMOUNT_MAX:  # 0: a sale that points paid for wholly
+        raise Invalid("amount", f"must be 0 to {AMOUNT_MAX}")
 
 
 def _check_id(external_id: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import changed, insert_or_ignore, table_of
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, Invalid, NotFound
 from app.programmes.rules import Terms
 from app.purchases import rules
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
@@ -222,6 +222,8 @@ def _refund(session: Session, order: RefundOrder, now: datetime) -> Refunded:
     refund_id = _add_refund(session, order, sale.id, now)
     if refund_id is None:
         return _known_refund(session, order)
+    if order.amount == 0:
+        _check_refund_of_nothing(session, sale)
     earning, qualifying = _take(session, order, sale)
     session.execute(
         sa.update(_REFUNDS)
@@ -235,11 +237,27 @@ def _refund(session: Session, order: RefundOrder, now: datetime) -> Refunded:
             session,
             refunded.member_id,
             refunded.sold_on,
-            count=-1 if is_whole else 0,
+            count=-1 if is_whole and order.amount > 0 else 0,
             net=-order.amount,
             qualifying=-qualifying,
         )
     return _refunded(refund_id, True, order.amount, earning, qualifying, refunded, None)
+
+
+_REFUNDS_OF = (
+    sa.select(sa.func.count())
+    .select_from(_REFUNDS)
+    .where(_REFUNDS.c.purchase_id == sa.bindparam("purchase"))
+)
+
+
+def _check_refund_of_nothing(session: Session, sale: Any) -> None:
+    """Only a sale that points paid for is given back for nothing, and once. The caller holds the
+    member's account, so that of two at once the later one counts the earlier."""
+    if sale.amount:
+        raise Invalid("amount", f"must be 1 to {rules.AMOUNT_MAX}")
+    if session.execute(_REFUNDS_OF, {"purchase": sale.id}).scalar_one() > 1:
+        raise RefundTooLarge(0)
 
 
 def _add_refund(

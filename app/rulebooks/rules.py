@@ -127,6 +127,18 @@ NAMES: Mapping[str, str] = {
     "points.expiry_months": "效期月數",
     "points.restore_min_days": "退回後至少天數",
     "points.value": "一點價值",
+    "redemption": "點數折抵",
+    "redemption.is_on": "開放點數折抵",
+    "redemption.step": "折抵單位",
+    "redemption.pays": "每單位折抵",
+    "redemption.minimum": "最低折抵點數",
+    "redemption.max_percent": "單筆折抵上限（%）",
+    "adjustments": "點數調整上限",
+    "adjustments.clerk": "店員",
+    "adjustments.store_manager": "店長",
+    "adjustments.support": "客服",
+    "adjustments.marketer": "行銷",
+    "adjustments.owner": "負責人",
     "tiering": "等級規則",
     "tiering.window_months": "累計月數",
     "tiering.validity_months": "效期月數",
@@ -170,7 +182,8 @@ NAMES: Mapping[str, str] = {
     "coupons.image": "圖片",
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
-                    "referral.min_spend", "coupons.cap", "coupons.min_spend"})  # fmt: skip
+                    "redemption.pays", "referral.min_spend", "coupons.cap",
+                    "coupons.min_spend"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
-from app.web.clerk import scan, serve, store, today
+from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import audit, delivery, home, members
 from app.web.headers import SecurityHeaders
 
@@ -17,6 +17,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     audit.router,
     store.router,
     scan.router,
+    codes.router,
     serve.router,
     today.router,
 )

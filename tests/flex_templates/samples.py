@@ -263,6 +263,8 @@ RICH_RECEIPT = purchases.ReceiptView(
         purchases.Reason("夏日活動", 63),
     ),
     notes=("任務「七月常客」2/3", "集點卡 +1，再 3 點換好禮"),
+    points_used=200,
+    points_worth=200,
 )
 LONG_RECEIPT = purchases.ReceiptView(
     HUGE,
@@ -281,6 +283,8 @@ LONG_RECEIPT = purchases.ReceiptView(
     next_tier=LONG,
     to_next=HUGE,
     next_until=date(2100, 1, 1),
+    points_used=HUGE,
+    points_worth=HUGE,
     progress=900,
     history=CARD,
     notes=(LONG,) * 9,
@@ -485,6 +489,7 @@ def plain(theme: Theme) -> dict[str, Message]:
                 0,
                 "入會迎新禮",
                 ("退貨後未達金卡門檻，您的等級已調整為銀卡。",),
+                120,
             ),
             theme,
         ),
@@ -592,7 +597,8 @@ def extreme(theme: Theme) -> dict[str, Message]:
             purchases.ReceiptView(0, 0, 0, BLANK, NOON, CARD), theme
         ),
         "refund_long": purchases.refund_message(
-            purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, (LONG,)), theme
+            purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, (LONG,), HUGE),
+            theme,
         ),
         "history_long": purchases.history_message(
             purchases.HistoryView(lines, CARD, HUGE, HUGE, PAGE), theme

@@ -40,7 +40,13 @@ def test_from_a_friend_to_a_regular_and_back(place: House) -> None:
         }
         answer = pos.post("/purchases", json=sale)
         assert answer.status_code == 201, answer.text
-        assert answer.json()["points"] == {"earned": 7, "pending": 7, "balance": 0}
+        assert answer.json()["points"] == {
+            "earned": 7,
+            "redeemed": 0,
+            "discount": 0,
+            "pending": 7,
+            "balance": 0,
+        }
         assert answer.json()["tier"] == {"code": "basic", "name": "普卡"}
         again = pos.post("/purchases", json=sale)
         assert (again.status_code, again.json()) == (200, answer.json())

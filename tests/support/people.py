@@ -12,6 +12,9 @@ from app.core import text
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.members.models import Member
+from app.points import service as points
+from app.points.service import Cause
+from app.programmes.rules import PointTerms
 from app.purchases.rules import PurchaseOrder
 from app.tiers import service as tiers
 from tests.support.times import NOW
@@ -96,3 +99,17 @@ def coupon_for(session: Session, member_id: int, **draft: object) -> int:
     )
     assert issued is not None
     return issued.coupon_id
+
+
+def grant_points(
+    session: Session, member_id: int, number: int, *, now: datetime = JOINED, key: str | None = None
+) -> None:
+    """Points that can be used at once."""
+    points.adjust(
+        session,
+        member_id=member_id,
+        points=number,
+        cause=Cause(key or f"given-{next(_serials)}", "test", "期初點數"),
+        terms=PointTerms(),
+        now=now,
+    )

@@ -3,7 +3,8 @@ gift, whatever else moves with a sale, the receipt. Tills (REST), the clerk's pa
 come through here."""
 
 from app.checkouts.service.answers import Checkout
+from app.checkouts.service.payments import PointPayment
 from app.checkouts.service.refunds import refund_purchase
 from app.checkouts.service.sales import CouponUse, record_purchase
 
-__all__ = ["Checkout", "CouponUse", "record_purchase", "refund_purchase"]
+__all__ = ["Checkout", "CouponUse", "PointPayment", "record_purchase", "refund_purchase"]

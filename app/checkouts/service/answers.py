@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.checkouts.service.buyers import Buyer
+from app.checkouts.service.payments import Paid
 from app.points.rules import Earned, Standing
 from app.programmes.rules import Tier
 from app.purchases.rules import PurchaseOrder, RefundOrder
@@ -25,6 +26,7 @@ def sale_facts(
     store_code: str,
     number: str | None,
     earned: Earned | None,
+    paid: Paid | None,
     standing: Standing | None,
     tier: Tier | None,
     notes: tuple[str, ...],
@@ -41,6 +43,8 @@ def sale_facts(
         },
         "points": {
             "earned": 0 if earned is None else earned.total,
+            "redeemed": 0 if paid is None else paid.points,
+            "discount": 0 if paid is None else paid.worth,
             "pending": 0 if standing is None else standing.pending,
             "balance": 0 if standing is None else standing.balance,
         },
@@ -53,6 +57,7 @@ def refund_facts(
     order: RefundOrder,
     refunded: Refunded,
     revoked: int,
+    restored: int,
     standing: Standing | None,
     buyer: Buyer | None,
     notes: tuple[str, ...],
@@ -65,6 +70,7 @@ def refund_facts(
         },
         "points": {
             "revoked": revoked,
+            "restored": restored,
             "pending": 0 if standing is None else standing.pending,
             "balance": 0 if standing is None else standing.balance,
         },

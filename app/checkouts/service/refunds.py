@@ -11,6 +11,7 @@ from app.checkouts.service.answers import Checkout, refund_facts
 from app.checkouts.service.buyers import actor, buyer_of, store_of
 from app.checkouts.service.followups import GivenBack
 from app.checkouts.service.gifts import void_gift
+from app.checkouts.service.payments import give_back
 from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
 from app.outbox import service as outbox
@@ -19,6 +20,7 @@ from app.points.service import Cause
 from app.programmes import queries as programmes
 from app.purchases import queries as purchase_queries
 from app.purchases import service as purchases
+from app.purchases.queries import Bought
 from app.purchases.rules import RefundOrder
 from app.purchases.service import Refunded
 from app.tiers import service as tiers
@@ -29,8 +31,9 @@ from flex_templates.theme import CAMPHOR, Theme
 def refund_purchase(
     session: Session, *, order: RefundOrder, now: datetime, theme: Theme = CAMPHOR
 ) -> Checkout:
-    """Give money of a sale back: points go with it, the tier is looked at again, a coupon used on a
-    wholly refunded sale comes back. The same call again gives the same facts.
+    """Give money of a sale back: points used on it come back, points it earned go, the tier is
+    looked at again, a coupon used on a wholly refunded sale comes back. The same call again gives
+    the same facts.
 
     Raises NotFound, RefundTooLarge, Conflict."""
     sale = purchase_queries.purchase_by_external_id(session, order.purchase_external_id)
@@ -41,10 +44,10 @@ def refund_purchase(
     if not refunded.is_new:
         return Checkout(False, refunded.purchase_id, refunded.receipt)
     if sale is None or member_id is None:
-        facts = refund_facts(order, refunded, 0, None, None, ())
+        facts = refund_facts(order, refunded, 0, 0, None, None, ())
     else:
         store_id = order.store_id or sale.store_id
-        facts = _undo(session, order, refunded, member_id, store_id, theme, now)
+        facts = _undo(session, order, sale, refunded, member_id, store_id, theme, now)
     purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
     return Checkout(True, refunded.purchase_id, facts)
 
@@ -52,6 +55,7 @@ def refund_purchase(
 def _undo(
     session: Session,
     order: RefundOrder,
+    sale: Bought,
     refunded: Refunded,
     member_id: int,
     store_id: int | None,
@@ -59,6 +63,7 @@ def _undo(
     now: datetime,
 ) -> dict[str, Any]:
     terms = programmes.terms_at(session, now)
+    restored = give_back(session, order, sale, refunded, member_id, terms, now)
     posted = points.revoke(
         session,
         member_id=member_id,
@@ -94,7 +99,8 @@ def _undo(
             "purchase_id": refunded.purchase_id,
             "amount": order.amount,
             "revoked": -posted.points,
-        },
+        }
+        | ({"restored": restored} if restored else {}),
     )
     notes = followups.after_refund(session, _given_back(order, refunded, member_id), now=now)
     standing = points.lock(session, member_id=member_id, now=now) if notes else posted.standing
@@ -109,6 +115,7 @@ def _undo(
                 messages.refund(
                     amount=order.amount,
                     revoked=-posted.points,
+                    restored=restored,
                     standing=standing,
                     at=now,
                     store=store_name,
@@ -123,7 +130,7 @@ def _undo(
             dedup_key=f"refund:{refunded.id}",
             now=now,
         )
-    return refund_facts(order, refunded, -posted.points, standing, buyer, notes)
+    return refund_facts(order, refunded, -posted.points, restored, standing, buyer, notes)
 
 
 def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> GivenBack:

@@ -12,7 +12,9 @@ from app.checkouts.service.answers import Checkout, sale_facts
 from app.checkouts.service.buyers import Buyer, actor, buyer_of, store_of
 from app.checkouts.service.followups import Sold
 from app.checkouts.service.gifts import give_gift
+from app.checkouts.service.payments import Paid, PointPayment, pay, worth_of
 from app.core.clock import taipei_date, taipei_midnight
+from app.core.errors import Invalid
 from app.coupons import service as coupons
 from app.coupons.rules import CouponNotUsable, Situation
 from app.coupons.service import Redeemed
@@ -48,12 +50,16 @@ def record_purchase(
     order: PurchaseOrder,
     now: datetime,
     coupon: CouponUse | None = None,
+    payment: PointPayment | None = None,
     theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
-    the same facts. `order.amount` is what was paid, after the coupon.
+    the same facts. `order.amount` is what was paid, after the coupon and then the points.
 
-    Raises Invalid, Conflict, NotFound and CouponNotUsable; then the caller must roll back."""
+    Raises Invalid, Conflict, NotFound, CouponNotUsable, PaymentRefused and NotEnoughPoints; then
+    the caller must roll back."""
+    if payment is not None and order.member_id is None:
+        raise Invalid("points", "needs a member whose points they are")
     terms = programmes.terms_at(session, order.sold_at)
     buyer = (
         None
@@ -66,11 +72,13 @@ def record_purchase(
         return Checkout(False, sale.id, sale.receipt)
     store_code, store_name = store_of(session, order.store_id)
     if buyer is None:
-        facts = sale_facts(order, store_code, None, None, None, None, ())
+        facts = sale_facts(order, store_code, None, None, None, None, None, ())
     else:
-        used = _redeem(session, order, buyer, sale, coupon, store_code, is_first, now)
+        total = order.amount + worth_of(payment, terms)
+        used = _redeem(session, order, total, buyer, sale, coupon, store_code, is_first, now)
+        paid = pay(session, order, buyer, sale, payment, terms, now)
         facts = _earn_and_tell(
-            session, order, buyer, sale, terms, (store_code, store_name), used, theme, now
+            session, order, buyer, sale, terms, (store_code, store_name), used, paid, theme, now
         )
     purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
     return Checkout(True, sale.id, facts)
@@ -86,6 +94,7 @@ def _is_first(session: Session, order: PurchaseOrder, use: CouponUse | None) -> 
 def _redeem(
     session: Session,
     order: PurchaseOrder,
+    total: int,
     buyer: Buyer,
     sale: Recorded,
     use: CouponUse | None,
@@ -93,7 +102,8 @@ def _redeem(
     is_first: bool,
     now: datetime,
 ) -> Redeemed | None:
-    """The coupon is judged on the amount before it, and must give what the till took off."""
+    """The coupon is judged on the amount before it and before points (`total` is after the coupon),
+    and must give what the till took off."""
     if use is None:
         return None
     used = coupons.redeem(
@@ -103,7 +113,7 @@ def _redeem(
         store_id=order.store_id,
         staff_id=order.staff_id,
         situation=Situation(
-            amount=order.amount + use.discount,
+            amount=total + use.discount,
             at=order.sold_at,
             store=store_code,
             channel=order.channel,
@@ -127,12 +137,13 @@ def _earn_and_tell(
     terms: Terms,
     store: tuple[str, str],
     coupon: Redeemed | None,
+    paid: Paid,
     theme: Theme,
     now: datetime,
 ) -> dict[str, Any]:
     formula = _formula(session, terms, buyer, order.sold_at)
     earned = point_rules.earned(sale.earning, formula)
-    posted = _earn(session, order, buyer, sale, terms, formula, earned, now)
+    posted = _earn(session, order, buyer, sale, terms, formula, earned, paid.standing, now)
     change = tiers.review_after_purchase(
         session,
         member_id=buyer.id,
@@ -152,12 +163,13 @@ def _earn_and_tell(
             "amount": order.amount,
             "earned": earned.total,
             "store": store[1],
-        },
+        }
+        | ({"points_used": paid.points} if paid.points else {}),
     )
     notes = followups.after_sale(session, _sold(order, buyer, sale, tier, now), now=now)
     if notes:  # a reward may have come with them
         posted = points.lock(session, member_id=buyer.id, now=now)
-    facts = sale_facts(order, store[0], buyer.number, earned, posted, tier, notes)
+    facts = sale_facts(order, store[0], buyer.number, earned, paid, posted, tier, notes)
     _send_receipt(
         session,
         order,
@@ -166,6 +178,7 @@ def _earn_and_tell(
         terms,
         store[1],
         coupon,
+        paid,
         earned,
         formula,
         posted,
@@ -222,6 +235,7 @@ def _earn(
     terms: Terms,
     formula: Formula,
     earned: Earned,
+    standing: Standing,
     now: datetime,
 ) -> Standing:
     posted = points.earn(
@@ -244,7 +258,7 @@ def _earn(
             "base": earned.base,
             "bonus": earned.bonus,
         },
-        standing=buyer.standing,
+        standing=standing,
     )
     return posted.standing
 
@@ -283,6 +297,7 @@ def _send_receipt(
     terms: Terms,
     store_name: str,
     coupon: Redeemed | None,
+    paid: Paid,
     earned: Earned,
     formula: Formula,
     standing: Standing,
@@ -307,6 +322,8 @@ def _send_receipt(
         now=now,
         discount=0 if coupon is None else coupon.discount,
         coupon="" if coupon is None else coupon.kind_name,
+        points_used=paid.points,
+        points_worth=paid.worth,
         invoice_number=order.invoice_number or "",
         notes=notes,
         theme=theme,

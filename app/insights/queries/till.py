@@ -43,9 +43,22 @@ class SaleShown:
     @property
     def earned(self) -> int:
         """Points, as answered when the sale was recorded."""
+        return self._answered("earned")
+
+    @property
+    def redeemed(self) -> int:
+        """Points that paid for it."""
+        return self._answered("redeemed")
+
+    @property
+    def points_worth(self) -> int:
+        """NT$ that those points paid."""
+        return self._answered("discount")
+
+    def _answered(self, name: str) -> int:
         facts = self.receipt if isinstance(self.receipt, dict) else {}
         points = facts.get("points")
-        return int(points.get("earned", 0)) if isinstance(points, dict) else 0
+        return int(points.get(name, 0)) if isinstance(points, dict) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,19 @@ def json_answer(content: Any, *, status: int = 200) -> Response:
     return Response(body, status, media_type="application/json")
 
 
+def _redemption(card: Card) -> dict[str, int] | None:
+    """How points pay; None when they do not."""
+    rule = card.terms.redemption
+    if not rule.is_on:
+        return None
+    return {
+        "step": rule.step,
+        "pays": rule.pays,
+        "minimum": rule.minimum,
+        "max_percent": rule.max_percent,
+    }
+
+
 def member(card: Card, held: Sequence[HeldCoupon]) -> dict[str, Any]:
     progress, points = card.progress, card.points
     next_tier = progress.next_tier
@@ -35,6 +48,7 @@ def member(card: Card, held: Sequence[HeldCoupon]) -> dict[str, Any]:
             "expires_at": None
             if points.next_expiry_at is None
             else points.next_expiry_at.isoformat(),
+            "redemption": _redemption(card),
         },
         "progress": {
             "spent": progress.spent,

@@ -10,11 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.cards.service import TokenDead
 from app.core.batch import Closed
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.coupons.rules import CouponNotUsable
+from app.points.rules import NotEnoughPoints, PaymentRefused
 from app.purchases.rules import RefundTooLarge
 from app.web.api import members, purchases
 from app.web.api.limits import BodyLimit
@@ -114,6 +116,10 @@ async def _refused(_request: Request, error: Exception) -> Response:
             found = Problem(409, reason, errors=[("coupon_discount", reason)])
         case CouponNotUsable(reason=reason):
             found = Problem(409, str(error), errors=[("coupon", reason)])
+        case PaymentRefused() | NotEnoughPoints():
+            found = Problem(409, str(error), errors=[("points.redeem", _why_not(error))])
+        case TokenDead(reason=reason):
+            found = Problem(409, str(error), errors=[("member.card", reason)])
         case NotFound(what="coupon"):
             found = Problem(409, "no such coupon of this member", errors=[("coupon", "unknown")])
         case NotFound():
@@ -121,6 +127,22 @@ async def _refused(_request: Request, error: Exception) -> Response:
         case _:
             found = Problem(409, str(error))
     return found.response()
+
+
+def _why_not(error: PaymentRefused | NotEnoughPoints) -> str:
+    match error:
+        case NotEnoughPoints(balance=balance):
+            return f"the member has {balance} usable points"
+        case PaymentRefused(reason="minimum", facts=facts):
+            return f"at least {facts['minimum']} points"
+        case PaymentRefused(reason="step", facts=facts):
+            return f"a multiple of {facts['step']} points"
+        case PaymentRefused(reason="share", facts=facts):
+            return f"at most {facts['most']} points on this sale ({facts['percent']} % of it)"
+        case PaymentRefused(reason="worth", facts=facts):
+            return f"these points are worth NT${facts['worth']}"
+        case _:
+            return "the programme takes no points as payment"
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

@@ -36,17 +36,19 @@ class Body(BaseModel):
 
 
 class MemberRef(Body):
-    """Who bought: exactly one of the three."""
+    """Who bought: exactly one of the four. `card` is the rotating QR on the member's own screen,
+    good for one sale."""
 
     number: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9]*$")] = None
     phone: Annotated[str | None, Field(max_length=30, pattern=_TEXT)] = None
     line_user_id: Annotated[str | None, Field(pattern=r"^U[0-9a-f]{32}$")] = None
+    card: Annotated[str | None, Field(max_length=60, pattern=r"^RG1\.[0-9A-Za-z]+$")] = None
 
     @model_validator(mode="after")
     def _one(self) -> "MemberRef":
-        given = [value for value in (self.number, self.phone, self.line_user_id) if value]
-        if len(given) != 1:
-            raise ValueError("give exactly one of number, phone, line_user_id")
+        every = (self.number, self.phone, self.line_user_id, self.card)
+        if len([value for value in every if value]) != 1:
+            raise ValueError("give exactly one of number, phone, line_user_id, card")
         return self
 
 
@@ -56,6 +58,17 @@ class Item(Body):
     category: Sku = ""
     quantity: Annotated[int, Field(ge=1, le=100_000)] = 1
     unit_price: Annotated[int, Field(ge=-AMOUNT_MAX, le=AMOUNT_MAX)] = 0
+
+
+class PointsUsed(Body):
+    """Points the member pays with. The till takes off what they are worth by the programme, and
+    `amount` is what is paid besides."""
+
+    redeem: Annotated[int, Field(ge=1, le=AMOUNT_MAX, description="points")]
+    discount: Annotated[
+        int | None,
+        Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off; refused when worth another amount"),
+    ] = None
 
 
 class Purchase(Body):
@@ -78,6 +91,10 @@ class Purchase(Body):
         int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for the coupon")
     ] = 0
 
+    points: Annotated[
+        PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")
+    ] = None
+
     @field_validator("sold_at")
     @classmethod
     def _possible(cls, value: datetime | None) -> datetime | None:
@@ -94,12 +111,21 @@ class RefundedItem(Body):
 
 class Refund(Body):
     external_id: Key
-    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, description="NT$ given back")]
+    amount: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=AMOUNT_MAX,
+            description="NT$ given back; 0 only for a sale that points paid for wholly",
+        ),
+    ]
     items: Annotated[list[RefundedItem], Field(max_length=ITEMS_MAX)] = []
 
 
 class PointsOut(BaseModel):
     earned: int
+    redeemed: int
+    discount: int
     pending: int
     balance: int
 
@@ -133,6 +159,7 @@ class RefundOut(BaseModel):
 
 class RefundPointsOut(BaseModel):
     revoked: int
+    restored: int
     pending: int
     balance: int
 
@@ -147,11 +174,21 @@ class HeldTierOut(TierOut):
     until: str | None
 
 
+class RedemptionOut(BaseModel):
+    """Every `step` points pay NT$ `pays`, from `minimum` points to `max_percent` of a sale."""
+
+    step: int
+    pays: int
+    minimum: int
+    max_percent: int
+
+
 class StandingOut(BaseModel):
     balance: int
     pending: int
     expiring: int
     expires_at: str | None
+    redemption: RedemptionOut | None
 
 
 class ProgressOut(BaseModel):

@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from app.cards import service as cards
+from app.cards.service import TokenDead
 from app.checkouts import service as checkouts
-from app.checkouts.service import Checkout, CouponUse
+from app.checkouts.service import Checkout, CouponUse, PointPayment
 from app.core import text
 from app.core.clock import taipei_date
 from app.core.errors import Invalid, NotFound
@@ -44,12 +46,19 @@ async def record(request: Request, body: bodies.Purchase, _till: Till) -> Respon
     sold_at = body.sold_at or now
     if body.coupon is not None and body.member is None:
         raise Invalid("coupon", "needs a member whose coupon it is")
+    if body.points is not None and (body.member is None or not body.member.card):
+        raise Invalid("points", "needs member.card, the QR on the member's own screen")
 
     def run(session: Session) -> Checkout:
-        order = _order(session, body, sold_at)
+        order = _order(session, body, sold_at, now)
         use = None if body.coupon is None else CouponUse(body.coupon, body.coupon_discount)
         return checkouts.record_purchase(
-            session, order=order, now=now, coupon=use, theme=request.app.state.theme
+            session,
+            order=order,
+            now=now,
+            coupon=use,
+            payment=_payment(body),
+            theme=request.app.state.theme,
         )
 
     return await _post(request, _key(body.member), run)
@@ -111,10 +120,18 @@ async def _post(request: Request, key: str, run: Any) -> Response:
 def _key(member: bodies.MemberRef | None) -> str:
     if member is None:
         return ""
-    return member.number or member.phone or member.line_user_id or ""
+    return member.number or member.phone or member.line_user_id or member.card or ""
 
 
-def _order(session: Session, body: bodies.Purchase, sold_at: datetime) -> PurchaseOrder:
+def _payment(body: bodies.Purchase) -> PointPayment | None:
+    if body.points is None:
+        return None
+    return PointPayment(body.points.redeem, "card", body.points.discount)
+
+
+def _order(
+    session: Session, body: bodies.Purchase, sold_at: datetime, now: datetime
+) -> PurchaseOrder:
     number = None
     if body.invoice_number is not None:
         number = body.invoice_number.replace("-", "").upper()
@@ -123,7 +140,7 @@ def _order(session: Session, body: bodies.Purchase, sold_at: datetime) -> Purcha
         amount=body.amount,
         sold_at=sold_at,
         channel="pos",
-        member_id=None if body.member is None else _member_id(session, body.member),
+        member_id=None if body.member is None else _member_id(session, body, body.member, now),
         store_id=None if body.store is None else _store_id(session, body.store),
         items=tuple(Item(**item.model_dump()) for item in body.items),
         invoice_number=number,
@@ -140,8 +157,12 @@ def _said(body: bodies.Purchase) -> dict[str, Any]:
     return said
 
 
-def _member_id(session: Session, member: bodies.MemberRef) -> int:
-    """Raises Invalid naming the field."""
+def _member_id(
+    session: Session, body: bodies.Purchase, member: bodies.MemberRef, now: datetime
+) -> int:
+    """Raises Invalid naming the field, TokenDead."""
+    if member.card:
+        return _card_holder(session, member.card, body.external_id, now)
     if member.number:
         found = members.person_by_number(session, member.number)
     elif member.phone:
@@ -155,6 +176,17 @@ def _member_id(session: Session, member: bodies.MemberRef) -> int:
     if found is None or not found.is_member:
         raise Invalid("member", "no such member")
     return found.id
+
+
+def _card_holder(session: Session, card: str, external_id: str, now: datetime) -> int:
+    """The code is used up by the sale; the same sale told again finds it used. Raises TokenDead."""
+    try:
+        return cards.use_token(session, text=card.upper(), purpose="till", now=now)
+    except TokenDead:
+        known = queries.purchase_by_external_id(session, external_id)
+        if known is None or known.member_id is None:
+            raise
+        return known.member_id
 
 
 def _store_id(session: Session, code: str) -> int:

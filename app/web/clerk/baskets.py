@@ -1,26 +1,29 @@
-"""What a clerk typed, checked and priced: the amount, a coupon, the invoice."""
+"""What a clerk typed, checked and priced: the amount, a coupon, points, the invoice."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from sqlalchemy.orm import Session
 
 from app.cards import queries as cards
 from app.checkouts import service as checkouts
-from app.checkouts.service import Checkout, CouponUse
+from app.checkouts.service import Checkout, CouponUse, PointPayment
 from app.core import money, text
 from app.core.clock import taipei_date
-from app.core.errors import Invalid, NotFound
+from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries as coupons
 from app.coupons import rules as coupon_rules
 from app.coupons import service as coupon_service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
 from app.insights.queries import portrait
+from app.points import rules as point_rules
+from app.programmes import queries as programmes
 from app.purchases import queries as purchases
 from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
-from app.web.clerk.passes import Pass
+from app.web.clerk.passes import OTP, Pass
 from app.web.params import id_typed
 from flex_templates.theme import CAMPHOR, Theme
 
@@ -34,21 +37,25 @@ class Typed:
 
     amount: str = ""
     coupon: str = ""
+    points: str = ""
     invoice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """`amount` is before the coupon, `paid` after it; no amount means: the coupon alone."""
+    """`amount` is before coupon and points, `paid` after both; no amount means: the coupon alone.
+    `points` pay NT$ `worth`."""
 
     amount: int
     discount: int
     coupon: HeldCoupon | None
+    points: int
+    worth: int
     invoice: str | None
 
     @property
     def paid(self) -> int:
-        return self.amount - self.discount
+        return self.amount - self.discount - self.worth
 
     @property
     def is_coupon_only(self) -> bool:
@@ -72,8 +79,12 @@ class CardNeeded(CouponNotUsable):
         super().__init__("card_needed")
 
 
+class PointsNeedCard(DomainError):
+    """A number is enough to earn; to pay with points wants the member's own screen or phone."""
+
+
 def basket_of(session: Session, typed: Typed, *, given: Pass, visitor: Visitor) -> Basket:
-    """Raises Invalid, NotFound, CouponNotUsable."""
+    """Raises Invalid, NotFound, CouponNotUsable, PointsNeedCard, PaymentRefused."""
     coupon = _coupon(session, typed.coupon, given)
     amount = money.parse(typed.amount) if typed.amount.strip() else 0
     if amount == 0 and (coupon is None or coupon.offer.takes_money_off):
@@ -87,7 +98,19 @@ def basket_of(session: Session, typed: Typed, *, given: Pass, visitor: Visitor) 
     elif coupon is not None:
         discount = _taken_off(coupon, given)
     invoice = text.parse_invoice_number(typed.invoice) if typed.invoice.strip() else None
-    return Basket(amount, discount, coupon, invoice)
+    points = _points(typed.points, given)
+    worth = 0
+    if points:
+        rule = programmes.terms_at(session, given.issued_at).redemption
+        worth = point_rules.check_payment(rule, points=points, amount=amount - discount)
+    return Basket(amount, discount, coupon, points, worth, invoice)
+
+
+def _points(typed: str, given: Pass) -> int:
+    points = money.parse(typed, field="points") if typed.strip() else 0
+    if points and not given.may_redeem:
+        raise PointsNeedCard
+    return points
 
 
 def _worth(coupon: HeldCoupon, around: Situation) -> int:
@@ -144,7 +167,13 @@ def check_out(
     )
     held = basket.coupon
     use = None if held is None else CouponUse(held.code, basket.discount)
-    return checkouts.record_purchase(session, order=order, now=now, coupon=use, theme=theme)
+    payment = None
+    if basket.points:
+        proof: Literal["card", "otp"] = "otp" if given.proof == OTP else "card"
+        payment = PointPayment(basket.points, proof, basket.worth)
+    return checkouts.record_purchase(
+        session, order=order, now=now, coupon=use, payment=payment, theme=theme
+    )
 
 
 def redeem_alone(

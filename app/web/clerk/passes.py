@@ -11,7 +11,7 @@ from typing import Final, Self
 from app.core import ids
 
 LIFE: Final = timedelta(minutes=15)
-QR, NUMBER, PHONE = "qr", "number", "phone"
+QR, NUMBER, PHONE, OTP = "qr", "number", "phone", "otp"
 _SIGNATURE_LENGTH: Final = 32
 
 
@@ -26,7 +26,9 @@ class PassRefused(Exception):
 @dataclass(frozen=True, slots=True)
 class Pass:
     member_id: int
-    proof: str  # qr: the member's own screen; number or phone: enough to earn, not to redeem
+    # qr: the member's own screen; otp: a code sent to their phone. number, phone: enough to earn,
+    # not to redeem.
+    proof: str
     session_id: int
     issued_at: datetime  # whole seconds; also the sale time of the purchase
     nonce: str
@@ -37,7 +39,7 @@ class Pass:
 
     @property
     def may_redeem(self) -> bool:
-        return self.proof == QR
+        return self.proof in (QR, OTP)
 
     @property
     def purchase_id(self) -> str:

@@ -7,9 +7,10 @@ from app.cards.service import TokenDead
 from app.core import money
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.coupons.rules import CouponNotUsable
+from app.points.rules import NotEnoughPoints, PaymentRefused
 from app.purchases.rules import RefundTooLarge
 from app.web import pages
-from app.web.clerk.baskets import LARGEST, AmountMissing, AmountTooLarge
+from app.web.clerk.baskets import LARGEST, AmountMissing, AmountTooLarge, PointsNeedCard
 from app.web.clerk.identify import CouponShown, NotACode
 
 _CARDS: Final = {
@@ -32,11 +33,12 @@ _COUPONS: Final = {
     "first_purchase": "這張優惠券只能用在第一次消費。",
     "nothing_eligible": "這筆消費沒有可折抵的商品。",
     "takes_nothing": "這筆消費用這張優惠券折不到錢，請會員留著下次用。",
-    "card_needed": "用會員編號或手機識別時不能用優惠券。請會員出示會員卡 QR 再掃一次。",
+    "card_needed": "用會員編號或手機識別時不能用優惠券。請會員出示會員卡 QR，或傳驗證碼。",
     "redeem_limit": "這張優惠券的總使用數量已滿。",
 }
 _FIELDS: Final = {
     "amount": "金額請輸入整數，例如 790。",
+    "points": "點數請輸入整數，例如 100。",
     "invoice_number": "發票號碼是 2 個英文字母加 8 個數字，例如 AB12345678。",
     "member": "這位會員已經不是會員，請重新識別。",
     "sold_at": "消費時間不正確，請重新識別會員。",
@@ -62,6 +64,31 @@ def _coupon(error: CouponNotUsable) -> str:
     return _COUPONS.get(error.reason, "這張優惠券現在不能使用。")
 
 
+def _payment(error: PaymentRefused) -> str:
+    facts = error.facts
+    match error.reason:
+        case "minimum":
+            return f"一次至少要使用 {facts['minimum']:,} 點。"
+        case "step":
+            return f"使用的點數須為 {facts['step']:,} 的倍數。"
+        case "share" if facts["most"] == 0:
+            return "這筆金額太低，還不能用點數折抵。"
+        case "share":
+            return (
+                f"這筆最多可使用 {facts['most']:,} 點（點數最多折抵消費的 {facts['percent']}%）。"
+            )
+        case "worth":
+            return "點數折抵的規則剛剛更新，請重新確認一次。"
+        case _:
+            return "目前沒有開放點數折抵。"
+
+
+def _short_of_points(error: NotEnoughPoints) -> str:
+    if error.balance < 0:
+        return "會員的點數目前為負，補足之前不能折抵。"
+    return f"會員目前可用 {error.balance:,} 點，不足 {error.asked:,} 點。"
+
+
 def _conflict(error: Conflict) -> str:
     if error.field == "invoice_number":
         return "這張發票已經登錄過。"
@@ -78,9 +105,15 @@ def _missing(error: NotFound) -> str:
 
 _COUPON_SHOWN: Final = "這是優惠券的條碼。請會員出示會員卡 QR，掃描後就能選擇優惠券。"
 _NOT_A_CODE: Final = "看不懂這個條碼。請掃描會員卡，或輸入會員編號、手機號碼。"
+_POINTS_NEED_CARD: Final = (
+    "用會員編號或手機識別時不能用點數。請會員出示會員卡 QR，或傳驗證碼到會員手機。"
+)
 _SENTENCES: Final[tuple[tuple[type[DomainError], Callable[[Any], str]], ...]] = (
     (TokenDead, lambda error: _CARDS.get(error.reason, _CARDS["unknown"])),
     (CouponNotUsable, _coupon),
+    (PointsNeedCard, lambda _: _POINTS_NEED_CARD),
+    (PaymentRefused, _payment),
+    (NotEnoughPoints, _short_of_points),
     (RefundTooLarge, lambda error: f"最多只能退 {money.show(error.rest)}。"),
     (AmountMissing, lambda _: "請先輸入消費金額，例如 790。"),
     (AmountTooLarge, lambda _: f"一筆最多 {money.show(LARGEST)}，請再確認金額。"),

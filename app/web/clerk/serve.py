@@ -19,6 +19,7 @@ from app.coupons import queries as coupons
 from app.coupons.queries import HeldCoupon
 from app.insights.queries import portrait, till
 from app.insights.queries.till import SaleShown
+from app.members import queries as members
 from app.staff import queries
 from app.staff import service as staff
 from app.staff.queries import Visitor
@@ -43,6 +44,7 @@ class ServeView:
     card: Card
     coupons: tuple[HeldCoupon, ...]
     may_redeem: bool
+    has_phone: bool
     typed: Typed
     error: str = ""
 
@@ -65,15 +67,16 @@ def serve(
     sealed: str,
     amount: Typing = "",
     coupon: Typing = "",
+    points: Typing = "",
     invoice: Typing = "",
 ) -> Response:
-    given = _pass(request, visitor, sealed)
+    given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
         return given
     with request.app.state.db.reading() as session:
         if till.is_sold(session, given.purchase_id):
             return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
-        view = _serve_view(request, session, sealed, given, Typed(amount, coupon, invoice))
+        view = _serve_view(request, session, sealed, given, Typed(amount, coupon, points, invoice))
     return pages.render(request, "clerk/serve.html", view=view)
 
 
@@ -84,12 +87,13 @@ def confirm(
     sealed: str,
     amount: Typing = "",
     coupon: Typing = "",
+    points: Typing = "",
     invoice: Typing = "",
 ) -> Response:
-    given = _pass(request, visitor, sealed)
+    given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
         return given
-    typed = Typed(amount, coupon, invoice)
+    typed = Typed(amount, coupon, points, invoice)
     now = request.app.state.clock()
     try:
         basket, checkout, before = _rehearsed(
@@ -119,12 +123,13 @@ def check_out(
     sealed: str,
     amount: Annotated[str, Form(max_length=20)] = "",
     coupon: Annotated[str, Form(max_length=20)] = "",
+    points: Annotated[str, Form(max_length=20)] = "",
     invoice: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
-    given = _pass(request, visitor, sealed)
+    given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
         return given
-    typed = Typed(amount, coupon, invoice)
+    typed = Typed(amount, coupon, points, invoice)
     now = request.app.state.clock()
     try:
         with request.app.state.db.transaction() as session:
@@ -196,6 +201,8 @@ def _carry_out(
     )
     if checkout.is_new:
         what = {"paid": basket.paid, "discount": basket.discount}
+        if basket.points:
+            what["points"] = basket.points
         target = f"purchase:{checkout.purchase_id}"
         _audit(request, session, visitor, "purchase.recorded", target, what, now)
 
@@ -241,7 +248,7 @@ def _rehearsed(
         return basket, checkout, before
 
 
-def _pass(request: Request, visitor: Visitor, sealed: str) -> Pass | Response:
+def pass_of(request: Request, visitor: Visitor, sealed: str) -> Pass | Response:
     """The pass, or where to go instead."""
     given = _opened(request, visitor, sealed)
     if given is None:
@@ -287,6 +294,7 @@ def _serve_view(
         card=card,
         coupons=tuple(coupons.usable_coupons(session, given.member_id, now=now)),
         may_redeem=given.may_redeem,
+        has_phone=members.person(session, given.member_id).phone is not None,
         typed=typed,
         error=error,
     )

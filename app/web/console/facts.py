@@ -25,6 +25,8 @@ LABELS: Final[dict[str, str]] = {
     "revoked": "收回點數",
     "points": "點數",
     "earned": "獲得點數",
+    "points_used": "使用點數",
+    "restored": "退回點數",
     "pending": "待生效",
     "balance": "結餘",
     "from": "原等級",
@@ -50,7 +52,7 @@ _NOTED: Final[dict[str, str]] = LABELS | {
     "approved_by": "核准人員編號",
     "by": "識別方式",
 }
-_PROOFS: Final = {"qr": "會員卡 QR", "number": "會員編號", "phone": "手機號碼"}
+_PROOFS: Final = {"qr": "會員卡 QR", "number": "會員編號", "phone": "手機號碼", "otp": "簡訊驗證碼"}
 
 
 def moment(entry: TimelineEntry, *, tiers: Mapping[str, str]) -> Moment:

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.checkouts.service import PointPayment
 from app.core.clock import taipei_date
 from app.core.db import Database
 from app.points import queries as points
 from app.points import service as point_service
-from app.points.rules import NotEnoughPoints
+from app.points.rules import NotEnoughPoints, payable
 from app.points.service import Cause
 from app.programmes import queries as programmes
 from app.programmes.rules import DEFAULT, PointTerms
@@ -38,11 +39,19 @@ class Sold:
     at: datetime
     percent: int
     rest: int
+    used: int = 0  # points that paid for it, NT$1 each
 
     @property
     def kept(self) -> int:
         base = self.rest // 100
         return base + base * (self.percent - 100) // 100
+
+    @property
+    def still_used(self) -> int:
+        """Of the points that paid, those that did not come back with refunds, pro rata."""
+        if self.rest == 0:
+            return 0
+        return self.used - self.used * (self.amount - self.rest) // self.amount
 
 
 @dataclass
@@ -53,7 +62,7 @@ class Model:
     @property
     def total(self) -> int:
         """Usable and pending points, less debt."""
-        return sum(sale.kept for sale in self.sales) - self.spent
+        return sum(sale.kept - sale.still_used for sale in self.sales) - self.spent
 
     def window(self, day: datetime) -> int:
         last = taipei_date(day)
@@ -68,17 +77,24 @@ class Member:
         self.terms = programmes.terms_at(session, NOW)
         tier_service.begin(session, member_id=self.id, now=NOW)
 
-    def buy(self, amount: int) -> None:
+    def buy(self, amount: int, used: int = 0) -> None:
         key = f"h{next(_ids)}"
-        order = PurchaseOrder(key, amount, self.now, member_id=self.id)
+        paid = amount - used
+        order = PurchaseOrder(key, paid, self.now, member_id=self.id)
         held = self._tier_percent()
-        done = checkouts.record_purchase(self.session, order=order, now=self.now)
-        self.model.sales.append(Sold(key, amount, self.now, held, amount))
+        payment = PointPayment(used, "card") if used else None
+        done = checkouts.record_purchase(self.session, order=order, now=self.now, payment=payment)
+        self.model.sales.append(Sold(key, paid, self.now, held, paid, used))
         assert done.facts["points"]["earned"] == self.model.sales[-1].kept
         period = tiers.open_period(self.session, self.id)
         assert period is not None
         reached = [t for t in DEFAULT.tiers if self.model.window(self.now) >= t.threshold][-1]
         assert DEFAULT.rank(period.tier_code) >= DEFAULT.rank(reached.code)
+
+    def pay(self, amount: int) -> None:
+        """Buy with as many points as may pay."""
+        held = points.standing(self.session, self.id, now=self.now).balance
+        self.buy(amount, payable(self.terms.redemption, balance=held, amount=amount))
 
     def _tier_percent(self) -> int:
         tier = tier_service.tier_of_sale(
@@ -121,7 +137,7 @@ class Member:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["buy", "buy", "buy", "refund", "redeem", "wait"]),
+        st.sampled_from(["buy", "buy", "pay", "refund", "redeem", "wait"]),
         st.integers(1, 9_000),
         st.integers(0, 45),
     ),

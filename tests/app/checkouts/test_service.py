@@ -82,7 +82,8 @@ def evidence(session: Session) -> list[object]:
 def test_a_sale_earns_and_is_answered_with_points_and_tier(session: Session, member: int) -> None:
     done = buy(session, order(member, 790))
     assert done.is_new
-    assert done.facts["points"] == {"earned": 7, "pending": 7, "balance": 0}
+    points_told = {"earned": 7, "redeemed": 0, "discount": 0, "pending": 7, "balance": 0}
+    assert done.facts["points"] == points_told
     assert done.facts["tier"] == {"code": "basic", "name": "普卡"}
     assert sent(session) == ["receipt"]
     kinds = set(session.scalars(sa.select(Fact.kind).where(Fact.member_id == member)))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.core.clock import TAIPEI
 from app.points import rules
 from app.points.rules import Factor, Formula, Lot, NotEnoughPoints, Take
-from app.programmes.rules import Campaign, Combine, Earning, PointTerms
+from app.programmes.rules import Campaign, Combine, Earning, PointTerms, Redemption
 from tests.support.times import NOW
 
 DAY = timedelta(days=1)
@@ -297,3 +297,52 @@ def test_spending_takes_exactly_what_was_asked(lots: list[Lot], points: int) -> 
         takes = rules.spend(lots, points)
         assert sum(take.points for take in takes) == points
         assert all(take.points > 0 for take in takes)
+
+
+@pytest.mark.parametrize(
+    ("rule", "balance", "amount", "most"),
+    [
+        (Redemption(is_on=True), 300, 1_000, 300),
+        (Redemption(is_on=True), 3_000, 1_000, 1_000),
+        (Redemption(is_on=True, max_percent=30), 3_000, 999, 299),
+        (Redemption(is_on=True, step=100, pays=10), 350, 95, 300),
+        (Redemption(is_on=True, step=100, pays=10), 3_000, 95, 900),
+        (Redemption(is_on=True, step=10, pays=1, minimum=50), 49, 1_000, 0),
+        (Redemption(is_on=True, step=10, pays=1, minimum=50), 59, 1_000, 50),
+        (Redemption(is_on=True, minimum=50), 300, 49, 0),
+        (Redemption(is_on=True), -5, 1_000, 0),
+        (Redemption(is_on=True), 300, 0, 0),
+        (Redemption(is_on=False), 300, 1_000, 0),
+    ],
+)
+def test_how_many_points_may_pay(rule: Redemption, balance: int, amount: int, most: int) -> None:
+    assert rules.payable(rule, balance=balance, amount=amount) == most
+
+
+@given(
+    st.integers(1, 200), st.integers(1, 50), st.integers(0, 300), st.integers(1, 100),
+    st.integers(0, 5_000), st.integers(0, 20_000),
+)  # fmt: skip
+def test_the_most_is_allowed_and_one_step_more_is_not(
+    step: int, pays: int, minimum: int, percent: int, balance: int, amount: int
+) -> None:
+    rule = Redemption(True, step, pays, minimum, percent)
+    most = rules.payable(rule, balance=balance, amount=amount)
+    assert 0 <= most <= balance
+    if most:
+        assert rules.check_payment(rule, points=most, amount=amount) * 100 <= amount * percent
+    if most and most + step <= balance:
+        with pytest.raises(rules.PaymentRefused):
+            rules.check_payment(rule, points=most + step, amount=amount)
+
+
+@given(st.integers(0, 5_000), st.lists(st.integers(1, 400), min_size=1, max_size=8))
+def test_points_of_a_payment_come_back_in_parts_that_add_up(points: int, parts: list[int]) -> None:
+    amount, refunded, restored = sum(parts), 0, 0
+    for part in parts:
+        refunded += part
+        back = rules.to_restore(points, restored, amount=amount, refunded=refunded)
+        assert back >= 0
+        restored += back
+        assert restored <= points
+    assert restored == points

@@ -4,7 +4,7 @@ import html
 import io
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
@@ -19,12 +19,15 @@ from app.coupons.rules import Conditions
 from app.members.models import Member
 from app.outbox.models import OutboxRow
 from app.points import queries as points
+from app.programmes.rules import DEFAULT, Redemption
 from app.purchases.models import Purchase
 from app.staff import queries
 from app.staff.rules import Role
 from app.web.clerk import passes
 from app.web.clerk.passes import Pass, PassRefused
-from tests.support.people import bought, card_code, coupon_for, number_of, regular
+from tests.support.joining import last_code
+from tests.support.loyalty import publish
+from tests.support.people import bought, card_code, coupon_for, grant_points, number_of, regular
 from tests.support.staffing import LOGINS, PASSWORD, Shop
 from tests.support.times import NOW
 from tests.support.web import SAME_ORIGIN, Browser, Page, browser
@@ -69,6 +72,19 @@ class Till:
     def pending(self) -> int:
         with self.db.reading() as session:
             return points.standing(session, self.hana, now=self.web.watch.now).pending
+
+    def give_points(self, number: int) -> None:
+        with self.db.transaction() as session:
+            grant_points(session, self.hana, number)
+
+    def balance(self) -> int:
+        with self.db.reading() as session:
+            return points.standing(session, self.hana, now=self.web.watch.now).balance
+
+    def code_sent(self) -> str:
+        """The six digits of the newest SMS."""
+        with self.db.reading() as session:
+            return last_code(session)
 
     def coupon_status(self, coupon_id: int) -> str:
         with self.db.reading() as session:
@@ -396,6 +412,105 @@ def test_a_sale_that_lifts_the_tier_says_so_before_and_after(till: Till) -> None
     assert "升等為銀卡" in till.web.get(f"{page}/confirm?amount=5000").text
     done = till.web.post(page, {"amount": "5000"})
     assert "恭喜升等銀卡" in till.web.get(done.location).text
+
+
+# Points -------------------------------------------------------------------------------------------
+
+
+def test_points_are_previewed_and_pay(till: Till) -> None:
+    till.give_points(300)
+    page = till.served()
+    form = till.web.get(page).text
+    assert "可用 300 點，可折 NT$300" in form
+    assert "最多折抵消費的 50%" in form
+    preview = till.web.get(f"{page}/confirm?amount=500&points=200").text
+    assert "使用點數 200 點" in preview
+    assert "NT$300" in preview
+    assert till.balance() == 300  # a rehearsal leaves nothing behind
+    done = till.web.post(page, {"amount": "500", "points": "200"})
+    assert "-NT$200" in till.web.get(done.location).text
+    assert till.purchases() == [(300, 0)]
+    assert till.balance() == 100
+    assert till.web.post(page, {"amount": "500", "points": "200"}).status == 303
+    assert till.balance() == 100
+    with till.db.reading() as session:
+        (noted,) = queries.audit_entries(session, action="purchase.recorded")
+    assert noted.after == {"paid": 300, "discount": 0, "points": 200}
+
+
+@pytest.mark.parametrize(
+    ("amount", "used", "words"),
+    [("500", "251", "最多可使用 250 點"), ("500", "5", "至少要使用 10 點"),
+     ("10", "10", "金額太低"), ("5000", "301", "可用 300 點，不足 301 點"),
+     ("500", "many", "點數請輸入整數"),
+     ("500", "-10", "點數請輸入整數")],
+)  # fmt: skip
+def test_points_that_cannot_pay_are_refused_in_words(
+    till: Till, amount: str, used: str, words: str
+) -> None:
+    till.give_points(300)
+    answer = till.web.post(till.served(), {"amount": amount, "points": used})
+    assert answer.status == 409
+    assert words in answer.text
+    assert (till.purchases(), till.balance()) == ([], 300)
+
+
+def test_a_number_or_a_phone_alone_cannot_spend_points(till: Till) -> None:
+    till.give_points(300)
+    for code in (till.number(), "0912345678"):
+        page = till.served(code)
+        assert 'name="points"' not in till.web.get(page).text
+        refused = till.web.post(page, {"amount": "500", "points": "100"})
+        assert refused.status == 409
+        assert "不能用點數" in refused.text
+    assert (till.purchases(), till.balance()) == ([], 300)
+
+
+def test_a_code_on_the_members_phone_proves_who_spends(till: Till) -> None:
+    till.give_points(300)
+    page = till.served("0912345678")
+    assert till.web.post(f"{page}/code").location == f"{page}/code"
+    assert "0912-***-678" in till.web.get(f"{page}/code").text
+    wrong = till.web.post(f"{page}/code/check", {"code": "000000"})
+    assert "還可以再試 4 次" in wrong.text
+    right = till.web.post(f"{page}/code/check", {"code": till.code_sent()})
+    assert right.status == 303
+    assert 'name="points"' in till.web.get(right.location).text
+    till.web.post(right.location, {"amount": "500", "points": "100"})
+    assert (till.purchases(), till.balance()) == ([(400, 0)], 200)
+    again = till.web.post(f"{page}/code/check", {"code": till.code_sent()})
+    assert "已經使用過" in again.text
+    with till.db.reading() as session:
+        noted = [
+            entry.after for entry in queries.audit_entries(session, action="member.identified")
+        ]
+    assert noted == [{"by": "otp"}, {"by": "phone"}]
+
+
+def test_codes_are_sent_and_tried_within_limits(till: Till) -> None:
+    page = till.served("0912345678")
+    till.web.post(f"{page}/code")
+    assert "後才能再傳一次" in till.web.post(f"{page}/code").text
+    for _ in range(5):
+        till.web.post(f"{page}/code/check", {"code": "x"})
+    assert "次數過多" in till.web.post(f"{page}/code/check", {"code": till.code_sent()}).text
+
+
+def test_a_sale_paid_with_points_alone_is_given_back(till: Till) -> None:
+    till.give_points(300)
+    with till.db.transaction() as session:
+        publish(session, replace(DEFAULT, redemption=Redemption(is_on=True)), starts_at=NOW)
+    page = till.served()
+    till.web.post(page, {"amount": "300", "points": "300"})
+    assert (till.purchases(), till.balance()) == ([(0, 0)], 0)
+    with browser(till.db) as manager:
+        manager.log_in(Role.STORE_MANAGER, area="/clerk")
+        with till.db.reading() as session:
+            sale = session.scalars(sa.select(Purchase.external_id)).one()
+        url = f"/clerk/today/{sale}/refund"
+        assert "退回用掉的 300 點" in manager.get(url).text
+        assert manager.post(url, {"amount": "0", "form_id": "f1"}).status == 303
+    assert till.balance() == 300
 
 
 # Coupons ------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ function dress(main) {
   for (const form of main.querySelectorAll("form[data-once]")) sendOnce(form);
   for (const pad of main.querySelectorAll("[data-keypad]")) keypad(pad);
   for (const choice of main.querySelectorAll("[data-choice]")) fold(choice);
+  for (const field of main.querySelectorAll("[data-points]")) payWithPoints(field);
 }
 
 // The server's time, running on; a phone's own clock may be wrong.
@@ -53,6 +54,32 @@ function fold(choice) {
     show();
     choice.open = false;
   });
+  show();
+}
+
+// How many points may pay, as the amount is typed. The server decides again, after the coupon.
+function payWithPoints(field) {
+  const { balance, step, pays, minimum, percent } = Object.fromEntries(
+    Object.entries(field.dataset).map(([name, value]) => [name, Number(value)]),
+  );
+  const amount = document.getElementById("amount");
+  const points = field.querySelector("input");
+  const button = field.querySelector("[data-points-most]");
+  const say = field.querySelector("[data-points-say]");
+  const most = () => {
+    const room = Math.floor((Number(amount.value.replace(/\D/g, "")) * percent) / 100 / pays);
+    const found = Math.min(Math.floor(balance / step), room) * step;
+    return found >= minimum ? found : 0;
+  };
+  const show = () => {
+    if (!amount.value) return;
+    const found = most();
+    say.textContent = `這筆最多可用 ${found.toLocaleString("en")} 點，折 NT$${((found / step) * pays).toLocaleString("en")}。`;
+  };
+  button.hidden = false;
+  button.addEventListener("click", () => { points.value = most() || ""; show(); });
+  amount.addEventListener("input", show);
+  document.querySelector("[data-keypad]")?.addEventListener("click", () => setTimeout(show));
   show();
 }
 

@@ -19,6 +19,7 @@ from app.staff import service as staff_service
 from app.tiers.models import TierPeriod
 from flex_templates import theme as themes
 from tests.support.api import Api, open_api, statuses
+from tests.support.people import card_code, grant_points
 from tests.support.times import NOW
 
 
@@ -40,10 +41,111 @@ def test_a_sale_is_answered_with_points_and_tier(api: Api) -> None:
             "refunded": 0,
             "invoice_number": None,
         },
-        "points": {"earned": 7, "pending": 7, "balance": 0},
+        "points": {"earned": 7, "redeemed": 0, "discount": 0, "pending": 7, "balance": 0},
         "tier": {"code": "basic", "name": "普卡"},
         "notes": [],
     }
+
+
+def with_points(api: Api, number: int = 300) -> dict[str, Any]:
+    """The rotating code of a member who has so many points, as a till sends it."""
+    with api.db.transaction() as session:
+        member = members.person_by_line_id(session, api.line_user_id)
+        assert member is not None
+        grant_points(session, member.id, number)
+        return {"card": card_code(session, member.id)}
+
+
+def balance(api: Api) -> int:
+    answer = api.get("/members/lookup", line_user_id=api.line_user_id)
+    return int(answer.json()["points"]["balance"])
+
+
+def test_points_pay_a_sale_and_come_back_with_its_refund(api: Api) -> None:
+    body = api.sale(amount=690, member=with_points(api), points={"redeem": 100, "discount": 100})
+    answer = api.post("/purchases", body)
+    assert answer.status_code == 201, answer.text
+    told = {"earned": 6, "redeemed": 100, "discount": 100, "pending": 6, "balance": 200}
+    assert answer.json()["points"] == told
+    again = api.post("/purchases", body)
+    assert (again.status_code, again.content) == (200, answer.content)
+    other = api.post("/purchases", body | {"amount": 691})
+    assert other.status_code == 409
+    back = api.post("/purchases/S-1/refunds", {"external_id": "R-1", "amount": 345})
+    told = {"revoked": 3, "restored": 50, "pending": 3, "balance": 250}
+    assert back.json()["points"] == told
+    assert balance(api) == 250
+
+
+def test_a_card_code_is_looked_up_often_and_used_once(api: Api) -> None:
+    card = with_points(api)["card"]
+    for _ in range(2):
+        found = api.get("/members/lookup", card=card).json()
+        assert found["points"]["redemption"] == {
+            "step": 1, "pays": 1, "minimum": 10, "max_percent": 50,
+        }  # fmt: skip
+    assert api.post("/purchases", api.sale("S-1", member={"card": card})).status_code == 201
+    used = api.post("/purchases", api.sale("S-2", member={"card": card}))
+    assert used.status_code == 409
+    assert used.json()["errors"] == [{"field": "member.card", "reason": "used"}]
+    assert api.get("/members/lookup", card=card).status_code == 409
+
+
+def test_a_refused_sale_leaves_the_card_code_usable(api: Api) -> None:
+    member = with_points(api)
+    body = api.sale(amount=100, member=member)
+    refused = api.post("/purchases", body | {"points": {"redeem": 300}})
+    assert refused.status_code == 409
+    assert refused.json()["errors"] == [
+        {"field": "points.redeem", "reason": "at most 200 points on this sale (50 % of it)"}
+    ]
+    assert api.post("/purchases", body | {"points": {"redeem": 100}}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("points", "status", "field", "reason"),
+    [
+        ({"redeem": 5}, 409, "points.redeem", "at least 10 points"),
+        ({"redeem": 301}, 409, "points.redeem", "the member has 300 usable points"),
+        ({"redeem": 100, "discount": 99}, 409, "points.redeem", "these points are worth NT$100"),
+        ({"redeem": 0}, 422, "points.redeem", None),
+        ({"redeem": -1}, 422, "points.redeem", None),
+        ({"redeem": "many"}, 422, "points.redeem", None),
+        ({}, 422, "points.redeem", None),
+        ({"redeem": 100, "pay": 1}, 422, "points.pay", None),
+    ],
+)
+def test_points_that_cannot_pay_name_the_field(
+    api: Api, points: dict[str, Any], status: int, field: str, reason: str | None
+) -> None:
+    answer = api.post("/purchases", api.sale(member=with_points(api), points=points))
+    assert answer.status_code == status
+    (error,) = answer.json()["errors"]
+    assert error["field"] == field
+    assert reason in (None, error["reason"])
+    assert balance(api) == 300
+
+
+def test_a_number_alone_cannot_spend_points(api: Api) -> None:
+    with_points(api)
+    for member in ({"number": api.number}, {"line_user_id": api.line_user_id}, None):
+        answer = api.post("/purchases", api.sale(member=member, points={"redeem": 100}))
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "points"
+    assert balance(api) == 300
+
+
+def test_one_card_code_at_two_tills_at_once_spends_once(api: Api) -> None:
+    member = with_points(api)
+    bodies = [
+        api.sale(f"S-{turn}", amount=690, member=member, points={"redeem": 200})
+        for turn in range(6)
+    ]
+    answers = api.at_once(
+        *(lambda client, body=body: client.post("/purchases", json=body) for body in bodies)
+    )
+    assert statuses(answers) == [201] + [409] * 5
+    assert balance(api) == 100
 
 
 def test_what_a_member_gets_carries_the_name_of_the_brand(api: Api) -> None:
