@@ -7,17 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
+import uvloop
 
 from app.core.clock import Clock, clock_from
 from app.core.config import Settings
 from app.core.db import Database
 from app.core.loops import Loop
+from app.inbox.worker import BATCH as WORKER_BATCH
 from app.inbox.worker import Worker
 from app.jobs.clockwork import Clockwork
 from app.line.buckets import Buckets
 from app.line.gateway import Gateway, LineGateway
 from app.line.limits import PER_SECOND
 from app.line.sms import HttpSms, NoSms, SmsGateway
+from app.outbox.sender import BATCH as SENDER_BATCH
 from app.outbox.sender import Sender
 from handlers import ROUTERS
 from handlers.context import Brand
@@ -99,10 +102,10 @@ class Runtime:
                 sender.wake()
             return done
 
-        self._begin(Loop("worker", step))
+        self._begin(Loop("worker", step, full=WORKER_BATCH))
 
     def _start_sender(self) -> None:
-        runner = asyncio.Runner()
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
         line, sms = self.parts.line(), self.parts.sms()
         buckets = Buckets(PER_SECOND, time.monotonic)
         sender = Sender(self.parts.db, line, sms, self.parts.clock, buckets)
@@ -115,7 +118,7 @@ class Runtime:
             runner.run(close())
             runner.close()
 
-        self._begin(Loop("sender", lambda: runner.run(sender.send_once())))
+        self._begin(Loop("sender", lambda: runner.run(sender.send_once()), full=SENDER_BATCH))
         self._closers.append(close_all)
 
     def _start_clock(self) -> None:

@@ -4,7 +4,18 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from tests.support.databases import dropped, fresh_postgres, postgres_url
+
+
+def _wait_for_the_disk(url: str) -> None:
+    """Tests do without; here every figure is of durable commits."""
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        name = connection.dialect.identifier_preparer.quote(engine.url.database or "")
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = on")
+    engine.dispose()
 
 
 def databases() -> Iterator[tuple[str, str]]:
@@ -16,6 +27,7 @@ def databases() -> Iterator[tuple[str, str]]:
         return
     url = fresh_postgres(server)
     try:
+        _wait_for_the_disk(url)
         yield "PostgreSQL", url
     finally:
         dropped(server, url)

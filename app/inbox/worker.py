@@ -20,7 +20,7 @@ from app.inbox import service
 from app.inbox.service import Claimed, Outcome
 
 log = structlog.get_logger(__name__)
-TRACE_LENGTH = 8000
+BATCH, TRACE_LENGTH = 100, 8000
 
 
 class Conversation(Protocol):
@@ -44,7 +44,7 @@ class Worker:
     def __init__(self, db: Database, conversation: Conversation, clock: Clock) -> None:
         self._db, self._conversation, self._clock = db, conversation, clock
 
-    def work_once(self, *, limit: int = 100) -> int:
+    def work_once(self, *, limit: int = BATCH) -> int:
         """Handle one batch; return how many events were in it."""
         lease = ids.retry_key()
         with self._db.transaction() as session:

@@ -1,18 +1,21 @@
 """How the product talks to LINE. `LineGateway` is the real one; tests bring their own.
 
-aiohttp, not the SDK, on these calls: the SDK's models cost 25 times the CPU, drop what they do not
-know and may raise after LINE accepted a message.
+Our own small client, not the SDK, on these calls: the SDK's models cost 25 times the CPU, drop what
+they do not know and may raise after LINE accepted a message.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
+from urllib.parse import quote
 
-import aiohttp
 import orjson
 
+from app.line.http import NO_HEADERS, Answer, Broken, Host
+
 TIMEOUT_SECONDS = 10
+_JSON = {"Content-Type": "application/json"}
 _QUOTA_TEXT = "monthly limit"  # LINE words it "You have reached your monthly limit."
 
 
@@ -61,10 +64,12 @@ class LineGateway:
     """`messages` are JSON arrays ready to send; they are spliced into the body unparsed."""
 
     def __init__(self, *, base: str, token: str, connections: int = 300) -> None:
-        self._base = base.rstrip("/")
-        self._token = token
-        self._connections = connections
-        self._session: aiohttp.ClientSession | None = None
+        self._host = Host(
+            base,
+            headers={"Authorization": f"Bearer {token}"},
+            connections=connections,
+            timeout=TIMEOUT_SECONDS,
+        )
 
     async def reply(self, token: str, messages: bytes) -> Accepted:
         body = b'{"replyToken":' + orjson.dumps(token) + b',"messages":' + messages + b"}"
@@ -75,15 +80,17 @@ class LineGateway:
         return await self._send("/v2/bot/message/push", body, retry_key=retry_key)
 
     async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted:
-        return await self._send(f"/v2/bot/user/{user_id}/richmenu/{rich_menu_id}", b"")
+        return await self._send(
+            f"/v2/bot/user/{_part(user_id)}/richmenu/{_part(rich_menu_id)}", b""
+        )
 
     async def rich_menu_of_alias(self, alias: str) -> str | None:
-        found = await self._get(f"/v2/bot/richmenu/alias/{alias}")
+        found = await self._get(f"/v2/bot/richmenu/alias/{_part(alias)}")
         return None if found is None else str(found.get("richMenuId"))
 
     async def profile(self, user_id: str) -> Profile | None:
         """None when LINE knows no such friend (404: unknown, blocked, no consent)."""
-        found = await self._get(f"/v2/bot/profile/{user_id}")
+        found = await self._get(f"/v2/bot/profile/{_part(user_id)}")
         if found is None:
             return None
         return Profile(
@@ -93,46 +100,42 @@ class LineGateway:
         )
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-
-    def _http(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections),
-                timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
-                headers={"Authorization": f"Bearer {self._token}"},
-            )
-        return self._session
+        await self._host.close()
 
     async def _send(self, path: str, body: bytes, *, retry_key: str | None = None) -> Accepted:
-        headers = {"Content-Type": "application/json"}
-        if retry_key is not None:
-            headers["X-Line-Retry-Key"] = retry_key
-        try:
-            async with self._http().post(self._base + path, data=body, headers=headers) as answer:
-                if answer.status < 300:
-                    # The body is not looked at: LINE has accepted, whatever it says there.
-                    return Accepted(answer.headers.get("x-line-request-id"))
-                if answer.status == 409:
-                    accepted = answer.headers.get("x-line-accepted-request-id")
-                    return Accepted(accepted, is_repeat=True)
-                raise _refusal(answer.status, await answer.text())
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise SendError(Failure.UNKNOWN, type(error).__name__) from error
+        headers = _JSON if retry_key is None else {**_JSON, "X-Line-Retry-Key": retry_key}
+        answer = await self._ask("POST", path, body, headers)
+        if answer.status < 300:
+            # The body is not looked at: LINE has accepted, whatever it says there.
+            return Accepted(answer.headers.get("x-line-request-id"))
+        if answer.status == 409:
+            return Accepted(answer.headers.get("x-line-accepted-request-id"), is_repeat=True)
+        raise _refusal(answer.status, answer.text)
 
     async def _get(self, path: str) -> Mapping[str, Any] | None:
+        answer = await self._ask("GET", path)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise _refusal(answer.status, answer.text)
         try:
-            async with self._http().get(self._base + path) as answer:
-                if answer.status == 404:
-                    return None
-                text = await answer.text()
-                if answer.status != 200:
-                    raise _refusal(answer.status, text)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise SendError(Failure.UNKNOWN, type(error).__name__) from error
-        found = orjson.loads(text)
+            found = orjson.loads(answer.body)
+        except orjson.JSONDecodeError as error:
+            raise SendError(Failure.UNKNOWN, "an answer that is not JSON") from error
         return found if isinstance(found, dict) else {}
+
+    async def _ask(
+        self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
+    ) -> Answer:
+        try:
+            return await self._host.request(method, path, body, headers)
+        except Broken as error:
+            raise SendError(Failure.UNKNOWN, str(error)) from error
+
+
+def _part(text: str) -> str:
+    """A piece of a path."""
+    return quote(text, safe="")
 
 
 def _refusal(status: int, text: str) -> SendError:
