@@ -44,6 +44,7 @@ PAGES: Final = {
     "/console": "console-home",
     "/console/members": "console-members",
     "/console/members/{member_id}": "console-member",
+    "/console/corrections": "console-corrections",
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
     "/clerk/login": "clerk-login",
@@ -274,11 +275,27 @@ def console(studio: Studio) -> None:
         page.click(".row-link")
         page.wait_for_selector(".moments")
         keep(page, "console-member")
+        ask_for_correction(studio)
+        page.goto(f"{studio.url}/console/corrections")
+        keep(page, "console-corrections")
         refuse_one(studio, page)
         page.goto(f"{studio.url}/console/delivery")
         keep(page, "console-delivery")
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
+
+
+def ask_for_correction(studio: Studio) -> None:
+    """A store manager wants more points for a member than one person may give alone."""
+    with studio.page(DESKTOP) as page:
+        log_in(studio, page, "manager", "/console")
+        page.goto(f"{studio.url}/console/members?q={PHONE_OF_REGULAR}")
+        page.click(".row-link")
+        page.click(".correct summary")
+        page.fill("#change", "800")
+        page.fill("#reason", "補登 2026/07/01 團購訂單")
+        page.click("text=送出調整")
+        page.wait_for_selector(".notice.good")
 
 
 def refuse_one(studio: Studio, page: Page) -> None:

@@ -132,8 +132,32 @@ class PointEntry(Table):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class PointCorrection(Table):
+    """A correction larger than who asked for it may make alone: waits for a second person."""
+
+    __tablename__ = "point_corrections"
+    __table_args__ = (
+        sa.CheckConstraint("points <> 0", name="points"),
+        sa.CheckConstraint("status IN ('waiting', 'approved', 'rejected')", name="status"),
+        sa.Index("ix_point_corrections_member_id", "member_id"),
+        sa.Index("ix_point_corrections_status", "status", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    external_id: Mapped[str] = mapped_column(sa.String(80), unique=True)  # made on the page
+    member_id: Mapped[int] = mapped_column(sa.ForeignKey("members.id"))
+    points: Mapped[int] = mapped_column(sa.Integer)  # signed
+    reason: Mapped[str] = mapped_column(sa.String(200))
+    asked_by: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(sa.String(8), default="waiting")
+    decided_by: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 # The same tables for Core statements, which the hot paths use.
 ACCOUNTS = cast(sa.Table, PointAccount.__table__)
 OPERATIONS = cast(sa.Table, PointOperation.__table__)
 LOTS = cast(sa.Table, PointLot.__table__)
 ENTRIES = cast(sa.Table, PointEntry.__table__)
+CORRECTIONS = cast(sa.Table, PointCorrection.__table__)

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.points import rules
-from app.points.models import ACCOUNTS, ENTRIES, LOTS, OPERATIONS
+from app.points.models import ACCOUNTS, CORRECTIONS, ENTRIES, LOTS, OPERATIONS
 from app.points.rules import Lot, Standing
+from app.staff.models import Staff
 
 NOTHING = Standing(0, 0, 0, 0, None, None)
 
@@ -125,6 +126,50 @@ def payment_of(session: Session, purchase_id: int) -> Payment | None:
     if row is None:
         return None
     return Payment(row.id, -row.amount, int(row.facts["worth"]), int(row.restored))
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectionShown:
+    """A correction of staff that needed a second person."""
+
+    id: int
+    member_id: int
+    points: int
+    reason: str
+    asked_by: int
+    asked_by_name: str
+    asked_at: datetime
+    status: str  # waiting | approved | rejected
+    decided_by_name: str | None
+    decided_at: datetime | None
+
+
+_ASKER, _DECIDER = aliased(Staff), aliased(Staff)
+
+
+def corrections(session: Session, *, is_waiting: bool, limit: int = 50) -> list[CorrectionShown]:
+    """Those that wait, oldest first; or those decided, newest first."""
+    waits = CORRECTIONS.c.status == "waiting"
+    statement = (
+        sa.select(
+            CORRECTIONS.c.id,
+            CORRECTIONS.c.member_id,
+            CORRECTIONS.c.points,
+            CORRECTIONS.c.reason,
+            CORRECTIONS.c.asked_by,
+            _ASKER.name,
+            CORRECTIONS.c.asked_at,
+            CORRECTIONS.c.status,
+            _DECIDER.name,
+            CORRECTIONS.c.decided_at,
+        )
+        .join(_ASKER, _ASKER.id == CORRECTIONS.c.asked_by)
+        .outerjoin(_DECIDER, _DECIDER.id == CORRECTIONS.c.decided_by)
+        .where(waits if is_waiting else ~waits)
+        .order_by(CORRECTIONS.c.id if is_waiting else CORRECTIONS.c.decided_at.desc())
+        .limit(limit)
+    )
+    return [CorrectionShown(*tuple(row)) for row in session.execute(statement)]
 
 
 _SILENT = ("activate", "repay")

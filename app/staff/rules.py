@@ -32,6 +32,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     SERVE = "serve"  # stand at a till: identify members, record purchases, redeem coupons
     REFUND = "refund"  # undo a purchase
+    ADJUST_POINTS = "adjust_points"  # correct a member's points, up to the limit of the role
 
 
 _P = Permission
@@ -44,11 +45,19 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_PERSONAL,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
+            _P.ADJUST_POINTS,
         }
     ),
     Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS}),
     Role.STORE_MANAGER: frozenset(
-        {_P.READ_NUMBERS, _P.READ_MEMBERS, _P.READ_MASKED, _P.SERVE, _P.REFUND}
+        {
+            _P.READ_NUMBERS,
+            _P.READ_MEMBERS,
+            _P.READ_MASKED,
+            _P.SERVE,
+            _P.REFUND,
+            _P.ADJUST_POINTS,
+        }
     ),
     Role.CLERK: frozenset({_P.SERVE}),
     Role.SUPPORT: frozenset(
@@ -58,6 +67,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_PERSONAL,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
+            _P.ADJUST_POINTS,
         }
     ),
 }

@@ -6,13 +6,14 @@ from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
 from app.web.clerk import codes, scan, serve, store, today
-from app.web.console import audit, delivery, home, members
+from app.web.console import audit, corrections, delivery, home, members
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.router,
     home.router,
     members.router,
+    corrections.router,
     delivery.router,
     audit.router,
     store.router,

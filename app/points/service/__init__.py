@@ -2,6 +2,15 @@
 answer, the same id with other content is refused (Conflict)."""
 
 from app.points.service.books import Cause, Posted, lock
+from app.points.service.correcting import (
+    AlreadyDecided,
+    Correction,
+    Person,
+    SecondPersonNeeded,
+    approve,
+    correct,
+    reject,
+)
 from app.points.service.giving import AdjustmentTooLarge, adjust, award, earn
 from app.points.service.revoking import revoke, withdraw
 from app.points.service.settling import settle_due
@@ -9,13 +18,20 @@ from app.points.service.spending import redeem, restore
 
 __all__ = [
     "AdjustmentTooLarge",
+    "AlreadyDecided",
     "Cause",
+    "Correction",
+    "Person",
     "Posted",
+    "SecondPersonNeeded",
     "adjust",
+    "approve",
     "award",
+    "correct",
     "earn",
     "lock",
     "redeem",
+    "reject",
     "restore",
     "revoke",
     "settle_due",

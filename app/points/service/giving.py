@@ -165,16 +165,25 @@ def adjust(
     terms: PointTerms,
     now: datetime,
     limit: int | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Posted:
     """Staff correct a balance by signed `points`; what is added can be used at once.
     Raises AdjustmentTooLarge, NotEnoughPoints, Conflict."""
     if limit is not None and abs(points) > limit:
         raise AdjustmentTooLarge(limit)
     if points < 0:
-        return spend(session, member_id, "adjust", -points, cause, None, now)
+        return spend(session, member_id, "adjust", -points, cause, facts, now)
     held = lock(session, member_id=member_id, now=now)
     operation_id, is_new, amount, _ = post(
-        session, member_id, "adjust", points, cause, content=(points,), at=now, now=now
+        session,
+        member_id,
+        "adjust",
+        points,
+        cause,
+        content=(points,),
+        facts=facts,
+        at=now,
+        now=now,
     )
     if is_new and points:
         at_once = replace(terms, pending_days=0)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from app.checkouts import messages as checkout_messages
+from app.core import ids
 from app.insights.queries import portrait, roster
 from app.insights.queries.portrait import (
     Agreed,
@@ -23,12 +24,13 @@ from app.outbox.queries import Sending
 from app.points import queries as points
 from app.points.queries import Movement
 from app.points.rules import Earned, Standing, formula_from_facts
+from app.programmes import queries as programmes
 from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.timeline import queries as timeline
 from app.web import pages, security
-from app.web.console import facts
+from app.web.console import corrections, facts
 from app.web.console.facts import Moment
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
@@ -153,6 +155,16 @@ class MemberView:
     messages: tuple[Sending, ...]
     moments: tuple[Moment, ...]
     older_url: str | None
+    correcting: "Correcting | None"  # None: the visitor may not
+
+
+@dataclass(frozen=True, slots=True)
+class Correcting:
+    """The form to correct the points; above `limit` a second person decides (None: no limit)."""
+
+    form_id: str
+    limit: int | None
+    notice: tuple[bool, str] | None
 
 
 TIMELINE_PAGE = 30
@@ -160,18 +172,35 @@ TIMELINE_PAGE = 30
 
 @router.get("/{member_id}")
 def member(
-    request: Request, visitor: Reader, member_id: PathId, before: QueryId = None
+    request: Request,
+    visitor: Reader,
+    member_id: PathId,
+    before: QueryId = None,
+    notice: Code = "",
 ) -> Response:
     mask, now = mask_for(visitor), request.app.state.clock()
     with request.app.state.db.reading() as session:
-        view = _member_view(session, member_id, mask=mask, before=before, now=now)
+        view = _member_view(
+            session,
+            member_id,
+            mask=mask,
+            before=before,
+            correcting=_correcting(session, visitor, notice, now),
+            now=now,
+        )
     if mask.is_full:
         _note_access(request, visitor, member_id)
     return pages.render(request, "console/member.html", view=view)
 
 
 def _member_view(
-    session: Session, member_id: int, *, mask: Mask, before: int | None, now: datetime
+    session: Session,
+    member_id: int,
+    *,
+    mask: Mask,
+    before: int | None,
+    correcting: Correcting | None,
+    now: datetime,
 ) -> MemberView:
     profile = portrait.profile(session, member_id)
     names = portrait.tier_names(session, now=now)
@@ -201,7 +230,17 @@ def _member_view(
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
         moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
         older_url=older,
+        correcting=correcting if profile.status == "member" else None,
     )
+
+
+def _correcting(
+    session: Session, visitor: Visitor, notice: str, now: datetime
+) -> Correcting | None:
+    if not visitor.may(Permission.ADJUST_POINTS):
+        return None
+    limit = programmes.terms_at(session, now).adjustments.limit(visitor.role)
+    return Correcting(ids.random_code(), limit, corrections.NOTICES.get(notice))
 
 
 def _explained(session: Session, member_id: int) -> list[Explained]:

@@ -10,6 +10,7 @@ from app.core.db import Database
 from app.inbox.models import InboxEvent
 from app.members.models import Consent, Member
 from app.outbox.models import OutboxRow
+from app.points import queries as points
 from app.staff import queries
 from app.staff.rules import Role
 from app.timeline import service as timeline
@@ -62,7 +63,7 @@ def test_no_page_has_inline_code_or_style(
         member_id = regular(session)
     visitor.log_in(Role.OWNER)
     urls = ["/console", "/console/members", f"/console/members/{member_id}", "/console/delivery",
-            "/console/audit", "/clerk/store"]  # fmt: skip
+            "/console/corrections", "/console/audit", "/clerk/store"]  # fmt: skip
     for url in urls:
         page = visitor.get(url).text
         assert not re.search(r"<script(?![^>]*\bsrc=)", page), url
@@ -253,3 +254,71 @@ def test_the_audit_log_filters_by_person_and_action(visitor: Browser, shop: Shop
     assert "Sora</td>" not in mine
     assert "Yui</td>" in mine
     assert visitor.get("/console/audit?staff=x&action=%25").status == 200
+
+
+# Correcting points --------------------------------------------------------------------------------
+
+
+def send_correction(
+    web: Browser, member_id: int, change: str, reason: str = "補登", form: str = "f1"
+) -> str:
+    fields = {"change": change, "reason": reason, "form_id": form}
+    answer = web.post(f"/console/members/{member_id}/points", fields)
+    assert answer.status == 303, answer.text
+    return web.get(answer.location).text
+
+
+def test_a_manager_corrects_points_and_the_owner_approves_more(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+    visitor.log_in(Role.STORE_MANAGER)
+    assert "500 點以內立即生效" in visitor.get(f"/console/members/{member_id}").text
+    for _ in range(2):  # sent twice, counted once
+        page = send_correction(visitor, member_id, "+100", "補登 7/1 消費")
+    assert "點數已調整" in page
+    assert page.count("補登 7/1 消費") == 2  # the movement and its moment on the time line
+    assert "等另一位同仁核准" in send_correction(visitor, member_id, "800", form="f2")
+    assert "核准</button>" not in visitor.get("/console/corrections").text
+    visitor.post("/console/logout")
+    visitor.log_in(Role.OWNER)
+    page = visitor.get("/console/corrections").text
+    found = re.search(r"/console/corrections/[0-9]+/approve", page)
+    assert found
+    done = visitor.post(found[0])
+    assert "已核准" in visitor.get(done.location).text
+    again = visitor.post(found[0])
+    assert "已經處理過" in visitor.get(again.location).text
+    with sqlite_db.reading() as session:
+        assert points.standing(session, member_id, now=NOW).balance == 900
+        actions = [entry.action for entry in queries.audit_entries(session)]
+    assert [action for action in actions if action.startswith("points.")] == [
+        "points.correction_approved", "points.correction_asked", "points.corrected",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "reason", "words"),
+    [("", "補登", "請輸入要加或減的點數"), ("0", "補登", "請輸入要加或減的點數"),
+     ("1.5", "補登", "請輸入要加或減的點數"), ("100", " ", "請寫原因"),
+     ("-1", "扣回", "超過會員目前可用的點數")],
+)  # fmt: skip
+def test_a_correction_that_cannot_be_is_refused_in_words(
+    sqlite_db: Database, visitor: Browser, shop: Shop, change: str, reason: str, words: str
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+    visitor.log_in(Role.SUPPORT)
+    assert words in send_correction(visitor, member_id, change, reason)
+
+
+def test_who_only_counts_corrects_nothing(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+    visitor.log_in(Role.ANALYST)
+    assert "調整點數</summary>" not in visitor.get(f"/console/members/{member_id}").text
+    fields = {"change": "1", "reason": "x", "form_id": "f"}
+    assert visitor.post(f"/console/members/{member_id}/points", fields).status == 403
