@@ -7,6 +7,7 @@ import app.firings.models
 import app.inbox.models
 import app.journeys.models
 import app.members.models
+import app.mergers.models
 import app.outbox.models
 import app.points.models
 import app.programmes.models

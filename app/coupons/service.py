@@ -2,6 +2,7 @@
 
 Every limit is held by a conditional UPDATE or a unique row, never by a look beforehand."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -436,6 +437,52 @@ def reinstate(session: Session, *, coupon_id: int, reason: str, now: datetime) -
     if won:
         _event(session, coupon_id, "reinstated", now, facts={"after": reason})
     return bool(won)
+
+
+# When two members turn out to be one ------------------------------------------------------------
+
+
+def was_given(session: Session, *, member_id: int, source: str) -> bool:
+    """Whether a coupon was ever given to the member for that reason."""
+    given = sa.exists().where(COUPONS.c.member_id == member_id, COUPONS.c.source == source)
+    return bool(session.scalar(sa.select(given)))
+
+
+def revoke_all(
+    session: Session,
+    *,
+    member_id: int,
+    source: str,
+    reason: str,
+    staff_id: int | None,
+    now: datetime,
+) -> None:
+    """Take the member's unused coupons of one source away."""
+    unused = sa.select(COUPONS.c.id).where(
+        COUPONS.c.member_id == member_id, COUPONS.c.source == source, COUPONS.c.status == ISSUED
+    )
+    for coupon_id in session.scalars(unused).all():
+        revoke(session, coupon_id=coupon_id, reason=reason, staff_id=staff_id, now=now)
+
+
+def reinstate_all(session: Session, *, member_id: int, reason: str, now: datetime) -> None:
+    """Give back what was taken from the member for this very reason."""
+    taken = sa.select(COUPONS.c.id).where(
+        COUPONS.c.member_id == member_id, COUPONS.c.status == REVOKED
+    )
+    for coupon_id in session.scalars(taken).all():
+        reinstate(session, coupon_id=coupon_id, reason=reason, now=now)
+
+
+def fold_holdings(session: Session, *, member_ids: Sequence[int]) -> None:
+    """Count anew how many of each kind these members were given."""
+    session.execute(sa.delete(HOLDINGS).where(HOLDINGS.c.member_id.in_(member_ids)))
+    counted = (
+        sa.select(COUPONS.c.kind_id, COUPONS.c.member_id, sa.func.count())
+        .where(COUPONS.c.member_id.in_(member_ids))
+        .group_by(COUPONS.c.kind_id, COUPONS.c.member_id)
+    )
+    session.execute(sa.insert(HOLDINGS).from_select(["kind_id", "member_id", "issued"], counted))
 
 
 def expire_due(session: Session, *, now: datetime, limit: int = 5000) -> int:

@@ -23,6 +23,12 @@ class Member(Table):
             postgresql_where=sa.text("profile_due_at IS NOT NULL"),
         ),
         sa.Index(
+            "ix_members_merged_into_id",
+            "merged_into_id",
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        ),
+        sa.Index(
             "uq_members_phone",
             "phone",
             unique=True,
@@ -56,6 +62,8 @@ class Member(Table):
     joined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     join_source: Mapped[str | None] = mapped_column(sa.String(50))
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The member this one turned out to be: number and phone of the row lead there.
+    merged_into_id: Mapped[int | None] = mapped_column(sa.ForeignKey("members.id"))
     guardian_name: Mapped[str | None] = mapped_column(sa.String(50))
     guardian_phone: Mapped[str | None] = mapped_column(sa.String(16))
     marketing_ok: Mapped[bool] = mapped_column(sa.Boolean, default=False)

@@ -56,8 +56,14 @@ _PERSON = sa.select(
 )
 _BY_LINE_IDS = Prepared(_PERSON.where(among(table_of(Member).c.line_user_id, "ids")))
 _BY_ID = _PERSON.where(Member.id == sa.bindparam("id"))
-_BY_NUMBER = _PERSON.where(Member.number == sa.bindparam("number"))
-_BY_PHONE = _PERSON.where(Member.phone == sa.bindparam("phone"))
+_ROW = sa.orm.aliased(Member)
+_LIVING = sa.select(sa.func.coalesce(_ROW.merged_into_id, _ROW.id))  # who a merged row became
+_BY_NUMBER = _PERSON.where(
+    Member.id == _LIVING.where(_ROW.number == sa.bindparam("number")).scalar_subquery()
+)
+_BY_PHONE = _PERSON.where(
+    Member.id == _LIVING.where(_ROW.phone == sa.bindparam("phone")).scalar_subquery()
+)
 
 
 def people_by_line_id(session: Session, line_user_ids: Sequence[str]) -> dict[str, Person]:
@@ -77,13 +83,28 @@ def person_by_line_id(session: Session, line_user_id: str) -> Person | None:
     return people_by_line_id(session, [line_user_id]).get(line_user_id)
 
 
+def living_id(session: Session, member_id: int) -> int:
+    """The member that this one was merged into, or the member itself."""
+    living = session.scalar(_LIVING.where(_ROW.id == member_id))
+    return member_id if living is None else living
+
+
+def absorbed_ids(session: Session, member_id: int) -> list[int]:
+    """The memberships that became this one."""
+    rows = session.scalars(
+        sa.select(Member.id).where(Member.merged_into_id == member_id).order_by(Member.id)
+    )
+    return list(rows)
+
+
 def person_by_number(session: Session, number: str) -> Person | None:
+    """A number of a merged membership finds the member it became."""
     row = session.execute(_BY_NUMBER, {"number": number}).one_or_none()
     return None if row is None else Person(*tuple(row))
 
 
 def person_by_phone(session: Session, phone: str) -> Person | None:
-    """`phone` is E.164, as stored."""
+    """`phone` is E.164, as stored. That of a merged membership finds the member it became."""
     row = session.execute(_BY_PHONE, {"phone": phone}).one_or_none()
     return None if row is None else Person(*tuple(row))
 

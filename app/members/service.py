@@ -331,6 +331,59 @@ def _take_identity(session: Session, member_id: int, line_user_id: str) -> dict[
     return dict(row._mapping)
 
 
+def absorb(session: Session, *, kept_id: int, absorbed_id: int, now: datetime) -> bool:
+    """Close a membership that turned out to be another's, with those merged into it before. False
+    unless both are members."""
+    kept = table_of(Member).alias("kept")
+    is_member = sa.exists().where(kept.c.id == kept_id, kept.c.status == models.MEMBER)
+    won = changed(
+        session,
+        sa.update(Member)
+        .where(Member.id == absorbed_id, Member.status == models.MEMBER, is_member)
+        .values(status=models.CLOSED, closed_at=now, merged_into_id=kept_id),
+    )
+    if won:
+        changed(
+            session,
+            sa.update(Member)
+            .where(Member.merged_into_id == absorbed_id)
+            .values(merged_into_id=kept_id),
+        )
+    return bool(won)
+
+
+def release(session: Session, *, kept_id: int, absorbed_id: int, with_ids: Sequence[int]) -> bool:
+    """Make a member of an absorbed membership again, with those that were merged into it before.
+    False when the kept one is no member any more, or was itself merged since."""
+    kept = table_of(Member).alias("kept")
+    is_member = sa.exists().where(kept.c.id == kept_id, kept.c.status == models.MEMBER)
+    won = changed(
+        session,
+        sa.update(Member)
+        .where(Member.id == absorbed_id, Member.merged_into_id == kept_id, is_member)
+        .values(status=models.MEMBER, closed_at=None, merged_into_id=None),
+    )
+    if won:
+        changed(
+            session,
+            sa.update(Member).where(Member.id.in_(with_ids)).values(merged_into_id=absorbed_id),
+        )
+    return bool(won)
+
+
+def give_contact(session: Session, *, from_id: int, to_id: int, line: bool, phone: bool) -> None:
+    """Move the LINE account and the phone of one row to another that has none."""
+    giver = session.execute(
+        sa.select(Member.line_user_id, Member.phone).where(Member.id == from_id)
+    ).one()
+    if line and giver.line_user_id is not None:
+        identity = _take_identity(session, from_id, giver.line_user_id)
+        changed(session, sa.update(Member).where(Member.id == to_id).values(**identity))
+    if phone and giver.phone is not None:
+        changed(session, sa.update(Member).where(Member.id == from_id).values(phone=None))
+        changed(session, sa.update(Member).where(Member.id == to_id).values(phone=giver.phone))
+
+
 def _bound(column: str, value: Any) -> sa.BindParameter[Any]:
     return sa.bindparam(None, value, type_=table_of(Member).c[column].type)
 

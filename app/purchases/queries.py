@@ -186,7 +186,7 @@ def sale_facts(session: Session, purchase_id: int) -> SaleFacts:
     return SaleFacts(*tuple(session.execute(_SALE_FACTS, {"purchase": purchase_id}).one()))
 
 
-_FOLD = (
+_DAY_TOTALS = (
     sa.select(
         _PURCHASES.c.member_id,
         _PURCHASES.c.sold_on.label("day"),
@@ -198,8 +198,8 @@ _FOLD = (
     )
     .where(_PURCHASES.c.member_id.is_not(None))
     .group_by(_PURCHASES.c.member_id, _PURCHASES.c.sold_on)
-    .subquery()
 )
+_FOLD = _DAY_TOTALS.subquery()
 _SAME_DAY = sa.and_(_DAYS.c.member_id == _FOLD.c.member_id, _DAYS.c.day == _FOLD.c.day)
 _WRONG_DAYS = (
     sa.select(_FOLD.c.member_id, _FOLD.c.day)
@@ -227,6 +227,21 @@ _REFUND_SUM = (
 _WRONG_REFUNDS = sa.select(_PURCHASES.c.external_id, _PURCHASES.c.refunded, _REFUND_SUM).where(
     _PURCHASES.c.refunded != _REFUND_SUM
 )
+
+
+def latest_purchase_id(session: Session, member_id: int) -> int | None:
+    """By the time of the sale."""
+    return session.scalar(
+        sa.select(_PURCHASES.c.id)
+        .where(_PURCHASES.c.member_id == member_id)
+        .order_by(_PURCHASES.c.sold_at.desc(), _PURCHASES.c.id.desc())
+        .limit(1)
+    )
+
+
+def day_totals(member_ids: Sequence[int]) -> sa.Select[Any]:
+    """What the daily totals of these members must be."""
+    return _DAY_TOTALS.where(_PURCHASES.c.member_id.in_(member_ids))
 
 
 def broken(session: Session, *, limit: int = 20) -> list[str]:

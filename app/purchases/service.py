@@ -1,5 +1,6 @@
 """Record what was sold and given back. What it means for points and tiers is decided above."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from app.core.clock import taipei_date
 from app.core.db import changed, insert_or_ignore, table_of
 from app.core.errors import Conflict, Invalid, NotFound
 from app.programmes.rules import Terms
-from app.purchases import rules
+from app.purchases import queries, rules
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
 from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
 
@@ -376,3 +377,11 @@ def _add_to_day(
             "qualifying": qualifying,
         },
     )
+
+
+def fold_days(session: Session, *, member_ids: Sequence[int]) -> None:
+    """Make the daily totals of these members anew from their sales."""
+    session.execute(sa.delete(_DAYS).where(_DAYS.c.member_id.in_(member_ids)))
+    folded = queries.day_totals(member_ids)
+    columns = ["member_id", "day", "count", "net", "qualifying"]
+    session.execute(sa.insert(_DAYS).from_select(columns, folded))

@@ -25,13 +25,15 @@ from app.tiers.queries import Period
 from app.timeline import service as timeline
 from app.timeline.models import Fact
 
-Kind = Literal["upgraded", "renewed", "downgraded", "revoked", "granted"]
+Kind = Literal["upgraded", "renewed", "downgraded", "revoked", "granted", "merged", "parted"]
 _REASONS: dict[Kind, str] = {
     "upgraded": "upgrade",
     "renewed": "renewed",
     "downgraded": "downgrade",
     "revoked": "revoked",
     "granted": "manual",
+    "merged": "merged",
+    "parted": "parted",
 }
 
 
@@ -172,7 +174,7 @@ def _had_gift(session: Session, member_id: int, follows: _Next, terms: Terms) ->
     since = add_months(taipei_date(follows.starts_at), -terms.tiering.gift_months)
     return any(
         period.tier_code == follows.tier_code
-        and period.reason == "upgrade"
+        and period.reason in ("upgrade", "merged")
         and taipei_date(period.starts_at) > since
         for period in queries.history(session, member_id)
     )
@@ -344,6 +346,68 @@ def grant(
     held = _held(session, member_id, now)
     follows = _Next("granted", tier_code, now, ends_at, actor=actor, note=note.strip())
     return _change(session, held, follows, terms, now)
+
+
+# When two members turn out to be one ------------------------------------------------------------
+
+
+def join(session: Session, *, kept_id: int, absorbed_id: int, now: datetime) -> int | None:
+    """The better tier of the two, or the later end of the same; return the period that opened for
+    it. The absorbed member's history stays where it is, closed."""
+    terms = programmes.terms_at(session, now)
+    for member_id in (kept_id, absorbed_id):
+        settle(session, member_id=member_id, terms=terms, until=now, now=now)
+    kept, other = _held(session, kept_id, now), _held(session, absorbed_id, now)
+    session.execute(_CLOSE, {"period": other.id, "at": now, "because": _REASONS["merged"]})
+    if _worth(terms, other) <= _worth(terms, kept):
+        return None
+    follows = _Next("merged", other.tier_code, now, other.ends_at)
+    change = _change(session, kept, follows, terms, now)
+    return None if change is None else change.period_id
+
+
+def part(
+    session: Session,
+    *,
+    kept_id: int,
+    absorbed_id: int,
+    period_id: int | None,
+    now: datetime,
+) -> None:
+    """Each has its own tier again: the absorbed member the one that the merger closed, the kept
+    one what it had before, if `period_id`, which the merger opened, still runs."""
+    terms = programmes.terms_at(session, now)
+    session.execute(
+        sa.update(PERIODS)
+        .where(PERIODS.c.id == _last_merged(absorbed_id))
+        .values(closed_at=None, closed_reason=None)
+    )
+    settle(session, member_id=absorbed_id, terms=terms, until=now, now=now)
+    settle(session, member_id=kept_id, terms=terms, until=now, now=now)
+    held = _held(session, kept_id, now)
+    if held.id != period_id:
+        return
+    earlier = [period for period in queries.history(session, kept_id) if period.id < held.id]
+    before = earlier[-1] if earlier else None
+    if before is None or (before.ends_at is not None and before.ends_at <= now):
+        follows = _Next("parted", terms.tiers[0].code, now, None)
+    else:
+        follows = _Next("parted", before.tier_code, now, before.ends_at, before.purchase_id)
+    _change(session, held, follows, terms, now)
+
+
+def _worth(terms: Terms, period: Period) -> tuple[int, float]:
+    """Comparable: the higher tier, and of one tier the later end."""
+    ends_at = float("inf") if period.ends_at is None else period.ends_at.timestamp()
+    return terms.rank(period.tier_code), ends_at
+
+
+def _last_merged(member_id: int) -> sa.ScalarSelect[Any]:
+    return (
+        sa.select(sa.func.max(PERIODS.c.id))
+        .where(PERIODS.c.member_id == member_id, PERIODS.c.closed_reason == _REASONS["merged"])
+        .scalar_subquery()
+    )
 
 
 # At the end of a period ---------------------------------------------------------------------------

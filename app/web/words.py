@@ -126,6 +126,7 @@ POINT_KINDS: Final = {
     "revoke": "收回",
     "adjust": "調整",
     "repay": "抵扣欠點",
+    "merge": "合併",
 }
 TIER_REASONS: Final = {
     "join": "入會",
@@ -134,6 +135,8 @@ TIER_REASONS: Final = {
     "downgrade": "到期調整",
     "manual": "人工指定",
     "revoked": "退款撤回",
+    "merged": "合併會員",
+    "parted": "取消合併",
 }
 CONSENTS: Final = {
     "notice": "個資告知",

@@ -42,6 +42,7 @@ _BUYER = (
         _MEMBERS.c.line_user_id,
         _MEMBERS.c.birth_month,
         _MEMBERS.c.status,
+        _MEMBERS.c.merged_into_id,
         PERIODS.c.tier_code,
         PERIODS.c.starts_at,
         PERIODS.c.ends_at,
@@ -58,9 +59,12 @@ _STORE = sa.select(_STORES.c.code, _STORES.c.name).where(_STORES.c.id == sa.bind
 def buyer_of(
     session: Session, member_id: int, terms: Terms, sold_at: datetime, now: datetime
 ) -> Buyer:
-    """Locks the member's account first: whatever else touches this member waits its turn."""
+    """Locks the member's account first: whatever else touches this member waits its turn. A member
+    who became another between the scan and the sale is that other."""
     standing = points.lock(session, member_id=member_id, now=now)
     row = session.execute(_BUYER, {"member": member_id}).one()
+    if row.merged_into_id is not None:
+        return buyer_of(session, row.merged_into_id, terms, sold_at, now)
     if row.status != "member":
         raise Invalid("member", "不是會員")
     tier = terms.tier(row.tier_code) if row.tier_code else terms.tiers[0]

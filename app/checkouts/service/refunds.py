@@ -36,10 +36,8 @@ def refund_purchase(
     the same facts.
 
     Raises NotFound, RefundTooLarge, Conflict."""
-    sale = purchase_queries.purchase_by_external_id(session, order.purchase_external_id)
+    sale = _held_sale(session, order.purchase_external_id, now)
     member_id = None if sale is None else sale.member_id
-    if member_id is not None:
-        points.lock(session, member_id=member_id, now=now)
     refunded = purchases.refund(session, order=order, now=now)
     if not refunded.is_new:
         return Checkout(False, refunded.purchase_id, refunded.receipt)
@@ -50,6 +48,19 @@ def refund_purchase(
         facts = _undo(session, order, sale, refunded, member_id, store_id, theme, now)
     purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
     return Checkout(True, refunded.purchase_id, facts)
+
+
+def _held_sale(session: Session, external_id: str, now: datetime) -> Bought | None:
+    """The sale with its member's account held. Looked up again with the account in hand: two
+    members may have become one meanwhile, and the sale is the other's now."""
+    sale = purchase_queries.purchase_by_external_id(session, external_id)
+    while sale is not None and sale.member_id is not None:
+        points.lock(session, member_id=sale.member_id, now=now)
+        held_id = sale.member_id
+        sale = purchase_queries.purchase_by_external_id(session, external_id)
+        if sale is not None and sale.member_id == held_id:
+            break
+    return sale
 
 
 def _undo(

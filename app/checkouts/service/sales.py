@@ -1,6 +1,6 @@
 """A sale: its points at the tier held before, the tier, the gift, the receipt."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -66,6 +66,8 @@ def record_purchase(
         if order.member_id is None
         else buyer_of(session, order.member_id, terms, order.sold_at, now)
     )
+    if buyer is not None:
+        order = replace(order, member_id=buyer.id)
     is_first = _is_first(session, order, coupon)
     sale = purchases.record(session, order=order, terms=terms, now=now)
     if not sale.is_new:
@@ -82,6 +84,20 @@ def record_purchase(
         )
     purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
     return Checkout(True, sale.id, facts)
+
+
+def review_tier(session: Session, *, member_id: int, now: datetime, theme: Theme = CAMPHOR) -> None:
+    """Look at the tier without a sale, because sales came from elsewhere."""
+    terms = programmes.terms_at(session, now)
+    buyer = buyer_of(session, member_id, terms, now, now)
+    latest = purchase_queries.latest_purchase_id(session, member_id)
+    if latest is None:
+        return
+    change = tiers.review_after_purchase(
+        session, member_id=member_id, purchase_id=latest, sold_at=now, terms=terms, now=now
+    )
+    if change is not None:
+        _celebrate(session, buyer, terms.tier(change.tier_code), change, theme, now)
 
 
 def _is_first(session: Session, order: PurchaseOrder, use: CouponUse | None) -> bool:

@@ -12,6 +12,7 @@ from app.points.service.correcting import (
     reject,
 )
 from app.points.service.giving import AdjustmentTooLarge, adjust, award, earn
+from app.points.service.merging import fold
 from app.points.service.revoking import revoke, withdraw
 from app.points.service.settling import settle_due
 from app.points.service.spending import redeem, restore
@@ -29,6 +30,7 @@ __all__ = [
     "award",
     "correct",
     "earn",
+    "fold",
     "lock",
     "redeem",
     "reject",

@@ -1,0 +1,40 @@
+"""Who may become one member, for how long it can be undone, and what moves."""
+
+from datetime import timedelta
+from typing import Final, Literal
+
+UNDO_FOR: Final = timedelta(days=30)
+
+Fate = Literal["moves", "folded", "stays"]
+# What becomes of the rows that name the absorbed member, by the column that does.
+#   moves:  they are the other member's from now on, except what a unique key turns away
+#   folded: totals, made anew for both from the rows that moved
+#   stays:  history of the absorbed membership, or worth nothing after it
+FATES: Final[dict[str, Fate]] = {
+    "card_tokens.member_id": "stays",
+    "closings.member_id": "stays",
+    "consents.member_id": "moves",
+    "coupon_holdings.member_id": "folded",
+    "coupons.member_id": "moves",
+    "invite_codes.member_id": "stays",
+    "invite_shares.member_id": "moves",
+    "join_steps.joined_id": "stays",
+    "join_steps.member_id": "stays",
+    "lifecycle_sends.member_id": "moves",
+    "marketing_days.member_id": "stays",
+    "members.merged_into_id": "stays",  # the members noun itself points them on
+    "mergers.absorbed_id": "stays",
+    "mergers.kept_id": "stays",
+    "outbox.member_id": "moves",
+    "point_accounts.member_id": "folded",
+    "point_entries.member_id": "moves",
+    "point_lots.member_id": "moves",
+    "point_operations.member_id": "moves",
+    "purchase_days.member_id": "folded",
+    "purchases.member_id": "moves",
+    "referrals.inviter_id": "moves",
+    "referrals.member_id": "stays",  # who was a member before is nobody's new friend
+    "staff_memberships.member_id": "moves",
+    "tier_periods.member_id": "stays",
+    "timeline.member_id": "moves",
+}
