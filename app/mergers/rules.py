@@ -27,6 +27,7 @@ FATES: Final[dict[str, Fate]] = {
     "mergers.kept_id": "stays",
     "outbox.member_id": "moves",
     "point_accounts.member_id": "folded",
+    "point_corrections.member_id": "moves",
     "point_entries.member_id": "moves",
     "point_lots.member_id": "moves",
     "point_operations.member_id": "moves",

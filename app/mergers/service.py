@@ -124,9 +124,9 @@ def part(session: Session, *, merger_id: int, staff_id: int | None, now: datetim
         line=row.took_line,
         phone=row.took_phone,
     )
-    coupons.reinstate_all(session, member_id=merger.absorbed_id, reason=SECOND_GIFT, now=now)
     for owner in _moving():
         _move_back(session, merger_id, owner, merger)
+    coupons.reinstate_all(session, member_id=merger.absorbed_id, reason=SECOND_GIFT, now=now)
     _lots_take_their_entries(session, merger_id, merger.absorbed_id)
     _fold(session, merger.kept_id, merger.absorbed_id, f"merger:{merger_id}:undone", now)
     tiers.part(

@@ -229,6 +229,12 @@ _WRONG_REFUNDS = sa.select(_PURCHASES.c.external_id, _PURCHASES.c.refunded, _REF
 )
 
 
+def count_of(session: Session, member_id: int) -> int:
+    """Sales of a member, given back or not."""
+    counted = sa.select(sa.func.count()).where(_PURCHASES.c.member_id == member_id)
+    return int(session.scalar(counted) or 0)
+
+
 def latest_purchase_id(session: Session, member_id: int) -> int | None:
     """By the time of the sale."""
     return session.scalar(

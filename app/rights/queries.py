@@ -64,7 +64,7 @@ def _rows_of(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
 def of_member(table: sa.Table, member_id: int) -> sa.ColumnElement[bool] | None:
     """Which rows of a table are about a member: by id, by what is theirs, or by LINE id."""
     if table.name == "members":
-        return table.c.id == member_id
+        return sa.or_(table.c.id == member_id, table.c.merged_into_id == member_id)
     own = [
         column
         for column in table.c

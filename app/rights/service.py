@@ -13,6 +13,7 @@ from app.core.db import Table, changed, insert_for, table_of
 from app.core.errors import DomainError
 from app.inbox.models import InboxEvent
 from app.members import models as members
+from app.members import queries as member_queries
 from app.members.models import Member
 from app.outbox import models as outbox_models
 from app.outbox import service as outbox
@@ -111,6 +112,14 @@ def _wipe_one(session: Session, closing_id: int, member_id: int, key: str, now: 
     )
     if not won:
         return False
+    for one in (member_id, *member_queries.absorbed_ids(session, member_id)):
+        _wipe_row(session, one, key, now)
+    timeline.record(session, member_id=member_id, kind="member.wiped", at=now, facts={})
+    return True
+
+
+def _wipe_row(session: Session, member_id: int, key: str, now: datetime) -> None:
+    """One row of a person: their own, or that of a membership that became theirs."""
     phone = session.scalar(sa.select(Member.phone).where(Member.id == member_id))
     if phone is not None:
         until = now + rules.FORGET_AFTER
@@ -123,14 +132,12 @@ def _wipe_one(session: Session, closing_id: int, member_id: int, key: str, now: 
     _wipe_messages(session, member_id)
     _wipe_traces(session, member_id, None if phone is None else ids.keyed_hash(key, phone))
     _wipe_person(session, member_id)
-    timeline.record(session, member_id=member_id, kind="member.wiped", at=now, facts={})
-    return True
 
 
 # What is kept of a wiped member: the row itself, for the ledgers, and that it is closed.
 _KEPT: Final = frozenset(
-    {"id", "status", "created_at", "joined_at", "closed_at", "is_friend", "birthday_edits"}
-    | {"marketing_ok", "is_test"}
+    {"id", "status", "created_at", "joined_at", "closed_at", "merged_into_id", "is_friend"}
+    | {"birthday_edits", "marketing_ok", "is_test"}
 )
 
 

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ_MASKED = "read_masked"  # names and phones with their middle hidden
     READ_PERSONAL = "read_personal"  # names and phones in full
     READ_DELIVERY = "read_delivery"  # messages and events that wait for a person
+    MERGE_MEMBERS = "merge_members"  # make one of two memberships, and two again
     RETRY_DELIVERY = "retry_delivery"
     READ_AUDIT = "read_audit"
     SERVE = "serve"  # stand at a till: identify members, record purchases, redeem coupons
@@ -65,6 +66,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
+            _P.MERGE_MEMBERS,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,

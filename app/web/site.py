@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
 from app.web.clerk import codes, scan, serve, store, today
-from app.web.console import audit, corrections, delivery, home, members
+from app.web.console import audit, corrections, delivery, home, members, mergers
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -14,6 +14,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     members.router,
     corrections.router,
+    mergers.router,
     delivery.router,
     audit.router,
     store.router,

@@ -21,6 +21,8 @@ KINDS: Final = {
     "member.wiped": "個人資料已清除",
     "member.corrected": "更正資料",
     "member.unbound": "解除綁定",
+    "member.merged": "與另一位會員合併",
+    "member.parted": "取消合併",
     "purchase.recorded": "消費",
     "purchase.refunded": "退款",
     "points.earned": "獲得點數",

@@ -19,6 +19,8 @@ from app.insights.queries.portrait import (
     TierHeld,
 )
 from app.insights.queries.roster import Listed, Wanted
+from app.mergers import queries as mergers
+from app.mergers.queries import MergerShown
 from app.outbox import queries as outbox
 from app.outbox.queries import Sending
 from app.points import queries as points
@@ -153,6 +155,7 @@ class MemberView:
     spent: Spent
     consents: tuple[Agreed, ...]
     messages: tuple[Sending, ...]
+    mergers: tuple[MergerShown, ...]
     moments: tuple[Moment, ...]
     older_url: str | None
     correcting: "Correcting | None"  # None: the visitor may not
@@ -228,6 +231,7 @@ def _member_view(
         spent=portrait.spent(session, member_id, now=now),
         consents=tuple(portrait.consents(session, member_id)),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
+        mergers=tuple(mergers.mergers_of(session, member_id)),
         moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
         older_url=older,
         correcting=correcting if profile.status == "member" else None,
