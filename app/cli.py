@@ -185,6 +185,28 @@ def staff_password(login: Login, password: Password) -> None:
     typer.echo(f"已更新 {login} 的密碼")
 
 
+@staff_cli.command("link")
+def staff_link(
+    login: Login, member: Annotated[str, typer.Option(help="their own member number")]
+) -> None:
+    """Say whose membership it is: staff earn points like everybody, but invite nobody."""
+    from app.core import text
+    from app.core.errors import NotFound
+    from app.members import queries as members
+    from app.referrals import service as referrals
+    from app.staff import queries
+
+    config = settings()
+    with _migrated(config).transaction() as session:
+        found = members.person_by_number(session, text.parse_member_number(member))
+        if found is None:
+            raise NotFound("member", member)
+        staff_id = queries.staff_by_login(session, login)
+        now = clock_from(config.regulars_clock)()
+        referrals.link_staff(session, staff_id=staff_id, member_id=found.id, now=now)
+    typer.echo(f"{login} 的會員編號為 {text.show_member_number(found.number or '')}")
+
+
 @staff_cli.command("deactivate")
 def staff_deactivate(login: Login) -> None:
     """They left: log them out and keep them out."""

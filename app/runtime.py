@@ -63,6 +63,7 @@ class Parts:
             liff_id=self.settings.liff_id,
             secret_key=self.settings.secret_key.get_secret_value(),
             theme_code=self.settings.brand_theme,
+            basic_id=self.settings.line_basic_id,
         )
 
 

@@ -45,6 +45,7 @@ PAGES: Final = {
     "/console/members": "console-members",
     "/console/members/{member_id}": "console-member",
     "/console/corrections": "console-corrections",
+    "/console/referrals": "console-referrals",
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
     "/clerk/login": "clerk-login",
@@ -66,6 +67,7 @@ PAGES: Final = {
     "/liff/view/purchases": "liff-purchases",
     "/liff/view/stores": "liff-stores",
     "/liff/view/terms": "liff-terms",
+    "/liff/view/invite": "liff-invite",
     "/liff/view/centre": "liff-centre",
     "/liff/view/centre/profile": "liff-profile",
     "/liff/view/centre/close": "liff-close",
@@ -161,7 +163,16 @@ def newcomer(studio: Studio) -> None:
 
 def member_pages(studio: Studio) -> None:
     with studio.page() as page:
-        for view in ("card", "points", "coupons", "tiers", "purchases", "stores", "centre"):
+        for view in (
+            "card",
+            "points",
+            "coupons",
+            "tiers",
+            "purchases",
+            "stores",
+            "centre",
+            "invite",
+        ):
             liff(studio, page, view, REGULAR)
             if view == "card":
                 page.wait_for_selector("[data-qr] svg")
@@ -281,6 +292,8 @@ def console(studio: Studio) -> None:
         refuse_one(studio, page)
         page.goto(f"{studio.url}/console/delivery")
         keep(page, "console-delivery")
+        page.goto(f"{studio.url}/console/referrals")
+        keep(page, "console-referrals")
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
 

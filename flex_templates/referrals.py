@@ -105,9 +105,10 @@ def invite_message(view: InviteView, theme: Theme) -> Message:
         ),
         paddingAll="0px",
     )
+    copied = wording.clip(wording.filled(view.invitation), 100)
     footer = parts.buttons(
         parts.button(theme, "分享給好友", view.open) if view.open is not None else None,
-        parts.button(theme, "複製邀請碼", Copy(wording.clip(view.invitation, 100)), "soft"),
+        parts.button(theme, "複製邀請碼", Copy(copied), "soft"),
     )
     alt = f"邀請好友：您的邀請碼 {view.code}，已有 {view.joined:,} 位好友加入"
     return parts.flex(alt, parts.bubble(theme, body, footer=footer))

@@ -9,6 +9,7 @@ from handlers import (
     centre,
     coupons,
     follow,
+    invites,
     join,
     points,
     purchases,
@@ -30,6 +31,7 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     stores.routes,
     centre.routes,
     helping.routes,
+    invites.routes,
     join.routes,
     helping.fallback,
 )

@@ -24,6 +24,7 @@ class Brand:
     liff_id: str
     secret_key: str
     theme_code: str = "camphor"
+    basic_id: str = ""  # the account's @id, for links that open its chat
 
     @property
     def theme(self) -> Theme:

@@ -17,6 +17,7 @@ CENTRE = Press(taps.ShowCentre().pack(), says="會員中心")
 LEAVE = Press(taps.AskToClose().pack(), says="刪除會員")
 CLOSE = Press(taps.CloseMembership().pack(), says="確定刪除會員")
 REOPEN = Press(taps.ReopenMembership().pack(), says="取消刪除")
+INVITE = Press(taps.InviteFriends().pack(), says="邀請好友")
 STOP = Press(taps.StopMarketing().pack(), says="停止行銷訊息")
 RESUME = Press(taps.ResumeMarketing().pack(), says="恢復行銷訊息")
 

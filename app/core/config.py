@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     line_api_base: str = LINE_OWN_BASE
     line_login_channel_id: str = ""
     liff_id: str = ""
+    line_basic_id: str = ""  # @…: links that open the chat
     database_url: str = "sqlite:///regulars.db"
     brand_name: str = "熟客商店"
     brand_theme: str = "camphor"  # camphor, camellia, indigo or roast

@@ -1,6 +1,5 @@
 """Invitations as inviters, friends and staff see them, and which records contradict each other."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -124,9 +123,20 @@ def progress(session: Session, inviter_id: int) -> Progress:
     return Progress(joined + waiting + rewarded, waiting, rewarded)
 
 
-def funnel(session: Session) -> Mapping[str, int]:
-    """How many referrals stand where."""
-    return _counts(session, sa.true())
+@dataclass(frozen=True, slots=True)
+class Ever:
+    """How many referrals came at least so far, whatever became of them."""
+
+    bound: int
+    joined: int
+    bought: int
+    rewarded: int
+
+
+def ever(session: Session) -> Ever:
+    steps = (REFERRALS.c.id, REFERRALS.c.buy_by, REFERRALS.c.purchase_id, REFERRALS.c.rewarded_at)
+    row = session.execute(sa.select(*(sa.func.count(step) for step in steps))).one()
+    return Ever(*tuple(row))
 
 
 def _counts(session: Session, which: sa.ColumnElement[bool]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
 from app.web.clerk import codes, scan, serve, store, today
-from app.web.console import audit, corrections, delivery, home, members, mergers
+from app.web.console import audit, corrections, delivery, home, members, mergers, referrals
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -15,6 +15,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     members.router,
     corrections.router,
     mergers.router,
+    referrals.router,
     delivery.router,
     audit.router,
     store.router,

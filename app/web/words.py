@@ -62,6 +62,7 @@ ACTIONS: Final = {
     "points.correction_approved": "核准調整點數",
     "points.correction_rejected": "退回調整點數",
     "message.retried": "重送訊息",
+    "staff.linked": "登記人員的會員編號",
     "referral.approved": "核准好友推薦",
     "referral.rejected": "退回好友推薦",
     "event.retried": "重新處理事件",

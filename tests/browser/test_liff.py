@@ -19,6 +19,7 @@ from app.cards import service as cards
 from app.core.db import Database
 from app.line.login import LineLogin
 from app.members.models import Member
+from app.referrals.models import REFERRALS
 from app.simulator import SimulatorConfig, create_simulator
 from tests.browser.conftest import PHONE, chromium
 from tests.support.joining import HANA, KEN, MEI, join, last_code
@@ -154,4 +155,41 @@ def test_every_view_fits_its_phone(
         page.wait_for_selector(".view-profile")
         page.go_back()
         page.wait_for_selector(".view-terms")
+    assert complaints == []
+
+
+def test_a_friend_is_invited_by_the_picker_and_comes_by_the_card(
+    brand: Brand, listen: Callable[[Page], Page], complaints: list[str]
+) -> None:
+    """Hana's page asks LINE's picker, here the simulator's; Ken finds the card in his chat."""
+    control = f"{brand.url}/simulator/control/users"
+    link = {"type": "uri", "label": "邀請好友", "uri": f"https://liff.line.me/{LIFF_ID}/invite"}
+    button = {"type": "template", "altText": "邀請", "template": {
+        "type": "buttons", "text": "邀請好友", "actions": [link]}}  # fmt: skip
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport={"width": 1280, "height": 900}, locale="zh-TW"))
+        for user, name in ((HANA, "小花"), (KEN, "肯肯")):
+            body = {"userId": user, "displayName": name}
+            assert page.request.post(control, data=body).ok
+        page.request.post(f"{control}/{KEN}/share", data={"messages": [button], "to": [HANA]})
+
+        page.goto(f"{brand.url}/simulator/#{HANA}")
+        page.click("#thread >> text=邀請好友 >> nth=-1")
+        sheet = page.frame_locator("#sheet iframe")
+        sheet.locator("[data-share]").click()
+        page.locator("dialog >> text=肯肯").click()
+        page.locator("dialog button", has_text="分享").last.click()
+        sheet.locator("#toast", has_text="已送出邀請").wait_for()
+
+        page.goto(f"{brand.url}/simulator/#{KEN}")
+        page.reload()
+        page.click("#thread >> text=接受邀請，加入會員")
+        sheet.locator(".invited", has_text="王○明 邀請您加入會員").wait_for()
+        sheet.locator("[name=phone]").fill("0912345678")
+        sheet.locator("[name=terms]").check()
+        sheet.locator("button[type=submit]").click()
+        sheet.locator("[name=code]").wait_for()
+        with brand.db.reading() as session:
+            found = session.execute(sa.select(REFERRALS.c.status, REFERRALS.c.channel)).all()
+        assert [tuple(row) for row in found] == [("bound", "liff")]
     assert complaints == []

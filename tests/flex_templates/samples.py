@@ -13,6 +13,7 @@ from flex_templates import (
     membership,
     points,
     purchases,
+    referrals,
     stores,
     tiers,
 )
@@ -35,6 +36,30 @@ QR = "https://img.example/qr/token.png"
 LONG = "超級無敵長的名字👨‍👩‍👧‍👦" * 12
 BLANK = ""
 HUGE = 9_999_999
+
+INVITE = referrals.InviteView(
+    "K7MPQ2RSTU",
+    "邀請碼 K7MPQ2RSTU",
+    "100 點",
+    "50 點",
+    (
+        "好友須為首次加入的新會員，並於 30 天內完成入會",
+        "好友入會後 90 天內單筆滿 NT$300，期滿 30 天未退貨即發放獎勵",
+        "每人每月最多獎勵 10 位",
+        "雙方須年滿 18 歲；自我推薦、重複帳號不適用",
+    ),
+    3,
+    2,
+    Link("https://liff.line.me/1234567890-abcdefgh/invite"),
+)
+INVITATION = referrals.InvitationView(
+    "林○花",
+    "50 點",
+    300,
+    date(2026, 8, 4),
+    Link("https://liff.line.me/1234567890-abcdefgh/join?invite=Gk3vZ0"),
+)
+REWARDED = referrals.RewardedView("王○明", 100, "", POINTS, COUPONS, Press("invite", "邀請好友"))
 
 AMOUNT = coupons.CouponView(
     "入會迎新禮",
@@ -520,6 +545,9 @@ def plain(theme: Theme) -> dict[str, Message]:
             journeys.DormancyView("林小花", 92, 2, 1280, COUPONS, WHY, AMOUNT, date(2027, 12, 31)),
             theme,
         ),
+        "invite": referrals.invite_message(INVITE, theme),
+        "invitation": referrals.invitation_message(INVITATION, theme),
+        "referral_rewarded": referrals.rewarded_message(REWARDED, theme),
         "marketing_stopped": membership.stopped_message(
             membership.StoppedView(Press("marketing:resume")), theme
         ),
@@ -619,6 +647,24 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "dormancy_long": journeys.dormancy_message(
             journeys.DormancyView(LONG, HUGE, 3, HUGE, COUPONS, why, ODD, end), theme
+        ),
+        "invite_long": referrals.invite_message(
+            referrals.InviteView(LONG, LONG, LONG, LONG, (LONG,) * 20, HUGE, HUGE, PAGE), theme
+        ),
+        "invite_blank": referrals.invite_message(
+            referrals.InviteView(BLANK, BLANK, BLANK, BLANK, (), 0, 0), theme
+        ),
+        "invitation_long": referrals.invitation_message(
+            referrals.InvitationView(LONG, LONG, HUGE, end, INVITATION.join), theme
+        ),
+        "invitation_blank": referrals.invitation_message(
+            referrals.InvitationView(BLANK, BLANK, 0, end, INVITATION.join), theme
+        ),
+        "rewarded_long": referrals.rewarded_message(
+            referrals.RewardedView(LONG, HUGE, LONG, POINTS, COUPONS, CARD), theme
+        ),
+        "rewarded_blank": referrals.rewarded_message(
+            referrals.RewardedView(BLANK, 0, BLANK, POINTS, COUPONS, CARD), theme
         ),
         "paused_long": membership.paused_message(membership.PausedView(LONG, CARD), theme),
     }

@@ -1,10 +1,13 @@
 """What the account answers: every word and button, to guests and members, within LINE's limits."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
@@ -32,7 +35,7 @@ WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", 
 GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
-OWN_WORDS = ["會員中心", "下載我的資料", "刪除會員"]
+OWN_WORDS = ["邀請好友", "會員中心", "下載我的資料", "刪除會員"]
 
 
 @pytest.fixture
@@ -321,3 +324,35 @@ def test_what_cannot_be_asked_for_again_would_survive_a_dead_token(
 ) -> None:
     assert say(session, GUEST if word == "加入會員" else hana, word)
     assert session.query(OutboxRow).filter_by(channel="reply").one().klass == klass
+
+
+def test_a_member_gets_an_invitation_card_and_a_guest_comes_by_its_code(
+    session: Session, hana: str
+) -> None:
+    session.execute(sa.text("UPDATE members SET birthday = '1990-01-01'"))
+    card = say(session, hana, "邀請好友")
+    found = re.search(r"邀請碼 ([A-Z0-9]{10})|\n([A-Z0-9]{5} [A-Z0-9]{5})\n", card)
+    assert found, card
+    code = (found[1] or found[2]).replace(" ", "")
+    assert "限尚未加入" in say(session, hana, f"邀請碼 {code}")
+    assert "已為您記下 林○花 的邀請" in say(session, GUEST, f"邀請碼{code.lower()}")
+    assert "找不到這組邀請碼" in say(session, GUEST, "邀請碼 AAAAAAAAAA")
+    # Also in the midst of joining, whose next answer is still awaited.
+    say(session, GUEST, "加入會員")
+    assert "已為您記下" in say(session, GUEST, f"邀請碼 {code}")
+
+
+def test_without_pages_a_card_is_shared_by_lines_own_link(session: Session, hana: str) -> None:
+    session.execute(sa.text("UPDATE members SET birthday = '1990-01-01'"))
+    brand = Brand("茶屋", "https://card.example.com", "", "key", basic_id="@teahouse")
+    message = {"type": "text", "text": "邀請好友"}
+    found = talk(session, hana, brand, type="message", message=message)
+    uris = [action["uri"] for action in actions(found) if action["type"] == "uri"]
+    assert len(uris) == 1
+    assert uris[0].startswith("https://line.me/R/share?text=")
+    assert "https://line.me/R/oaMessage/%40teahouse/?" in unquote(uris[0])
+
+
+def test_staff_and_minors_read_why_they_cannot_invite(session: Session, hana: str) -> None:
+    session.execute(sa.text("UPDATE members SET birthday = '2012-01-01'"))
+    assert "年滿 18 歲" in say(session, hana, "邀請好友")

@@ -26,6 +26,7 @@ from app.referrals.models import (
 from app.referrals.queries import Inviting
 from app.referrals.rules import CannotBeInvited, CannotInvite
 from app.referrals.service.records import lapse, note
+from app.staff import service as staff
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +156,19 @@ def _bound(session: Session, friend_id: int, found: Inviting, channel: str, now:
     return Bound(found.name, is_new=True)
 
 
-def link_staff(session: Session, *, staff_id: int, member_id: int) -> None:
+def link_staff(session: Session, *, staff_id: int, member_id: int, now: datetime) -> None:
     """Say whose own membership it is: from now on it invites nobody."""
     insert = insert_for(session, StaffMembership).values(staff_id=staff_id, member_id=member_id)
     session.execute(
         insert.on_conflict_do_update(index_elements=["staff_id"], set_={"member_id": member_id})
+    )
+    staff.audit(
+        session,
+        staff_id=None,
+        action="staff.linked",
+        object=f"staff:{staff_id}",
+        after={"member_id": member_id},
+        now=now,
     )
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.core import text
 from app.core.clock import taipei_date
@@ -14,12 +14,14 @@ from app.enrolments.rules import Consents, Draft, Guardian, Joined, Profile
 from app.members.queries import Person
 from app.rights import queries as rights
 from app.verifications.service import Passed
+from app.web.liff import invite as invitations
 from app.web.liff import pages
 from app.web.liff.guard import GoTo, LiffRoute, Looker
 
 router = APIRouter(prefix="/liff", route_class=LiffRoute)
 
 Field = Annotated[str, Form(max_length=200)]
+Invite = Annotated[str, Query(max_length=60)]
 Box = Annotated[bool, Form()]
 CHANNEL: Final = "liff"
 FIRST_YEAR: Final = rules.OLDEST
@@ -42,17 +44,18 @@ class Typed:
 
 
 @router.get("/view/join")
-def show(request: Request, person: Looker) -> Response:
-    """The step at which this joining stands."""
+def show(request: Request, person: Looker, invite: Invite = "") -> Response:
+    """The step at which this joining stands. `invite`: the card or code somebody came by."""
     if person.is_member:
         raise GoTo("card")
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
         wipe_at = rights.wipe_at(session, person.id)
         draft = queries.draft(session, person.id, now=now)
+        greeting = invitations.greeting(session, person, invite, now=now)
     if wipe_at is not None:
         return pages.render(request, "reopen.html", wipe_at=wipe_at)
-    return _step(request, person, draft)
+    return _step(request, person, draft, greeting=greeting)
 
 
 @router.post("/join/start")
@@ -62,6 +65,7 @@ def start(
     version: Field,
     phone: Field = "",
     source: Field = "",
+    invite: Field = "",
     terms: Box = False,
     marketing: Box = False,
     sharing: Box = False,
@@ -81,6 +85,7 @@ def start(
                 brand=brand,
                 now=now,
             )
+            invitations.come_by(session, person, invite, now=now)
             _ask_code(request, session, person, phone, now)
     except rules.NoticeChanged as error:
         return _notice(request, Typed(phone=phone), messages.explain(error))
@@ -92,11 +97,14 @@ def start(
 
 
 @router.post("/join/phone")
-def other_phone(request: Request, person: Looker, phone: Field = "") -> Response:
+def other_phone(
+    request: Request, person: Looker, phone: Field = "", invite: Field = ""
+) -> Response:
     """Send a code to this phone: the first one after the chat, another one, or the same again."""
     now = request.app.state.clock()
     with request.app.state.db.transaction() as session:
         draft = queries.draft(session, person.id, now=now)
+        invitations.come_by(session, person, invite, now=now)
         asked = phone or (draft.phone if draft is not None else "") or ""
         try:
             _ask_code(request, session, person, asked, now)
@@ -218,11 +226,12 @@ def _step(
     problem: str = "",
     *,
     is_fresh: bool = False,
+    greeting: str = "",
 ) -> Response:
     if draft is None or draft.step == rules.NOTICE:
-        return _notice(request, Typed(), problem)
+        return _notice(request, Typed(), problem, greeting)
     if draft.step == rules.PHONE or draft.phone is None:
-        return _phone(request, "", problem)
+        return _phone(request, "", problem, greeting)
     if draft.step == rules.CODE:
         return _code(request, draft, problem, is_fresh=is_fresh)
     return _birthday(request, person, _known(person, draft), problem, has_guardian=False)
@@ -240,7 +249,7 @@ def _known(person: Person, draft: Draft) -> Typed:
     return Typed(name=name, year=str(born.year), month=str(born.month), day=str(born.day))
 
 
-def _notice(request: Request, typed: Typed, problem: str) -> Response:
+def _notice(request: Request, typed: Typed, problem: str, greeting: str = "") -> Response:
     return pages.render(
         request,
         "join_notice.html",
@@ -249,12 +258,19 @@ def _notice(request: Request, typed: Typed, problem: str) -> Response:
         labels=notice,
         typed=typed,
         problem=problem,
+        greeting=greeting,
     )
 
 
-def _phone(request: Request, phone: str, problem: str) -> Response:
-    status = 422 if problem else 200
-    return pages.render(request, "join_phone.html", status, phone=phone, problem=problem)
+def _phone(request: Request, phone: str, problem: str, greeting: str = "") -> Response:
+    return pages.render(
+        request,
+        "join_phone.html",
+        422 if problem else 200,
+        phone=phone,
+        problem=problem,
+        greeting=greeting,
+    )
 
 
 def _code(request: Request, draft: Draft, problem: str, *, is_fresh: bool) -> Response:

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from app.line.login import IdTokens, LineLogin
-from app.web.liff import card, centre, coupons, join, looks, pages, points, session
+from app.web.liff import card, centre, coupons, invite, join, looks, pages, points, session
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
@@ -15,6 +15,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     coupons.router,
     looks.router,
     centre.router,
+    invite.router,
 )
 
 

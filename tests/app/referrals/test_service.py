@@ -318,7 +318,7 @@ def test_minors_are_neither_rewarded_nor_inviters(session: Session, hana: Person
 def test_who_works_here_invites_nobody(session: Session, store: int, hana: Person) -> None:
     ken, mei = bring(session, hana, KEN), invite(session, hana, MEI)
     clerk = new_clerk(session, store)
-    service.link_staff(session, staff_id=clerk, member_id=hana.id)
+    service.link_staff(session, staff_id=clerk, member_id=hana.id, now=NOW)
     with pytest.raises(CannotInvite) as refused:
         service.give_code(session, member=hana, now=NOW)
     assert refused.value.reason == "staff"

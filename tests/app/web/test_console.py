@@ -63,7 +63,8 @@ def test_no_page_has_inline_code_or_style(
         member_id = regular(session)
     visitor.log_in(Role.OWNER)
     urls = ["/console", "/console/members", f"/console/members/{member_id}", "/console/delivery",
-            "/console/corrections", "/console/audit", "/clerk/store"]  # fmt: skip
+            "/console/corrections", "/console/referrals", "/console/audit",
+            "/clerk/store"]  # fmt: skip
     for url in urls:
         page = visitor.get(url).text
         assert not re.search(r"<script(?![^>]*\bsrc=)", page), url

@@ -5,8 +5,9 @@ import card from "./card.js";
 import join from "./join.js";
 import used from "./used.js";
 import centre from "./centre.js";
+import invite from "./invite.js";
 
-const VIEWS = { card, join, used, centre };
+const VIEWS = { card, join, used, centre, invite };
 const FIRST = "card";
 const frame = document.querySelector("#view");
 const tabs = document.querySelector("#tabs");
