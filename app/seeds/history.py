@@ -7,7 +7,7 @@ happens before it looks at."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from heapq import merge
@@ -33,20 +33,26 @@ from app.journeys import service as journeys
 from app.journeys.models import DROPPED, SENDS
 from app.journeys.service import gifts as birthdays
 from app.members import models as member_models
+from app.members import queries as members_of
 from app.members import service as members
 from app.members.models import Consent, Member
 from app.points import service as points
 from app.points.service import Cause
 from app.purchases.rules import PurchaseOrder, RefundOrder
+from app.referrals import service as referrals
+from app.referrals.rules import CannotInvite
+from app.referrals.rules import Newcomer as Joiner
 from app.seeds import brand, people, visits
 from app.seeds.brand import Shop
-from app.seeds.people import Newcomer
+from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
 from app.tiers import service as tiers
 from app.tiers.models import PERIODS
 from app.timeline.models import Fact
+from flex_templates.theme import CAMPHOR
 
 SEED: Final = 20260704
+BROUGHT_BY_A_FRIEND: Final = 0.2
 NOT_SENT: Final = "示範資料：在啟用之前"
 POINTS_STEP: Final = 10  # points are redeemed in tens, NT$1 each
 _MEMBERS, _FACTS, _CONSENTS = table_of(Member), table_of(Fact), table_of(Consent)
@@ -285,6 +291,7 @@ class _Chronicle:
         self, shop: Shop, everybody: Sequence[Newcomer], ids: Sequence[int], *, seed: int
     ) -> None:
         self._shop, self._everybody, self._ids = shop, everybody, ids
+        self._friends = Random(seed + 3)  # noqa: S311  # repeatable on purpose
         self._rng = Random(seed + 2)  # noqa: S311  # repeatable on purpose
         self._paid: dict[tuple[int, int], tuple[str, int]] = {}  # external id, NT$
         self._invoices: Counter[str] = Counter()
@@ -318,11 +325,36 @@ class _Chronicle:
             pass
         while coupons.expire_due(session, now=now):
             pass
+        while referrals.pay_due(session, theme=CAMPHOR, now=now):
+            pass
+        while referrals.lapse_due(session, now=now):
+            pass
 
     def _join(self, session: Session, event: _Event) -> None:
         member_id = self._ids[event.person or 0]
         gifts.welcome(session, member_id=member_id, is_known_phone=False, now=event.at)
         self._holders.add(member_id)
+        if self._friends.random() < BROUGHT_BY_A_FRIEND:
+            self._come_by_a_friend(session, event.person or 0, event.at)
+
+    def _come_by_a_friend(self, session: Session, index: int, now: datetime) -> None:
+        """As if they had come by the code of somebody who was a member before."""
+        person = self._everybody[index]
+        inviter = self._friends.randrange(len(self._ids))
+        sponsor = self._everybody[inviter]
+        is_member = sponsor.joined_at is not None and sponsor.joined_at < now
+        is_cast = any((one.line_user_id or "").startswith(CAST) for one in (person, sponsor))
+        if person.birthday is None or not is_member or is_cast:
+            return
+        guest = replace(members_of.person(session, self._ids[index]), status=member_models.GUEST)
+        host = members_of.person(session, self._ids[inviter])
+        try:
+            code = referrals.give_code(session, member=host, now=now)
+        except CannotInvite:
+            return
+        referrals.bind(session, friend=guest, code=code, channel="chat", now=now)
+        newcomer = Joiner(guest.id, is_known=False, birthday=person.birthday)
+        referrals.joined(session, guest_id=guest.id, friend=newcomer, now=now)
 
     def _block_or_return(self, session: Session, event: _Event) -> None:
         index = event.person or 0

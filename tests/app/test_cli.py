@@ -8,8 +8,12 @@ import sqlalchemy as sa
 from app import cli
 from app.core import config, migrate
 from app.core.db import Database
+from app.core.text import make_member_number
+from app.members.models import Member
+from app.referrals.queries import is_staff
 from app.staff.models import Staff
 from app.staff.rules import is_password
+from tests.support.loyalty import new_member
 
 PASSWORD = "a long enough password"
 
@@ -112,6 +116,22 @@ def test_a_forgotten_password_is_set_anew_and_who_left_is_kept_out(regulars: Reg
         assert session.scalars(sa.select(Staff.is_active)).all() == [False]
     db.dispose()
     assert "找不到帳號 nobody" in regulars("staff deactivate --login nobody")[1]
+
+
+def test_staff_have_a_membership_of_their_own(regulars: Regulars) -> None:
+    create(regulars)
+    db = Database(f"sqlite:///{regulars.folder / 'shop.db'}")
+    with db.transaction() as session:
+        number = make_member_number("123456789")
+        member_id = new_member(session)
+        session.execute(sa.update(Member).where(Member.id == member_id).values(number=number))
+    assert regulars(f"staff link --login aoi --member {number}")[0] == 0
+    with db.reading() as session:
+        assert is_staff(session, member_id)
+    db.dispose()
+    code, said = regulars(f"staff link --login aoi --member {make_member_number('999999999')}")
+    assert (code, "找不到" in said) == (2, True)
+    assert regulars("staff link --login aoi --member 12")[0] == 2
 
 
 def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:
