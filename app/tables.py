@@ -13,6 +13,7 @@ import app.points.models
 import app.programmes.models
 import app.purchases.models
 import app.referrals.models
+import app.rewards.models
 import app.rights.models
 import app.staff.models
 import app.tiers.models

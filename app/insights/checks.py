@@ -8,6 +8,7 @@ from app.coupons import queries as coupons
 from app.points import queries as points
 from app.purchases import queries as purchases
 from app.referrals import queries as referrals
+from app.rewards import queries as rewards
 from app.tiers import queries as tiers
 
 JOB = "ledgers"  # the job that keeps the result
@@ -31,5 +32,6 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *tiers.broken(session, limit=limit),
         *coupons.broken(session, limit=limit),
         *referrals.broken(session, limit=limit),
+        *rewards.broken(session, limit=limit),
     ]
     return found[:limit]

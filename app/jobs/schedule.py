@@ -25,6 +25,7 @@ from app.journeys.messages import Brand
 from app.line.gateway import Gateway
 from app.points import service as points
 from app.referrals import service as referrals
+from app.rewards import service as rewards
 from app.rights import service as rights
 from app.staff import service as staff
 from app.tiers import service as tiers
@@ -81,6 +82,10 @@ def _settle_points(desk: Desk, now: datetime) -> dict[str, int]:
 
 def _expire_coupons(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "coupons", partial(coupons.expire_due, now=now))
+
+
+def _lapse_rewards(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "exchanges", partial(rewards.lapse_due, now=now))
 
 
 def _review_tiers(desk: Desk, now: datetime) -> dict[str, int]:
@@ -150,6 +155,7 @@ LEDGER_CHECK = checks.JOB
 JOBS: tuple[Job, ...] = (
     Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
     Job("coupons", "優惠券到期", _expire_coupons, cron="2 * * * *"),
+    Job("rewards", "逾期未領的兌換", _lapse_rewards, cron="15 2 * * *"),
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
     Job("referrals", "好友推薦獎勵發放與逾期", _move_referrals, cron="3 * * * *"),
     Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),

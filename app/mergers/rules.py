@@ -35,6 +35,8 @@ FATES: Final[dict[str, Fate]] = {
     "purchases.member_id": "moves",
     "referrals.inviter_id": "moves",
     "referrals.member_id": "stays",  # who was a member before is nobody's new friend
+    "reward_exchanges.member_id": "moves",
+    "reward_holdings.member_id": "folded",
     "staff_memberships.member_id": "moves",
     "tier_periods.member_id": "stays",
     "timeline.member_id": "moves",

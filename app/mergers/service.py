@@ -25,6 +25,7 @@ from app.outbox import service as outbox
 from app.points import service as points
 from app.points.models import ENTRIES, LOTS
 from app.purchases import service as purchases
+from app.rewards import service as rewards
 from app.tiers import service as tiers
 from app.timeline import service as timeline
 
@@ -285,6 +286,7 @@ def _fold(session: Session, kept_id: int, absorbed_id: int, because: str, now: d
     both = (kept_id, absorbed_id)
     purchases.fold_days(session, member_ids=both)
     coupons.fold_holdings(session, member_ids=both)
+    rewards.fold_holdings(session, member_ids=both)
     points.fold(session, kept_id=kept_id, absorbed_id=absorbed_id, because=because, now=now)
 
 

@@ -54,6 +54,15 @@ HINTS: Mapping[str, str] = {
     "coupons.kind": "free 須有期限、paid（付費禮券）不得有期限",
     "coupons.stacking": "exclusive 單獨使用、stackable 可併用、或群組名稱",
     "coupons.valid_days": "領取後第 N 天 23:59 到期",
+    "rewards": "用點數兌換的商品；憑換得的優惠券到門市領取",
+    "rewards.coupon": "優惠券代碼；gift 為純點數，fixed_price 為點數再加該金額",
+    "rewards.colour": "plain bronze silver gold platinum black",
+    "rewards.icon": "圖片上的一兩個字",
+    "rewards.stock": "總共可兌換的數量；null 為不限",
+    "rewards.tiers": "等級代碼；[] 為不限",
+    "rewards.pickup_days": "兌換後第 N 天 23:59 前領取，不超過優惠券的期限",
+    "rewards.cancel_hours": "會員可自行取消的時數；0 為不可取消",
+    "rewards.unclaimed": "lost 點數不退、returned 點數與數量退回",
 }
 
 
@@ -135,9 +144,9 @@ def load(text: str) -> Book:
 
 
 def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
-    coupons = given.get("coupons") or []
-    terms = {key: value for key, value in given.items() if key != "coupons"}
-    document = json.dumps({"terms": terms, "coupons": coupons}, default=_instant)
+    lists = {name: given.get(name) or [] for name in _LISTS}
+    terms = {key: value for key, value in given.items() if key not in _LISTS}
+    document = json.dumps({"terms": terms, **lists}, default=_instant)
     try:
         return _BOOK.validate_json(document, strict=True)
     except ValidationError as error:
@@ -147,6 +156,7 @@ def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
         return None
 
 
+_LISTS = ("coupons", "rewards")
 _BOOK = TypeAdapter(Book)
 _WORDS = {
     "missing": "缺少這一項",

@@ -12,6 +12,7 @@ from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 from app.programmes.rules import Terms
 from app.purchases.models import DAYS, PURCHASES
+from app.rewards import queries as rewards
 from app.rulebooks.rules import Book, Crowd, Effects
 from app.tiers import rules as tiers
 from app.tiers.models import PERIODS
@@ -20,22 +21,24 @@ YEAR = timedelta(days=365)
 
 
 def book_at(session: Session, instant: datetime) -> Book | None:
-    """The terms in force then with the coupons that are given now; None before the first terms."""
+    """The terms in force then with the coupons and rewards of now; None before the first terms."""
     try:
         terms = programmes.terms_at(session, instant)
     except NoProgramme:
         return None
-    return _with_coupons(session, terms)
+    return _with_lists(session, terms)
 
 
 def book_of(session: Session, version: int) -> Book:
-    """The terms of a version with the coupons that are given now. Raises NoProgramme."""
-    return _with_coupons(session, programmes.terms_of(session, version))
+    """The terms of a version with the coupons and rewards of now. Raises NoProgramme."""
+    return _with_lists(session, programmes.terms_of(session, version))
 
 
-def _with_coupons(session: Session, terms: Terms) -> Book:
+def _with_lists(session: Session, terms: Terms) -> Book:
     given = (kind.draft for kind in coupons.kinds(session) if kind.is_active)
-    return Book(terms, tuple(given))
+    offered = (reward for reward in rewards.rewards(session) if reward.is_active)
+    by_age = sorted(offered, key=lambda reward: reward.reward_id)
+    return Book(terms, tuple(given), tuple(reward.draft for reward in by_age))
 
 
 def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effects:

@@ -1,5 +1,5 @@
-"""The whole programme as one value: its terms and the coupons it gives. What contradicts itself,
-and what two books differ in, in words."""
+"""The whole programme as one value: its terms, the coupons it gives and the rewards for points.
+What contradicts itself, and what two books differ in, in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
@@ -12,12 +12,15 @@ from app.coupons import rules as coupons
 from app.coupons.rules import KindDraft
 from app.programmes import rules as programmes
 from app.programmes.rules import Path, Terms
+from app.rewards import rules as rewards
+from app.rewards.rules import RewardDraft
 
 
 @dataclass(frozen=True, slots=True)
 class Book:
     terms: Terms
     coupons: tuple[KindDraft, ...] = ()
+    rewards: tuple[RewardDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def faults(book: Book) -> list[Fault]:
     return [
         *(Fault(path, reason) for path, reason in programmes.faults(book.terms)),
         *_coupon_faults(book),
+        *_reward_faults(book),
         *_dangling(book),
     ]
 
@@ -78,6 +82,28 @@ def _coupon_faults(book: Book) -> Iterator[Fault]:
         for place, code in enumerate(draft.conditions.tiers):
             if code not in tiers:
                 yield Fault((*here, "conditions", "tiers", place), f"沒有等級 {code}")
+
+
+def _reward_faults(book: Book) -> Iterator[Fault]:
+    seen: set[str] = set()
+    tiers = [tier.code for tier in book.terms.tiers]
+    coupons_known = {draft.code: draft for draft in book.coupons}
+    for index, draft in enumerate(book.rewards):
+        here: Path = ("rewards", index)
+        try:
+            rewards.check_draft(draft)
+        except Invalid as refused:
+            yield Fault((*here, refused.field), refused.reason)
+        if draft.code in seen:
+            yield Fault((*here, "code"), f"兌換商品代碼 {draft.code} 重複")
+        seen.add(draft.code)
+        coupon = coupons_known.get(draft.coupon)
+        if coupon is None:
+            yield Fault((*here, "coupon"), f"沒有優惠券 {draft.coupon}")
+        elif coupon.kind == "paid":
+            yield Fault((*here, "coupon"), "付費禮券不能用點數兌換")
+        for place, code in rewards.unknown_tiers(draft, tiers):
+            yield Fault((*here, "tiers", place), f"沒有等級 {code}")
 
 
 def _dangling(book: Book) -> Iterator[Fault]:
@@ -180,6 +206,21 @@ NAMES: Mapping[str, str] = {
     "coupons.per_member_limit": "每人上限",
     "coupons.terms": "使用說明",
     "coupons.image": "圖片",
+    "rewards": "兌換商品",
+    "rewards.name": "名稱",
+    "rewards.points": "點數",
+    "rewards.coupon": "換得的優惠券",
+    "rewards.description": "說明",
+    "rewards.colour": "底色",
+    "rewards.icon": "圖示文字",
+    "rewards.stock": "總數量",
+    "rewards.per_member_limit": "每人上限",
+    "rewards.tiers": "限定等級",
+    "rewards.starts_at": "開始",
+    "rewards.ends_at": "結束",
+    "rewards.pickup_days": "領取天數",
+    "rewards.cancel_hours": "可取消時數",
+    "rewards.unclaimed": "逾期未領",
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
                     "redemption.pays", "referral.min_spend", "coupons.cap",
@@ -196,7 +237,11 @@ def plain(book: Book) -> dict[str, Any]:
     """The document of a book: mappings, lists, texts, numbers and instants."""
     terms = asdict(book.terms)
     del terms["version"]
-    return {**terms, "coupons": [asdict(draft) for draft in book.coupons]}
+    return {
+        **terms,
+        "coupons": [asdict(draft) for draft in book.coupons],
+        "rewards": [asdict(draft) for draft in book.rewards],
+    }
 
 
 def _differences(
@@ -205,7 +250,7 @@ def _differences(
     for key, value in new.items():
         here = f"{path}.{key}".removeprefix(".")
         before = old.get(key)
-        if value == before:
+        if value == before or (before is None and value == []):
             continue
         name = NAMES.get(here, key)
         if _is_list_of_codes(value) or _is_list_of_codes(before):

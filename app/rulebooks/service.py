@@ -1,7 +1,10 @@
-"""Putting a book in force: its terms as a new version, its coupons as new kinds or offers."""
+"""Putting a book in force: its terms as a new version, its coupons and rewards as new ones or new
+offers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -10,13 +13,15 @@ from app.coupons import service as coupons
 from app.programmes import queries as programme_queries
 from app.programmes import service as programmes
 from app.programmes.queries import NoProgramme
+from app.rewards import queries as reward_queries
+from app.rewards import service as rewards
 from app.rulebooks.rules import Book
 from app.staff import service as staff
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`version` None: the terms were in force already. Coupons by their codes."""
+    """`version` None: the terms were in force already. Coupons, then rewards, by their codes."""
 
     version: int | None
     created: tuple[str, ...]
@@ -32,25 +37,15 @@ def apply(
     session: Session, book: Book, *, starts_at: datetime, actor: str, now: datetime, note: str = ""
 ) -> Applied:
     """The same book again changes nothing. Members keep the tier, the coupons and the points they
-    have; coupons the book does not name are given no more.
+    have; coupons and rewards the book does not name are given no more.
 
     Raises ContradictoryTerms, Invalid."""
-    known = {kind.draft.code: kind for kind in coupon_queries.kinds(session)}
-    created, revised = [], []
-    for draft in book.coupons:
-        if draft.code not in known:
-            coupons.create_kind(session, draft=draft, now=now)
-            created.append(draft.code)
-            continue
-        is_new = coupons.revise_kind(session, draft=draft, now=now)
-        if coupons.set_active(session, code=draft.code, is_active=True) or is_new:
-            revised.append(draft.code)
-    named = {draft.code for draft in book.coupons}
-    stopped = [
-        code
-        for code in known
-        if code not in named and coupons.set_active(session, code=code, is_active=False)
-    ]
+    created, revised, stopped = (
+        [*ours, *theirs]
+        for ours, theirs in zip(
+            _put_coupons(session, book, now), _put_rewards(session, book, now), strict=True
+        )
+    )
     version = None
     if not _is_in_force(session, book, starts_at):
         version = programmes.publish(
@@ -67,6 +62,60 @@ def apply(
             now=now,
         )
     return applied
+
+
+Put = tuple[list[str], list[str], list[str]]  # codes created, revised, stopped
+
+
+def _put_coupons(session: Session, book: Book, now: datetime) -> Put:
+    return _put(
+        book.coupons,
+        {kind.draft.code for kind in coupon_queries.kinds(session)},
+        create=lambda draft: coupons.create_kind(session, draft=draft, now=now),
+        revise=lambda draft: coupons.revise_kind(session, draft=draft, now=now),
+        switch=lambda code, is_on: coupons.set_active(session, code=code, is_active=is_on),
+    )
+
+
+def _put_rewards(session: Session, book: Book, now: datetime) -> Put:
+    return _put(
+        book.rewards,
+        {reward.draft.code for reward in reward_queries.rewards(session)},
+        create=lambda draft: rewards.create_reward(session, draft=draft, now=now),
+        revise=lambda draft: rewards.revise_reward(session, draft=draft, now=now),
+        switch=lambda code, is_on: rewards.set_active(session, code=code, is_active=is_on),
+    )
+
+
+class Coded(Protocol):
+    @property
+    def code(self) -> str: ...
+
+
+Draft = TypeVar("Draft", bound=Coded)
+
+
+def _put(
+    drafts: Sequence[Draft],
+    known: set[str],
+    *,
+    create: Callable[[Draft], object],
+    revise: Callable[[Draft], bool],
+    switch: Callable[[str, bool], bool],
+) -> Put:
+    """What is new is created, what is known is revised and offered again, the rest is stopped."""
+    created, revised = [], []
+    for draft in drafts:
+        if draft.code not in known:
+            create(draft)
+            created.append(draft.code)
+            continue
+        is_new = revise(draft)
+        if switch(draft.code, True) or is_new:
+            revised.append(draft.code)
+    named = {draft.code for draft in drafts}
+    stopped = [code for code in sorted(known - named) if switch(code, False)]
+    return created, revised, stopped
 
 
 def _is_in_force(session: Session, book: Book, instant: datetime) -> bool:

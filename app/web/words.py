@@ -47,6 +47,10 @@ KINDS: Final = {
     "coupon.used_before_revocation": "升等禮在撤回前已使用",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
+    "reward.exchanged": "兌換商品",
+    "reward.cancelled": "取消兌換",
+    "reward.lapsed": "兌換逾期未領",
+    "reward.returned": "兌換逾期退回點數",
     "message.sent": "送出訊息",
 }
 ACTIONS: Final = {

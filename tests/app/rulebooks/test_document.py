@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from app.core.clock import TAIPEI
 from app.coupons.rules import Conditions, KindDraft
 from app.programmes.rules import DEFAULT, Campaign, Earning, Terms, Tier
-from app.rulebooks import document
+from app.rewards.rules import RewardDraft
+from app.rulebooks import document, rules
 from app.rulebooks.document import BadBook
 from app.rulebooks.rules import STARTER, Book
 
@@ -35,7 +36,53 @@ FULL = Book(
             terms="第一行。\n第二行：限內用。",
         ),
     ),
+    (
+        RewardDraft(
+            "teacup",
+            "柴燒茶杯",
+            300,
+            "tea",
+            description="手作，每只不同。",
+            stock=20,
+            per_member_limit=1,
+            tiers=("silver", "gold"),
+            starts_at=BEGIN,
+            unclaimed="returned",
+        ),
+    ),
 )
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"coupon": "nothing"}, "rewards[1].coupon"),
+        ({"code": "teacup"}, "rewards[1].code"),
+        ({"tiers": ("gold", "diamond")}, "rewards[1].tiers[1]"),
+        ({"points": 0}, "rewards[1].points"),
+    ],
+)
+def test_a_reward_that_contradicts_the_book_is_found(
+    changes: dict[str, object], where: str
+) -> None:
+    odd = replace(FULL.rewards[0], **({"code": "other"} | changes))  # type: ignore[arg-type]  # a test's shorthand
+    faults = rules.faults(replace(FULL, rewards=(*FULL.rewards, odd)))
+    assert [fault.where for fault in faults] == [where]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "where"),
+    [
+        ("step", 0, "redemption.step"),
+        ("pays", 0, "redemption.pays"),
+        ("minimum", -1, "redemption.minimum"),
+        ("max_percent", 0, "redemption.max_percent"),
+        ("max_percent", 101, "redemption.max_percent"),
+    ],
+)
+def test_points_that_could_not_pay_are_found(name: str, value: int, where: str) -> None:
+    terms = replace(DEFAULT, redemption=replace(DEFAULT.redemption, **{name: value}))  # type: ignore[arg-type]  # a test's shorthand
+    assert [fault.where for fault in rules.faults(replace(FULL, terms=terms))] == [where]
 
 
 @pytest.mark.parametrize("book", [STARTER, FULL, Book(DEFAULT, STARTER.coupons)])

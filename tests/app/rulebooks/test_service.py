@@ -8,8 +8,10 @@ from app.checkouts import service as checkouts
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons import service as coupon_service
+from app.coupons.rules import KindDraft
 from app.programmes.rules import Terms
 from app.purchases.rules import PurchaseOrder
+from app.rewards.rules import RewardDraft
 from app.rulebooks import queries, rules, service
 from app.rulebooks.rules import STARTER, Book
 from app.rulebooks.service import Applied
@@ -103,3 +105,18 @@ def test_changes_are_said_in_words() -> None:
     ]
     assert rules.differences(STARTER, STARTER) == []
     assert rules.differences(None, STARTER)[0] == "新增等級「普卡」"
+
+
+def test_rewards_are_put_in_the_catalogue_revised_and_stopped(session: Session) -> None:
+    gift = KindDraft("gift", "帆布袋兌換券", "gift", valid_days=30)
+    tote = RewardDraft("tote", "帆布袋", 300, "gift")
+    book = replace(STARTER, coupons=(*STARTER.coupons, gift), rewards=(tote,))
+    assert apply(session, book).created[-2:] == ("gift", "tote")
+    assert apply(session, book).is_nothing
+    held = queries.book_at(session, NOW)
+    assert held is not None
+    assert held.rewards == (tote,)
+    dearer = replace(book, rewards=(replace(tote, points=350),))
+    assert apply(session, dearer).revised == ("tote",)
+    assert rules.differences(book, dearer) == ["兌換商品「帆布袋」 點數：300 → 350"]
+    assert apply(session, replace(book, rewards=())).stopped == ("tote",)
