@@ -390,6 +390,8 @@ def _web(port: int, host: str, roles: frozenset[str]) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
+        proxy_headers=False,  # read inside, where LINE's door need not pay for it
         timeout_graceful_shutdown=20,
     )
 

@@ -1,10 +1,12 @@
 """create_app(): routes, handlers, jobs and the gateway wired together."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.core.config import Settings
 from app.runtime import EVERYTHING, Parts, Runtime
@@ -54,6 +56,10 @@ def create_app(
     )
     app.state.db, app.state.clock, app.state.settings = parts.db, parts.clock, settings
     app.door = door
+    # As uvicorn would, from whom it would: the proxy in front says who called and over what.
+    app.add_middleware(
+        ProxyHeadersMiddleware, trusted_hosts=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    )
     app.include_router(health.router)
     app.include_router(pictures.router)
     add_staff_pages(app)

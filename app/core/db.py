@@ -167,6 +167,7 @@ def _sqlite_engine(url: sa.URL) -> Engine:
             f"busy_timeout={BUSY_TIMEOUT_MS}",
             "cache_size=-65536",
             "temp_store=MEMORY",
+            "wal_autocheckpoint=8000",  # pages: a row queued, sent and settled is copied home once
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -110,4 +110,6 @@ def _mapping(holder: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _text(value: object) -> str:
     """PostgreSQL holds no NUL in text, so none comes in."""
-    return value.replace("\x00", "") if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    return value.replace("\x00", "") if "\x00" in value else value

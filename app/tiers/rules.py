@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from app.core.clock import taipei_date, taipei_midnight
 from app.programmes.rules import Terms, Tier, add_months
@@ -15,6 +16,7 @@ def window_start(day: date, *, months: int = 12) -> date:
     return add_months(day, -months) + DAY
 
 
+@lru_cache(maxsize=4096)  # asked for every card, of few different days
 def counts_until(day: date, *, months: int = 12) -> date:
     """Last day whose rolling window still holds what was bought on `day`."""
     last = add_months(day, months)
