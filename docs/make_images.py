@@ -37,6 +37,7 @@ MAX_BYTES: Final = 250_000
 CARD: Final = "card_new"  # the sample that shows every theme: its face is the brand's own
 REGULAR: Final = ROLES[2].line_user_id
 PHONE_OF_REGULAR: Final = "0900000002"
+PHONE_OF_NEWCOMER: Final = "0900000001"
 
 # Which picture shows the page at this address; tests/docs holds it against the routes.
 PAGES: Final = {
@@ -44,6 +45,8 @@ PAGES: Final = {
     "/console": "console-home",
     "/console/members": "console-members",
     "/console/members/{member_id}": "console-member",
+    "/console/members/{member_id}/why": "console-why",
+    "/console/members/{member_id}/merge": "console-merge",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
     "/console/delivery": "console-delivery",
@@ -53,6 +56,7 @@ PAGES: Final = {
     "/clerk": "clerk-scan",
     "/clerk/serve/{sealed}": "clerk-serve",
     "/clerk/serve/{sealed}/code": "clerk-code",
+    "/clerk/serve/{sealed}/why": "clerk-why",
     "/clerk/serve/{sealed}/confirm": "clerk-confirm",
     "/clerk/serve/{sealed}/done": "clerk-done",
     "/clerk/today": "clerk-today",
@@ -61,6 +65,7 @@ PAGES: Final = {
     "/liff/view/join/phone": "liff-join-phone",
     "/liff/view/card": "liff-card",
     "/liff/view/points": "liff-points",
+    "/liff/view/why": "liff-why",
     "/liff/view/coupons": "liff-coupons",
     "/liff/view/coupons/{coupon_id}": "liff-coupon",
     "/liff/view/tiers": "liff-tiers",
@@ -166,6 +171,7 @@ def member_pages(studio: Studio) -> None:
         for view in (
             "card",
             "points",
+            "why",
             "coupons",
             "tiers",
             "purchases",
@@ -176,6 +182,8 @@ def member_pages(studio: Studio) -> None:
             liff(studio, page, view, REGULAR)
             if view == "card":
                 page.wait_for_selector("[data-qr] svg")
+            if view == "why":
+                page.click("#points .row:nth-of-type(1) summary")
             if view == "purchases":
                 page.click(".row:nth-child(2) summary")
             keep_tall(page, f"liff-{view}")
@@ -225,6 +233,13 @@ def till(studio: Studio) -> None:
         page.click("summary:has([data-chosen])")
         keep_tall(page, "clerk-coupons")
         page.click("summary:has([data-chosen])")
+        served = page.url
+        page.goto(f"{served}/why")
+        keep_tall(page, "clerk-why")
+        page.goto(served)
+        for key in ("1", "2", "9", "0"):
+            page.click(f'[data-key="{key}"]')
+        page.fill("#points", "200")
         page.click("text=下一步")
         page.wait_for_url("**/confirm**")
         keep(page, "clerk-confirm")
@@ -286,6 +301,11 @@ def console(studio: Studio) -> None:
         page.click(".row-link")
         page.wait_for_selector(".moments")
         keep(page, "console-member")
+        member = page.url
+        page.goto(f"{member}/why")
+        keep(page, "console-why")
+        page.goto(f"{member}/merge?who={PHONE_OF_NEWCOMER}")
+        keep(page, "console-merge")
         ask_for_correction(studio)
         page.goto(f"{studio.url}/console/corrections")
         keep(page, "console-corrections")

@@ -33,6 +33,7 @@ class PointsView:
     worth: int = 0
     entries: tuple[PointsEntry, ...] = ()
     history: Tap | None = None
+    explain: Tap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def message(view: PointsView, theme: Theme) -> Message:
     )
     footer = parts.buttons(
         parts.button(theme, "完整點數紀錄", view.history, "soft") if view.history else None,
+        parts.button(theme, "為什麼是這個數字", view.explain, "quiet") if view.explain else None,
         parts.button(theme, "回到會員卡", view.card, "quiet"),
     )
     soon = (

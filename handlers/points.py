@@ -58,6 +58,7 @@ def _points(ctx: Context) -> Reply:
         worth=int(max(0, standing.balance) * terms.points.value),
         entries=tuple(_entry(movement) for movement in history),
         history=ctx.brand.page("points"),
+        explain=taps.WHY,
     )
     return [template.message(view, ctx.brand.theme)]
 

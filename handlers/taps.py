@@ -7,6 +7,7 @@ from handlers.context import Brand
 CARD = Press(taps.ShowCard().pack(), says="會員卡")
 CODE = Press(taps.ShowCode().pack(), says="出示會員碼")
 POINTS = Press(taps.ShowPoints().pack(), says="我的點數")
+WHY = Press(taps.ShowWhy().pack(), says="為什麼是這個數字")
 COUPONS = Press(taps.ShowCoupons().pack(), says="優惠券")
 TIERS = Press(taps.ShowTiers().pack(), says="等級權益")
 PURCHASES = Press(taps.ShowPurchases().pack(), says="消費紀錄")

@@ -8,9 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.db import table_of
 from app.coupons import rules
 from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED
 from app.coupons.rules import Conditions, KindDraft, Offer
+from app.staff.models import Store
+
+_STORES = table_of(Store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,27 @@ def names_on_sale(session: Session, purchase_id: int) -> list[tuple[int, str]]:
         .order_by(COUPONS.c.id)
     )
     return [(row.id, row.name) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class CouponStep:
+    """One thing that happened to a coupon."""
+
+    kind: str
+    at: datetime
+    store: str | None
+    facts: dict[str, Any]
+
+
+def steps_of(session: Session, coupon_id: int) -> list[CouponStep]:
+    """Oldest first."""
+    rows = session.execute(
+        sa.select(EVENTS.c.kind, EVENTS.c.at, _STORES.c.name, EVENTS.c.facts)
+        .outerjoin_from(EVENTS, _STORES, _STORES.c.id == EVENTS.c.store_id)
+        .where(EVENTS.c.coupon_id == coupon_id)
+        .order_by(EVENTS.c.id)
+    )
+    return [CouponStep(row[0], row[1], row[2], row[3] or {}) for row in rows]
 
 
 def broken(session: Session, *, limit: int = 20) -> list[str]:

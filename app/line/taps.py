@@ -25,6 +25,13 @@ class ShowPoints(Postback):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowWhy(Postback):
+    """How the member's numbers came about."""
+
+    prefix: ClassVar[str] = "why"
+
+
+@dataclass(frozen=True, slots=True)
 class ShowCoupons(Postback):
     prefix: ClassVar[str] = "coupons"
 

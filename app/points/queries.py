@@ -56,6 +56,40 @@ def lots(session: Session, member_id: int) -> list[Lot]:
 
 
 @dataclass(frozen=True, slots=True)
+class LotShown:
+    """A lot that still holds points, with the operation that gave it: how many, why, under which
+    version of the programme."""
+
+    lot: Lot
+    quantity: int
+    reason: str
+    facts: dict[str, Any]
+    programme_version: int | None
+
+
+_LOTS_SHOWN = _LOTS.add_columns(
+    LOTS.c.quantity,
+    OPERATIONS.c.reason,
+    OPERATIONS.c.facts,
+    OPERATIONS.c.programme_version,
+).join_from(LOTS, OPERATIONS, OPERATIONS.c.id == LOTS.c.operation_id)
+
+
+def lots_shown(session: Session, member_id: int) -> list[LotShown]:
+    """As `lots`, each with what gave it."""
+    return [
+        LotShown(Lot(*row[:6]), row.quantity, row.reason, row.facts or {}, row.programme_version)
+        for row in session.execute(_LOTS_SHOWN, {"member": member_id})
+    ]
+
+
+def stored_debt(session: Session, member_id: int) -> int:
+    """Debt as of the last settlement: what the stored lots belong to."""
+    row = session.execute(_ACCOUNT, {"member": member_id}).one_or_none()
+    return 0 if row is None else int(row.debt)
+
+
+@dataclass(frozen=True, slots=True)
 class Expiring:
     """Usable points that are gone from `at` on."""
 

@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from app.core.db import table_of
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
+from app.staff.models import Store
 
+_STORES = table_of(Store)
 _PURCHASES, _ITEMS, _DAYS = table_of(Purchase), table_of(PurchaseItem), table_of(PurchaseDay)
 _REFUNDS = table_of(Refund)
 
@@ -158,6 +160,46 @@ def spent_by_day(
 ) -> list[tuple[date, int]]:
     rows = session.execute(_BY_DAY, {"member": member_id, "first": first, "last": last})
     return [(row.day, row.qualifying) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A sale and how many NT$ of it count towards a tier today."""
+
+    id: int
+    sold_on: date
+    store: str | None
+    amount: int
+    refunded: int
+    counted: int
+
+
+_COUNTED = _PURCHASES.c.qualifying - _PURCHASES.c.qualifying_refunded
+
+
+def counted_sales(
+    session: Session, member_id: int, *, first: date, last: date, limit: int
+) -> list[Counted]:
+    """Newest first; sales that count nothing are left out. Both days included."""
+    rows = session.execute(
+        sa.select(
+            _PURCHASES.c.id,
+            _PURCHASES.c.sold_on,
+            _STORES.c.name,
+            _PURCHASES.c.amount,
+            _PURCHASES.c.refunded,
+            _COUNTED,
+        )
+        .outerjoin_from(_PURCHASES, _STORES, _STORES.c.id == _PURCHASES.c.store_id)
+        .where(
+            _PURCHASES.c.member_id == member_id,
+            _PURCHASES.c.sold_on.between(first, last),
+            _COUNTED != 0,
+        )
+        .order_by(_PURCHASES.c.sold_at.desc(), _PURCHASES.c.id.desc())
+        .limit(limit)
+    )
+    return [Counted(*tuple(row)) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,9 @@ class Period:
     closed_at: datetime | None
     upgraded_at: datetime | None
     upgraded_on: date | None
+    programme_version: int  # whose terms made it
+    qualifying: int  # NT$ that earned it
+    note: str  # why staff gave it
 
 
 _PERIOD = sa.select(
@@ -47,6 +50,9 @@ _PERIOD = sa.select(
     PERIODS.c.closed_at,
     PURCHASES.c.sold_at,
     PURCHASES.c.sold_on,
+    PERIODS.c.programme_version,
+    PERIODS.c.qualifying,
+    PERIODS.c.note,
 ).outerjoin_from(PERIODS, PURCHASES, PURCHASES.c.id == PERIODS.c.purchase_id)
 _OPEN = _PERIOD.where(PERIODS.c.member_id == sa.bindparam("member"), PERIODS.c.closed_at.is_(None))
 _AT = (

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from flex_templates import (
     card,
     coupons,
+    explain,
     greeting,
     help,
     joining,
@@ -413,6 +414,35 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "explain": explain.message(
+            explain.ExplainView(
+                (
+                    explain.Explained(
+                        "可用點數",
+                        "128 點",
+                        "每一筆獲得的點數還剩多少，加起來就是可用點數。最快到期的先使用。",
+                        (
+                            explain.Cause("消費 NT$12,500", "+121 點", date(2026, 6, 20)),
+                            explain.Cause("消費 NT$790", "+7 點", date(2026, 7, 4)),
+                        ),
+                    ),
+                    explain.Explained(
+                        "目前等級",
+                        "金卡",
+                        "2026/06/20 消費後，2025/06/21–2026/06/20 的消費累積 NT$20,300，"
+                        "達到金卡門檻 NT$20,000。",
+                        tuple(
+                            explain.Cause("台北信義店", "NT$2,030", date(2026, 6, number))
+                            for number in range(1, 11)
+                        ),
+                        "效期到 2027/06/19，等級效期為 12 個月（會員制度第 1 版）",
+                    ),
+                ),
+                CARD,
+                PAGE,
+            ),
+            theme,
+        ),
         "points_owed": points.message(points.PointsView(-12, CARD), theme),
         "points_expiring": points.expiring_message(
             points.PointsExpiringView(120, date(2026, 8, 31), 7, 1280, POINTS, WHY, 12), theme
@@ -594,6 +624,13 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "points_long": points.message(
             points.PointsView(HUGE, CARD, HUGE, end, HUGE, end, HUGE, entries, PAGE), theme
+        ),
+        "explain_long": explain.message(
+            explain.ExplainView(
+                (explain.Explained(LONG, LONG, LONG, (explain.Cause(LONG, LONG),) * 40, LONG),) * 9,
+                CARD,
+            ),
+            theme,
         ),
         "points_expiring_long": points.expiring_message(
             points.PointsExpiringView(HUGE, end, 0, HUGE, POINTS, why, HUGE), theme

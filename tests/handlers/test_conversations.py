@@ -34,6 +34,7 @@ BRAND = Brand("茶屋", "https://card.example.com", "", "key")
 WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", "key")
 GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
+MEMBER_WORDS += ["為什麼", "怎麼算的"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
 OWN_WORDS = ["邀請好友", "會員中心", "下載我的資料", "刪除會員"]
 

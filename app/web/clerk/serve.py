@@ -17,6 +17,7 @@ from app.core.db import Database
 from app.core.errors import DomainError, NotFound
 from app.coupons import queries as coupons
 from app.coupons.queries import HeldCoupon
+from app.explanations import queries as explanations
 from app.insights.queries import portrait, till
 from app.insights.queries.till import SaleShown
 from app.members import queries as members
@@ -78,6 +79,25 @@ def serve(
             return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
         view = _serve_view(request, session, sealed, given, Typed(amount, coupon, points, invoice))
     return pages.render(request, "clerk/serve.html", view=view)
+
+
+@router.get("/why")
+def why(request: Request, visitor: Server, sealed: str) -> Response:
+    """What a clerk reads out when a member asks where a number comes from."""
+    given = pass_of(request, visitor, sealed)
+    if isinstance(given, Response):
+        return given
+    now = request.app.state.clock()
+    with request.app.state.db.reading() as session:
+        figures = explanations.everything(session, given.member_id, now=now)
+        name = members.person(session, given.member_id).called
+    return pages.render(
+        request,
+        "clerk/why.html",
+        figures=figures,
+        sealed=sealed,
+        name=text.mask_name(name) if name else "會員",
+    )
 
 
 @router.get("/confirm")

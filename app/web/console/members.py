@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.checkouts import messages as checkout_messages
 from app.core import ids
+from app.explanations import queries as explanations
 from app.insights.queries import portrait, roster
 from app.insights.queries.portrait import (
     Agreed,
@@ -194,6 +195,18 @@ def member(
     if mask.is_full:
         _note_access(request, visitor, member_id)
     return pages.render(request, "console/member.html", view=view)
+
+
+@router.get("/{member_id}/why")
+def why(request: Request, visitor: Reader, member_id: PathId) -> Response:
+    """Each number of the member with all that made it, as the member sees it."""
+    with request.app.state.db.reading() as session:
+        profile = portrait.profile(session, member_id)
+        figures = explanations.everything(session, member_id, now=request.app.state.clock())
+    name = mask_for(visitor).name(profile.name or profile.display_name)
+    return pages.render(
+        request, "console/why.html", figures=figures, member_id=member_id, name=name
+    )
 
 
 def _member_view(

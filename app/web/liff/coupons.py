@@ -14,6 +14,8 @@ from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries, rules, service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation, Type
+from app.explanations import queries as explanations
+from app.explanations.rules import Figure
 from app.members.queries import Person
 from app.purchases import queries as purchases
 from app.staff import queries as staff
@@ -68,7 +70,8 @@ def one(request: Request, member: Member, coupon_id: int) -> Response:
     with request.app.state.db.reading() as session:
         held = _held(session, coupon_id, member)
         stores = _stores(session, held)
-    return _page(request, held, stores, "")
+        story = explanations.coupon(session, coupon_id, member_id=member.id)
+    return _page(request, held, stores, "", story=story)
 
 
 @router.post("/coupons/{coupon_id}/redeem")
@@ -159,6 +162,7 @@ def _page(
     *,
     chosen: str = "",
     amount: str = "",
+    story: Figure | None = None,
 ) -> Response:
     return pages.render(
         request,
@@ -171,6 +175,7 @@ def _page(
         chosen=chosen,
         amount=amount,
         problem=problem,
+        story=story,
     )
 
 

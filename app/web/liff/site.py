@@ -5,13 +5,14 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from app.line.login import IdTokens, LineLogin
-from app.web.liff import card, centre, coupons, invite, join, looks, pages, points, session
+from app.web.liff import card, centre, coupons, invite, join, looks, pages, points, session, why
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
     join.router,
     card.router,
     points.router,
+    why.router,
     coupons.router,
     looks.router,
     centre.router,

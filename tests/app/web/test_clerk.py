@@ -754,3 +754,14 @@ def _last_purchase(session: Session) -> str:
     return session.scalars(
         sa.select(Purchase.external_id).order_by(Purchase.id.desc()).limit(1)
     ).one()
+
+
+def test_a_clerk_can_tell_where_a_number_comes_from(till: Till) -> None:
+    with till.db.transaction() as session:
+        bought(session, till.hana, 790, store_id=till.shop.store_id)
+    served = till.served()
+    assert f"{served}/why" in till.web.get(served).text
+    page = till.web.get(f"{served}/why").text
+    assert "每 NT$100 得 1 點" in page
+    assert "消費 NT$790" in page
+    assert "陳小花" not in page

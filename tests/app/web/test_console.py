@@ -323,3 +323,16 @@ def test_who_only_counts_corrects_nothing(
     assert "調整點數</summary>" not in visitor.get(f"/console/members/{member_id}").text
     fields = {"change": "1", "reason": "x", "form_id": "f"}
     assert visitor.post(f"/console/members/{member_id}/points", fields).status == 403
+
+
+def test_every_number_of_a_member_opens(sqlite_db: Database, visitor: Browser, shop: Shop) -> None:
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+        bought(session, member_id, 6_000, store_id=shop.store_id)
+    visitor.log_in(Role.ANALYST)
+    assert f"/console/members/{member_id}/why" in visitor.get(f"/console/members/{member_id}").text
+    page = visitor.get(f"/console/members/{member_id}/why").text
+    assert "達到銀卡門檻" in page
+    assert "+60" in page
+    assert "王小明" not in page
+    assert visitor.get("/console/members/999999/why").status == 404

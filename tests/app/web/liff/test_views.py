@@ -360,3 +360,34 @@ def test_nobody_sees_anything_of_somebody_else(hana: Phone, shop_db: Database) -
         assert page.status == 200, name
         assert "王小明" not in page.text, name
     assert "王小明" not in hana.get("/liff/centre/data").text
+
+
+def test_every_number_opens_down_to_its_sales(
+    hana: Phone, shop_db: Database, store_id: int
+) -> None:
+    buy(shop_db, store_id, 6_000, 3, "W-1")
+    assert "/liff/why" in hana.view("points").text
+    page = hana.view("why").text
+    assert "達到銀卡門檻" in page
+    assert "消費 NT$6,000" in page
+    assert "每 NT$100 得 1 點" in page
+
+
+def test_a_coupon_tells_its_story(hana: Phone, shop_db: Database) -> None:
+    with shop_db.transaction() as session:
+        member = person_of(session, HANA)
+        coupons.create_kind(
+            session,
+            draft=KindDraft("story", "入會禮", "amount_off", 100, valid_days=30),
+            now=NOW,
+        )
+        issued = coupons.issue(
+            session,
+            kind_code="story",
+            member_id=member.id,
+            source="welcome",
+            dedup_key="story:1",
+            now=NOW,
+        )
+    assert issued is not None
+    assert "入會禮發出" in hana.view(f"coupons/{issued.coupon_id}").text

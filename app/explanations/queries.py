@@ -1,0 +1,278 @@
+"""為什麼是這個數字: a member's balance, tier, progress bar or coupon, opened down to the purchases,
+rules and lots behind it. Read from the very rows that made it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from app.checkouts import messages as checkouts
+from app.core import money, text
+from app.core.clock import TAIPEI, taipei_date
+from app.coupons import queries as coupons
+from app.coupons.queries import CouponStep
+from app.explanations.rules import Figure, Line, with_rest
+from app.points import queries as points
+from app.points import rules as point_rules
+from app.points.queries import LotShown
+from app.points.rules import Earned, Lot, formula_from_facts
+from app.programmes import queries as programmes
+from app.programmes.rules import Terms
+from app.purchases import queries as purchases
+from app.purchases.queries import Counted
+from app.tiers import queries as tiers
+from app.tiers import rules as tier_rules
+from app.tiers.queries import Period
+
+MOST_SALES: Final = 60
+
+
+def everything(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
+    """Usable points, pending points if there are any, the tier, and the way to the next."""
+    usable, pending = point_figures(session, member_id, now=now)
+    found = [usable, pending, tier(session, member_id, now=now)]
+    found.append(progress(session, member_id, now=now))
+    return [figure for figure in found if figure.code != "pending" or figure.amount]
+
+
+# Points -------------------------------------------------------------------------------------------
+
+
+def point_figures(session: Session, member_id: int, *, now: datetime) -> tuple[Figure, Figure]:
+    """(usable, pending): lot by lot, what is left of it and what it came from."""
+    stored = points.standing(session, member_id, now=now)
+    shown = {item.lot.id: item for item in points.lots_shown(session, member_id)}
+    debt = points.stored_debt(session, member_id)
+    lots = [item.lot for item in shown.values()]
+    due = point_rules.due_changes(lots, debt, now)
+    left = [lot for lot in point_rules.changed_by(lots, due) if lot.remaining]
+    left.sort(key=lambda lot: lot.spending_order)
+    usable = [_lot_line(shown[lot.id], lot) for lot in left if lot.is_active]
+    if stored.debt:
+        usable.append(Line("退貨時不足扣回的點數，由之後獲得的點數補足", -stored.debt))
+    pending = [_lot_line(shown[lot.id], lot) for lot in left if not lot.is_active]
+    return (
+        Figure(
+            code="points",
+            title="可用點數",
+            value=f"{stored.balance:,} 點",
+            amount=stored.balance,
+            sentence="每一筆獲得的點數還剩多少，加起來就是可用點數。最快到期的先使用。"
+            if usable
+            else "目前沒有可用的點數。",
+            lines=tuple(usable),
+        ),
+        Figure(
+            code="pending",
+            title="待生效點數",
+            value=f"{stored.pending:,} 點",
+            amount=stored.pending,
+            sentence="過了退貨期，這些點數就會變成可用點數。",
+            lines=tuple(pending),
+        ),
+    )
+
+
+def _lot_line(shown: LotShown, lot: Lot) -> Line:
+    details = [*_formula(shown.facts), f"原有 {shown.quantity:,} 點"]
+    if shown.quantity > lot.remaining:
+        details.append(f"已用或收回 {shown.quantity - lot.remaining:,} 點")
+    if not lot.is_active:
+        details.append(f"{_day(lot.usable_from)} 起可以使用")
+    if lot.expires_at is None:
+        details.append("沒有使用期限")
+    else:
+        details.append(f"可用到 {text.show_date(tier_rules.last_day(lot.expires_at))}")
+    if shown.programme_version is not None:
+        details.append(f"會員制度第 {shown.programme_version} 版")
+    return Line(shown.reason, lot.remaining, taipei_date(lot.earned_at), tuple(details))
+
+
+def _formula(facts: Mapping[str, Any]) -> list[str]:
+    """`每 NT$100 得 1 點：7 點`, `金卡 ×1.5：3 點`."""
+    if not {"formula", "base", "bonus"} <= facts.keys():
+        return []
+    formula = formula_from_facts(facts["formula"])
+    total = facts["base"] + facts["bonus"]
+    cap = formula.cap
+    earned = Earned(facts["base"], facts["bonus"], total if cap is None else min(total, cap))
+    return [f"{why.words}：{why.points:+,} 點" for why in checkouts.reasons(earned, formula)]
+
+
+# Tiers --------------------------------------------------------------------------------------------
+
+
+def tier(session: Session, member_id: int, *, now: datetime) -> Figure:
+    """Which sales or which decision made the tier, and until when it lasts."""
+    terms = programmes.terms_at(session, now)
+    held = tiers.open_period(session, member_id)
+    if held is None:
+        lowest = terms.tiers[0].name
+        return Figure("tier", "目前等級", lowest, f"入會後從{lowest}開始。")
+    made_by = programmes.terms_of(session, held.programme_version)
+    name = terms.tier(held.tier_code).name
+    figure = Figure(
+        code="tier",
+        title="目前等級",
+        value=name,
+        sentence=_why_tier(held, made_by, name),
+        rule=f"{_until(held, made_by)}（會員制度第 {made_by.version} 版）",
+    )
+    if held.reason != "upgrade" or held.upgraded_on is None:
+        return figure
+    return Figure(
+        code="tier",
+        title=figure.title,
+        value=name,
+        amount=held.qualifying,
+        sentence=figure.sentence,
+        lines=_made_the_tier(session, held, made_by),
+        rule=figure.rule,
+    )
+
+
+def _why_tier(held: Period, terms: Terms, name: str) -> str:
+    on = _day(held.starts_at)
+    if held.reason == "upgrade" and held.upgraded_on is not None:
+        first = tier_rules.window_start(held.upgraded_on, months=terms.tiering.window_months)
+        span = f"{text.show_date(first)}–{text.show_date(held.upgraded_on)}"
+        return (
+            f"{text.show_date(held.upgraded_on)} 消費後，{span} 的消費累積 "
+            f"{money.show(held.qualifying)}，達到{name}門檻 "
+            f"{money.show(terms.tier(held.tier_code).threshold)}。"
+        )
+    sentences = {
+        "join": f"{on} 入會，從{name}開始。",
+        "renewed": f"前一期到期時已達續等條件，{on} 續等{name}。",
+        "downgrade": f"前一期到期時未達續等條件，{on} 起調整為{name}。",
+        "manual": f"{on} 由店家指定為{name}。{held.note}",
+        "revoked": f"{on} 退貨後未達原等級門檻，調整為{name}。",
+        "merged": f"{on} 與另一個會員資格合併，沿用較高的{name}。",
+        "parted": f"{on} 取消合併，恢復為{name}。",
+    }
+    return sentences.get(held.reason, f"{on} 起為{name}。")
+
+
+def _until(held: Period, terms: Terms) -> str:
+    if held.ends_at is None:
+        return "沒有到期日，達到更高門檻就升等"
+    last = text.show_date(tier_rules.last_day(held.ends_at))
+    return f"效期到 {last}，等級效期為 {terms.tiering.validity_months} 個月"
+
+
+def _made_the_tier(session: Session, held: Period, terms: Terms) -> tuple[Line, ...]:
+    """The sales of the window that reached the threshold, at what they were worth then: what was
+    given back since is a line of its own."""
+    assert held.upgraded_on is not None
+    first = tier_rules.window_start(held.upgraded_on, months=terms.tiering.window_months)
+    sales = purchases.counted_sales(
+        session, held.member_id, first=first, last=held.upgraded_on, limit=MOST_SALES
+    )
+    lines = [_sale_line(sale) for sale in sales]
+    return with_rest(lines, held.qualifying, "其他消費，以及升等之後的消費與退貨")
+
+
+def progress(session: Session, member_id: int, *, now: datetime) -> Figure:
+    """The sales of the window that ends today."""
+    terms, today = programmes.terms_at(session, now), taipei_date(now)
+    way = tiers.progress(session, member_id, now=now)
+    months = terms.tiering.window_months
+    first = tier_rules.window_start(today, months=months)
+    spent = purchases.spent(session, member_id, first=first, last=today).amount
+    sales = purchases.counted_sales(session, member_id, first=first, last=today, limit=MOST_SALES)
+    span = f"{text.show_date(first)}–{text.show_date(today)} 的消費合計"
+    if way.next_tier is None:
+        sentence = f"{span}，您已經是最高等級。"
+    else:
+        sentence = (
+            f"{span}。{way.next_tier.name}門檻是 {money.show(way.next_tier.threshold)}，"
+            f"還差 {money.show(way.to_next)}。"
+        )
+    return Figure(
+        code="progress",
+        title=f"近 {months} 個月消費",
+        value=money.show(spent),
+        amount=spent,
+        sentence=sentence,
+        lines=with_rest([_sale_line(sale) for sale in sales], spent, "更早的消費"),
+        rule=f"只計算最近 {months} 個月；付款後的金額，扣除退貨，不含運費與禮券"
+        f"（會員制度第 {terms.version} 版）",
+    )
+
+
+def _sale_line(sale: Counted) -> Line:
+    details = [f"消費 {money.show(sale.amount)}"]
+    if sale.refunded:
+        details.append(f"已退款 {money.show(sale.refunded)}")
+    left_out = sale.amount - sale.refunded - sale.counted
+    if left_out:
+        details.append(f"不列入的品項 {money.show(left_out)}")
+    return Line(sale.store or "線上消費", sale.counted, sale.sold_on, tuple(details))
+
+
+# Coupons ------------------------------------------------------------------------------------------
+
+COUPON_STATES: Final = {
+    "issued": "可以使用",
+    "reserved": "保留中",
+    "redeemed": "已使用",
+    "expired": "已過期",
+    "revoked": "已收回",
+}
+_STEPS: Final = {
+    "issued": "發出",
+    "reserved": "保留",
+    "released": "解除保留",
+    "redeemed": "使用",
+    "rolled_back": "退回優惠券匣",
+    "expired": "過期",
+    "revoked": "收回",
+    "reinstated": "恢復",
+}
+_SOURCES: Final = {
+    "welcome": "入會禮",
+    "birthday": "生日禮",
+    "upgrade": "升等禮",
+    "referral": "好友推薦禮",
+    "mission": "任務獎勵",
+    "reward": "點數兌換",
+}
+
+
+def coupon(session: Session, coupon_id: int, *, member_id: int) -> Figure | None:
+    """Everything that happened to a coupon of the member; None when it is not theirs."""
+    held = coupons.coupon_of_member(session, coupon_id, member_id=member_id)
+    if held is None:
+        return None
+    last = coupons.last_day_of(held.expires_at)
+    return Figure(
+        code="coupon",
+        title=held.name,
+        value=COUPON_STATES.get(held.status, held.status),
+        sentence=f"使用期限到 {last} 23:59。" if last else "沒有使用期限。",
+        lines=tuple(_step_line(step) for step in coupons.steps_of(session, coupon_id)),
+    )
+
+
+def _step_line(step: CouponStep) -> Line:
+    facts = step.facts
+    words = _STEPS.get(step.kind, "異動")
+    if step.kind == "issued":
+        source = str(facts.get("source", "")).partition(":")[0]
+        words = f"{_SOURCES.get(source, '店家')}發出"
+    details = _present(
+        step.store and f"門市：{step.store}",
+        facts.get("discount") and f"折抵 {money.show(facts['discount'])}",
+        facts.get("reason") and f"原因：{facts['reason']}",
+        f"時間：{step.at.astimezone(TAIPEI):%H:%M}",
+    )
+    return Line(words, None, taipei_date(step.at), details)
+
+
+def _present(*details: Any) -> tuple[str, ...]:
+    return tuple(detail for detail in details if detail)
+
+
+def _day(instant: datetime) -> str:
+    return text.show_date(taipei_date(instant))
