@@ -2,6 +2,7 @@
 
 import app.cards.models
 import app.coupons.models
+import app.draws.models
 import app.enrolments.models
 import app.firings.models
 import app.inbox.models

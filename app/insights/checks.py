@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.coupons import queries as coupons
+from app.draws import queries as draws
 from app.points import queries as points
 from app.purchases import queries as purchases
 from app.referrals import queries as referrals
@@ -33,5 +34,6 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *coupons.broken(session, limit=limit),
         *referrals.broken(session, limit=limit),
         *rewards.broken(session, limit=limit),
+        *draws.broken(session, limit=limit),
     ]
     return found[:limit]

@@ -16,6 +16,7 @@ from app.cards import service as cards
 from app.core.config import Settings
 from app.core.db import Database
 from app.coupons import service as coupons
+from app.draws import service as draws
 from app.enrolments.service import joining
 from app.firings import service as firings
 from app.insights import checks
@@ -100,6 +101,20 @@ def _move_referrals(desk: Desk, now: datetime) -> dict[str, int]:
     }
 
 
+def _run_draws(desk: Desk, now: datetime) -> dict[str, int]:
+    theme = desk.brand.theme
+    steps: dict[str, Callable[[Session], int]] = {
+        "frozen": partial(draws.freeze_due, now=now),
+        "drawn": partial(draws.decide_due, theme=theme, now=now),
+        "delivered": partial(draws.deliver_due, now=now),
+        "forfeited": partial(draws.forfeit_due, theme=theme, now=now),
+    }
+    found: dict[str, int] = {}
+    for name, step in steps.items():
+        found |= _in_batches(desk, name, step)
+    return found
+
+
 def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
     """One transaction a trigger: none of them makes the till wait for the others."""
     found: dict[str, int] = {}
@@ -158,6 +173,7 @@ JOBS: tuple[Job, ...] = (
     Job("rewards", "逾期未領的兌換", _lapse_rewards, cron="15 2 * * *"),
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
     Job("referrals", "好友推薦獎勵發放與逾期", _move_referrals, cron="3 * * * *"),
+    Job("draws", "抽獎截止、開獎與發獎", _run_draws, cron="* * * * *"),
     Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),
     Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),

@@ -137,3 +137,25 @@ class ReopenMembership(Postback):
 @dataclass(frozen=True, slots=True)
 class InviteFriends(Postback):
     prefix: ClassVar[str] = "invite"
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDraws(Postback):
+    prefix: ClassVar[str] = "draws"
+
+
+@dataclass(frozen=True, slots=True)
+class AskToEnter(Postback):
+    """Wants to enter a draw or spin a wheel: is asked once more."""
+
+    prefix: ClassVar[str] = "draw.ask"
+    draw_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class EnterDraw(Postback):
+    """`turn`: how many presses there were before, so that a second tap is the same press."""
+
+    prefix: ClassVar[str] = "draw.enter"
+    draw_id: int
+    turn: int

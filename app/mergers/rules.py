@@ -16,6 +16,10 @@ FATES: Final[dict[str, Fate]] = {
     "consents.member_id": "moves",
     "coupon_holdings.member_id": "folded",
     "coupons.member_id": "moves",
+    "draw_aliases.member_id": "stays",  # the list is published under that name
+    "draw_entries.member_id": "stays",  # what they win goes to the member they became
+    "draw_tallies.member_id": "stays",
+    "draw_wins.member_id": "moves",
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
     "join_steps.joined_id": "stays",

@@ -45,6 +45,9 @@ KINDS: Final = {
     "coupon.expired": "優惠券到期",
     "coupon.revoked": "優惠券收回",
     "coupon.used_before_revocation": "升等禮在撤回前已使用",
+    "draw.entered": "參加抽獎",
+    "draw.spun": "轉動輪盤",
+    "draw.won": "抽中獎項",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
     "reward.exchanged": "兌換商品",
@@ -67,6 +70,9 @@ ACTIONS: Final = {
     "points.correction_rejected": "退回調整點數",
     "message.retried": "重送訊息",
     "staff.linked": "登記人員的會員編號",
+    "draw.created": "建立抽獎",
+    "draw.decided": "開獎",
+    "draw.claimed": "發放獎項",
     "referral.approved": "核准好友推薦",
     "referral.rejected": "退回好友推薦",
     "event.retried": "重新處理事件",
@@ -90,6 +96,7 @@ SOURCES: Final = {
     "upgrade": "升等禮",
     "qr": "店內 QR",
     "referral": "好友推薦",
+    "draw": "抽獎",
     "season": "當季活動",
 } | CHANNELS
 MESSAGES: Final = {
@@ -104,6 +111,7 @@ MESSAGES: Final = {
     "card": "會員卡",
     "points": "點數",
     "coupons": "優惠券",
+    "draw.won": "中獎通知",
     "birthday": "生日祝賀",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
@@ -177,7 +185,17 @@ REFERRAL_REASONS: Final = {
 }
 
 
+DRAW_STATUSES: Final = {"open": "進行中", "frozen": "名單已凍結", "drawn": "已開獎"}
+WIN_STATUSES: Final = {
+    "won": "待領獎",
+    "claimed": "已發放",
+    "forfeited": "逾期未領",
+    "alternate": "備取",
+}
+
 OBJECTS: Final = {
+    "draw": "抽獎",
+    "win": "獎項",
     "referral": "好友推薦",
     "member": "會員",
     "staff": "人員",

@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from app.draws import service as draws
 from app.referrals import service as referrals
 
 
@@ -42,7 +43,7 @@ class GivenBack:
 
 def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the receipt, such as `任務「九月常客」2/3`."""
-    return referrals.bought(
+    referred = referrals.bought(
         session,
         member_id=sold.member_id,
         purchase_id=sold.purchase_id,
@@ -52,8 +53,20 @@ def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...
         staff_id=sold.staff_id,
         now=now,
     )
+    entered = draws.bought(
+        session,
+        member_id=sold.member_id,
+        purchase_id=sold.purchase_id,
+        amount=sold.amount,
+        sold_at=sold.sold_at,
+        now=now,
+    )
+    return (*referred, *entered)
 
 
 def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the message about the refund."""
-    return referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now)
+    return (
+        *referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now),
+        *draws.refunded(session, purchase_id=back.purchase_id, net=back.net),
+    )
