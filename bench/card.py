@@ -14,7 +14,7 @@ import orjson
 
 from app.line.signature import sign
 from bench import crowd, load, servers
-from bench.databases import databases
+from bench.databases import databases, tidied
 from bench.servers import Server
 
 ROUNDS = 5
@@ -115,6 +115,7 @@ def main() -> None:
         with ours(url, SMALL) as card, theirs() as echo:
             measure(card)
             measure(echo)
+            tidied(url)
             pairs = [(measure(card), measure(echo)) for _ in range(ROUNDS)]
         mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
         print(f"    {name:<10} card {mine:6.0f} µs CPU, echo {other:6.0f} µs = {mine / other:.2f}×")
@@ -122,6 +123,8 @@ def main() -> None:
         with ours(few, SMALL) as one, ours(many, LARGE) as other_party:
             measure(one)
             measure(other_party)
+            tidied(few)
+            tidied(many)
             pairs = [(measure(one), measure(other_party)) for _ in range(ROUNDS)]
         mine, other = (statistics.median(side) for side in zip(*pairs, strict=True))
         print(

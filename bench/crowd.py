@@ -5,9 +5,16 @@ import sqlalchemy as sa
 
 from app.core import migrate
 from app.core.db import Database
+from bench.databases import tidied
 from tests.support.loyalty import publish
 
 DAYS = 12
+JOINED = "'2026-01-01 00:00:00.000000'"
+_SERIES = {
+    True: "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {0})",
+    False: "WITH series(n) AS (SELECT generate_series(1, {0}))",
+}
+_DAYS = ", ".join(f"({day})" for day in range(1, DAYS + 1))
 
 
 def line_user_id(number: int) -> str:
@@ -15,45 +22,54 @@ def line_user_id(number: int) -> str:
 
 
 def fill(url: str, members: int) -> None:
-    """Migrate, publish the programme, add `members` members."""
+    """Migrate, publish the programme, add `members` members: a million takes a minute or two."""
     db = Database(url)
     migrate.upgrade(db)
-    series = (
-        "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < {0})"
-        if db.is_sqlite
-        else "WITH series AS (SELECT generate_series(1, {0}) AS n)"
-    )
-    user = "'U' || printf('%032x', n)" if db.is_sqlite else "'U' || lpad(to_hex(n), 32, '0')"
-    number = "printf('%010d', n)" if db.is_sqlite else "lpad(n::text, 10, '0')"
-    day = (
-        "date('now', '-' || (d * 27) || ' days')"
-        if db.is_sqlite
-        else "current_date - (d * 27)::int"
-    )
     with db.transaction() as session:
         version = publish(session)
-        now = "'2026-01-01 00:00:00.000000'"
-        for statement in (
-            f"""INSERT INTO members (id, number, status, line_user_id, is_friend, name, joined_at,
-                  birth_month, birth_day, birthday_edits, marketing_ok, is_test, created_at)
-                SELECT n, {number}, 'member', {user}, true, '王小明', {now}, 1 + n % 12, 1 + n % 28,
-                  0, true, false, {now} FROM series""",
-            f"""INSERT INTO point_accounts (member_id, balance, pending, debt, next_expiry_points,
-                  changed_at) SELECT n, n % 500, 0, 0, 0, {now} FROM series""",
-            f"""INSERT INTO tier_periods (member_id, tier_code, starts_at, reason,
-                  programme_version, qualifying, actor, note, created_at)
-                SELECT n, 'basic', {now}, 'join', {version}, 0, 'system', '', {now} FROM series""",
-            f"""INSERT INTO purchase_days (member_id, day, count, net, qualifying)
-                SELECT n, {day}, 1, 300, 300 FROM series,
-                  (SELECT n AS d FROM series WHERE n <= {DAYS}) AS days""",
-        ):
-            head, _, body = statement.partition("SELECT")
-            sql = (
-                f"{series.format(members)} {statement}"
-                if not db.is_sqlite
-                else f"{head} {series.format(members)} SELECT{body}"
+        if not db.is_sqlite:
+            session.execute(sa.text("SET LOCAL synchronous_commit = off"))
+        for table, columns, select in _rows(db.is_sqlite, version):
+            series = _SERIES[db.is_sqlite].format(members)
+            given = f"{series}, days(d) AS (VALUES {_DAYS}) {select}"
+            session.execute(sa.text(f"INSERT INTO {table} ({columns}) {given}"))
+        if not db.is_sqlite:
+            session.execute(
+                sa.text("SELECT setval(pg_get_serial_sequence('members', 'id'), :n)"),
+                {"n": members},
             )
-            session.execute(sa.text(sql))
-    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("ANALYZE")
     db.dispose()
+    tidied(url)
+
+
+def _rows(is_sqlite: bool, version: int) -> list[tuple[str, str, str]]:
+    """(table, columns, SELECT from series and days)."""
+    user = "'U' || printf('%032x', n)" if is_sqlite else "'U' || lpad(to_hex(n), 32, '0')"
+    number = "printf('%010d', n)" if is_sqlite else "lpad(n::text, 10, '0')"
+    ago = "date('now', '-' || (d * 27) || ' days')" if is_sqlite else "current_date - d * 27"
+    return [
+        (
+            "members",
+            "id, number, status, line_user_id, is_friend, name, joined_at, birth_month, birth_day, "
+            "birthday_edits, marketing_ok, is_test, created_at",
+            f"SELECT n, {number}, 'member', {user}, true, '王小明', {JOINED}, 1 + n % 12, "
+            f"1 + n % 28, 0, true, false, {JOINED} FROM series",
+        ),
+        (
+            "point_accounts",
+            "member_id, balance, pending, debt, next_expiry_points, changed_at",
+            f"SELECT n, n % 500, 0, 0, 0, {JOINED} FROM series",
+        ),
+        (
+            "tier_periods",
+            "member_id, tier_code, starts_at, reason, programme_version, qualifying, actor, note, "
+            "created_at",
+            f"SELECT n, 'basic', {JOINED}, 'join', {version}, 0, 'system', '', {JOINED} "
+            "FROM series",
+        ),
+        (
+            "purchase_days",
+            "member_id, day, count, net, qualifying",
+            f"SELECT n, {ago}, 1, 300, 300 FROM series CROSS JOIN days",
+        ),
+    ]

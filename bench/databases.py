@@ -9,12 +9,20 @@ import sqlalchemy as sa
 from tests.support.databases import dropped, fresh_postgres, postgres_url
 
 
+def tidied(url: str) -> None:
+    """After the warm-up: what autovacuum does within a minute, should the server have it off."""
+    _run(url, "ANALYZE" if url.startswith("sqlite") else "VACUUM ANALYZE")
+
+
 def _wait_for_the_disk(url: str) -> None:
     """Tests do without; here every figure is of durable commits."""
+    _run(url, f'ALTER DATABASE "{sa.make_url(url).database}" SET synchronous_commit = on')
+
+
+def _run(url: str, statement: str) -> None:
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        name = connection.dialect.identifier_preparer.quote(engine.url.database or "")
-        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = on")
+        connection.exec_driver_sql(statement)
     engine.dispose()
 
 

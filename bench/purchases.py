@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import orjson
 
 from bench import crowd, load, servers
-from bench.databases import databases
+from bench.databases import databases, tidied
 from bench.servers import Server
 
 ROUNDS = 3
@@ -75,13 +75,14 @@ def main() -> None:
         token = token_for(env)
         command = ["-m", "app.cli", "web", "--port", str(port)]
         with servers.started(command, port=port, env=env) as server:
-            _print_all(name, server, token)
+            _print_all(name, url, server, token)
 
 
-def _print_all(name: str, server: Server, token: str) -> None:
+def _print_all(name: str, url: str, server: Server, token: str) -> None:
     kinds = [(1, False), (32, False), (32, True)]
     for clients, is_hot in kinds:
         measure(server, token, clients=clients, is_hot=is_hot)
+    tidied(url)
     rounds = [
         [measure(server, token, clients=clients, is_hot=is_hot) for clients, is_hot in kinds]
         for _ in range(ROUNDS)

@@ -10,7 +10,7 @@ import orjson
 
 from app.line.signature import sign
 from bench import load, servers
-from bench.databases import databases
+from bench.databases import databases, tidied
 from bench.servers import Server
 
 ROUNDS = 5
@@ -92,6 +92,7 @@ def _compare(name: str, url: str) -> None:
         for events in (1, 20, 100):
             measure(ours, events=events)
             measure(theirs, events=events)
+            tidied(url)
             pairs = [
                 (measure(ours, events=events), measure(theirs, events=events))
                 for _ in range(ROUNDS)

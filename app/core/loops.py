@@ -8,7 +8,7 @@ import structlog
 log = structlog.get_logger(__name__)
 IDLE_SECONDS = 0.2
 TROUBLED_SECONDS = 1.0
-REST_SECONDS = 0.01
+REST_SECONDS = 0.02
 
 
 class Loop:
