@@ -47,6 +47,7 @@ PAGES: Final = {
     "/console/members/{member_id}": "console-member",
     "/console/members/{member_id}/why": "console-why",
     "/console/members/{member_id}/merge": "console-merge",
+    "/console/rewards": "console-rewards",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
     "/console/delivery": "console-delivery",
@@ -66,6 +67,9 @@ PAGES: Final = {
     "/liff/view/card": "liff-card",
     "/liff/view/points": "liff-points",
     "/liff/view/why": "liff-why",
+    "/liff/view/rewards": "liff-rewards",
+    "/liff/view/rewards/{reward_id}": "liff-reward",
+    "/liff/view/exchanges/{exchange_id}": "liff-exchange",
     "/liff/view/coupons": "liff-coupons",
     "/liff/view/coupons/{coupon_id}": "liff-coupon",
     "/liff/view/tiers": "liff-tiers",
@@ -187,6 +191,15 @@ def member_pages(studio: Studio) -> None:
             if view == "purchases":
                 page.click(".row:nth-child(2) summary")
             keep_tall(page, f"liff-{view}")
+        liff(studio, page, "rewards", REGULAR)
+        keep_tall(page, "liff-rewards")
+        page.click(".reward:not(.is-waiting) >> nth=1")
+        page.wait_for_selector(".view-reward")
+        keep_tall(page, "liff-reward")
+        page.click(".view-reward form .button")
+        page.click("dialog [value=yes]")
+        page.wait_for_selector(".view-exchange")
+        keep_tall(page, "liff-exchange")
         for view, name in (("terms", "terms"), ("centre/profile", "profile")):
             page.goto(f"{studio.url}/liff/{view}")
             page.wait_for_selector(f".view-{name}")
@@ -306,6 +319,8 @@ def console(studio: Studio) -> None:
         keep(page, "console-why")
         page.goto(f"{member}/merge?who={PHONE_OF_NEWCOMER}")
         keep(page, "console-merge")
+        page.goto(f"{studio.url}/console/rewards")
+        keep(page, "console-rewards")
         ask_for_correction(studio)
         page.goto(f"{studio.url}/console/corrections")
         keep(page, "console-corrections")

@@ -34,6 +34,7 @@ class PointsView:
     entries: tuple[PointsEntry, ...] = ()
     history: Tap | None = None
     explain: Tap | None = None
+    exchange: Tap | None = None  # to the rewards, where there are any
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def message(view: PointsView, theme: Theme) -> Message:
         paddingBottom="12px",
     )
     footer = parts.buttons(
+        parts.button(theme, "兌換商品", view.exchange) if view.exchange else None,
         parts.button(theme, "完整點數紀錄", view.history, "soft") if view.history else None,
         parts.button(theme, "為什麼是這個數字", view.explain, "quiet") if view.explain else None,
         parts.button(theme, "回到會員卡", view.card, "quiet"),

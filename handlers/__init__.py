@@ -14,6 +14,7 @@ from handlers import (
     join,
     points,
     purchases,
+    rewards,
     stores,
     tiers,
 )
@@ -27,6 +28,7 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     card.routes,
     points.routes,
     coupons.routes,
+    rewards.routes,
     tiers.routes,
     explain.routes,
     purchases.routes,

@@ -9,6 +9,7 @@ from app.line.taps import ShowPoints, ShowWaysToEarn
 from app.points import queries
 from app.points.queries import Movement
 from app.programmes import queries as programmes
+from app.rewards import queries as rewards
 from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
 from flex_templates import parts, wording
@@ -59,6 +60,7 @@ def _points(ctx: Context) -> Reply:
         entries=tuple(_entry(movement) for movement in history),
         history=ctx.brand.page("points"),
         explain=taps.WHY,
+        exchange=taps.REWARDS if rewards.catalogue(ctx.session, now=ctx.now) else None,
     )
     return [template.message(view, ctx.brand.theme)]
 

@@ -159,3 +159,31 @@ class EnterDraw(Postback):
     prefix: ClassVar[str] = "draw.enter"
     draw_id: int
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRewards(Postback):
+    prefix: ClassVar[str] = "rewards"
+
+
+@dataclass(frozen=True, slots=True)
+class AskExchange(Postback):
+    """A member wants a reward: asks to confirm."""
+
+    prefix: ClassVar[str] = "reward.ask"
+    reward_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmExchange(Postback):
+    """`form_id` was made with the question: however often it is pressed, it exchanges once."""
+
+    prefix: ClassVar[str] = "reward.take"
+    reward_id: int
+    form_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelExchange(Postback):
+    prefix: ClassVar[str] = "reward.undo"
+    exchange_id: int

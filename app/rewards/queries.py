@@ -11,10 +11,14 @@ from sqlalchemy.orm import Session
 
 from app.coupons import models as coupon_models
 from app.coupons.models import COUPONS
+from app.points import queries as points
 from app.points.models import OPERATIONS
+from app.programmes import queries as programmes
+from app.programmes.rules import Terms
 from app.rewards import rules
 from app.rewards.models import CANCELLED, EXCHANGES, HOLDINGS, OFFERS, OPEN, RETURNED, REWARDS
 from app.rewards.rules import RewardDraft
+from app.tiers import queries as tiers
 
 _KINDS, _COUPON_OFFERS = coupon_models.KINDS, coupon_models.OFFERS
 
@@ -108,6 +112,25 @@ def _state(row: Mapping[Any, Any]) -> RewardState:
         price=rules.price(row["coupon_type"], row["coupon_value"]) if has_coupon else 0,
         taken=row["taken"],
         is_active=row["is_active"],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """What decides whether a member can have a reward now, read once for a whole catalogue."""
+
+    balance: int  # usable points, less debt
+    tier: str
+    taken: Mapping[int, int]  # by the reward's id
+    terms: Terms
+
+
+def asker(session: Session, member_id: int, *, now: datetime) -> Asker:
+    return Asker(
+        balance=points.standing(session, member_id, now=now).balance,
+        tier=tiers.progress(session, member_id, now=now).tier.code,
+        taken=taken_by(session, member_id),
+        terms=programmes.terms_at(session, now),
     )
 
 

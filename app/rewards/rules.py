@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal
 
 from app.core.clock import taipei_date, taipei_midnight
@@ -76,6 +76,11 @@ def price(coupon_type: str, coupon_value: int) -> int:
 def pickup_until(draft: RewardDraft, now: datetime) -> datetime:
     """The first instant at which it can no more be fetched."""
     return taipei_midnight(taipei_date(now) + timedelta(days=draft.pickup_days + 1))
+
+
+def last_day(end: datetime) -> date:
+    """The last day on which something that ends at `end` can be fetched."""
+    return taipei_date(end - timedelta(microseconds=1))
 
 
 def cancellable_until(at: datetime, cancel_hours: int) -> datetime:

@@ -12,6 +12,8 @@ from app.coupons import service as coupons
 from app.coupons.rules import Conditions, KindDraft
 from app.programmes import service as programmes
 from app.programmes.rules import DEFAULT, Campaign, Terms
+from app.rewards import service as rewards
+from app.rewards.rules import RewardDraft
 from app.staff import service as staff
 
 NAME: Final = "栗川茶事"
@@ -215,12 +217,100 @@ KINDS: Final = (
         terms=_terms_text("單筆消費滿 NT$800 免運費，限金卡與白金卡會員。"),
     ),
     KindDraft(
+        code="reward_tote",
+        name="棉麻帆布袋兌換券",
+        type="gift",
+        valid_days=60,
+        terms=_terms_text("門市兌換棉麻帆布袋一個，顏色依現場為準。"),
+    ),
+    KindDraft(
+        code="reward_tea",
+        name="高山烏龍茶 75g 兌換券",
+        type="gift",
+        valid_days=60,
+        terms=_terms_text("門市兌換高山烏龍茶 75g 一罐。"),
+    ),
+    KindDraft(
+        code="reward_cup",
+        name="柴燒茶杯加購券 NT$199",
+        type="fixed_price",
+        value=199,
+        valid_days=60,
+        terms=_terms_text("以 NT$199 換購柴燒茶杯一只（原價 NT$520），花色隨機。"),
+    ),
+    KindDraft(
+        code="reward_100",
+        name="點數折價券 NT$100",
+        type="amount_off",
+        value=100,
+        min_spend=300,
+        valid_days=60,
+        terms=_terms_text("單筆消費滿 NT$300 可折抵 NT$100。"),
+    ),
+    KindDraft(
         code="voucher_500",
         name="商品禮券 NT$500",
         type="amount_off",
         value=500,
         kind="paid",
         terms="商品禮券無使用期限，餘額可續用；不得與現金找零。",
+    ),
+)
+
+
+REWARDS: Final = (
+    RewardDraft(
+        code="coupon_100",
+        name="NT$100 折價券",
+        points=90,
+        coupon="reward_100",
+        description="單筆消費滿 NT$300 可折抵 NT$100。",
+        icon="券",
+    ),
+    RewardDraft(
+        code="tote",
+        name="棉麻帆布袋",
+        points=120,
+        coupon="reward_tote",
+        description="米白厚磅帆布，剛好放進一本 A4 筆記本與一罐茶。",
+        colour="silver",
+        icon="袋",
+        stock=300,
+        per_member_limit=2,
+    ),
+    RewardDraft(
+        code="tea",
+        name="高山烏龍茶 75g",
+        points=180,
+        coupon="reward_tea",
+        description="當季春茶，輕發酵，回甘清甜。",
+        colour="plain",
+        icon="茶",
+        unclaimed="returned",
+    ),
+    RewardDraft(
+        code="cup",
+        name="柴燒茶杯",
+        points=60,
+        coupon="reward_cup",
+        description="手作柴燒，每只花色不同。領取時另付 NT$199。",
+        colour="bronze",
+        icon="杯",
+        stock=80,
+        per_member_limit=1,
+    ),
+    RewardDraft(
+        code="tasting",
+        name="春茶品茗席次",
+        points=300,
+        coupon="tasting",
+        description="金卡以上會員限定，由茶師沖泡三款春茶。",
+        colour="gold",
+        icon="席",
+        stock=12,
+        per_member_limit=1,
+        tiers=("gold", "platinum"),
+        cancel_hours=72,
     ),
 )
 
@@ -272,6 +362,8 @@ def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:
     )
     for kind in KINDS:
         coupons.create_kind(session, draft=kind, now=opened_at)
+    for reward in REWARDS:
+        rewards.create_reward(session, draft=reward, now=opened_at)
     store_ids = {
         store.code: staff.create_store(
             session,

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
-from app.checkouts.service import CouponUse
+from app.checkouts.service import CouponUse, PointPayment
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import Database, table_of
 from app.coupons import queries as coupon_queries
@@ -37,11 +37,15 @@ from app.members import queries as members_of
 from app.members import service as members
 from app.members.models import Consent, Member
 from app.points import service as points
-from app.points.service import Cause
+from app.points.models import ACCOUNTS
+from app.points.rules import NotEnoughPoints
 from app.purchases.rules import PurchaseOrder, RefundOrder
 from app.referrals import service as referrals
 from app.referrals.rules import CannotInvite
 from app.referrals.rules import Newcomer as Joiner
+from app.rewards import queries as reward_queries
+from app.rewards import service as rewards
+from app.rewards.rules import RewardRefused
 from app.seeds import brand, people, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
@@ -97,6 +101,8 @@ class _Event:
     serial: int = 0  # of the visit
 
 
+SAVED_UP: Final = 90  # points from which a member looks at the rewards
+FETCHED: Final = 0.8  # of the exchanges
 _TREATS: Final = (185, 95, 3)  # so many days ago, for everybody in the upper tiers
 
 
@@ -292,6 +298,7 @@ class _Chronicle:
     ) -> None:
         self._shop, self._everybody, self._ids = shop, everybody, ids
         self._friends = Random(seed + 3)  # noqa: S311  # repeatable on purpose
+        self._gifts = Random(seed + 4)  # noqa: S311  # repeatable on purpose
         self._rng = Random(seed + 2)  # noqa: S311  # repeatable on purpose
         self._paid: dict[tuple[int, int], tuple[str, int]] = {}  # external id, NT$
         self._invoices: Counter[str] = Counter()
@@ -306,6 +313,7 @@ class _Chronicle:
                 self.night(session, event.at)
             case _What.BIRTHDAYS:
                 self._give_birthday_coupons(session, event.at)
+                self._exchange(session, event.at)
             case _What.SALE:
                 self._sell(session, event)
             case _What.REFUND:
@@ -324,6 +332,8 @@ class _Chronicle:
         while tiers.review_at_expiry(session, now=now):
             pass
         while coupons.expire_due(session, now=now):
+            pass
+        while rewards.lapse_due(session, now=now):
             pass
         while referrals.pay_due(session, theme=CAMPHOR, now=now):
             pass
@@ -395,6 +405,49 @@ class _Chronicle:
                     now=now,
                 )
 
+    def _exchange(self, session: Session, now: datetime) -> None:
+        """A few who have saved up take something, and most fetch it within the week."""
+        rich = sa.select(ACCOUNTS.c.member_id).where(ACCOUNTS.c.balance >= SAVED_UP)
+        saved = set(session.scalars(rich))
+        savers = [
+            member_id
+            for member_id, person in zip(self._ids, self._everybody, strict=True)
+            if member_id in saved and not (person.line_user_id or "").startswith(CAST)
+        ]
+        catalogue = reward_queries.catalogue(session, now=now)
+        for member_id in self._gifts.sample(savers, min(len(savers), 1 + len(savers) // 12)):
+            wanted = self._gifts.choice(catalogue)
+            at = now + timedelta(minutes=self._gifts.randrange(600))
+            try:
+                with session.begin_nested():
+                    done = rewards.exchange(
+                        session,
+                        reward_id=wanted.reward_id,
+                        member_id=member_id,
+                        form_id=f"{at:%y%m%d%H%M}",
+                        now=at,
+                    )
+            except (RewardRefused, NotEnoughPoints):
+                continue
+            self._holders.add(member_id)
+            if self._gifts.random() < FETCHED:
+                self._fetch(session, done.exchange_id, member_id, at)
+
+    def _fetch(self, session: Session, exchange_id: int, member_id: int, at: datetime) -> None:
+        held = reward_queries.exchange_of(session, exchange_id, member_id=member_id)
+        assert held is not None
+        assert held.coupon_code is not None
+        store = self._shop.stores[self._gifts.randrange(len(self._shop.stores))]
+        coupons.redeem(
+            session,
+            code=held.coupon_code,
+            member_id=member_id,
+            store_id=store.id,
+            staff_id=store.clerks[0],
+            situation=Situation(amount=500, at=at, store=store.code, channel="clerk"),
+            now=at + timedelta(hours=1),
+        )
+
     # At the till
 
     def _sell(self, session: Session, event: _Event) -> None:
@@ -403,16 +456,15 @@ class _Chronicle:
         member_id = None if event.person is None else self._ids[event.person]
         self.sales += 1
         external_id = f"POS-{visit.at:%y%m%d}-{self.sales:06d}"
-        amount, coupon = visit.amount, None
+        amount, coupon, payment = visit.amount, None, None
         store = self._shop.stores[visit.store]
         staff_id = store.clerks[0]
         if member_id is not None and event.person is not None:
             if visit.uses_coupon and member_id in self._holders:
                 amount, coupon = self._with_coupon(session, member_id, visit, store.code)
-            if visit.uses_points and coupon is None and visit.brought_back is None:
-                amount -= _pay_with_points(
-                    session, member_id, amount, external_id, staff_id, visit.at
-                )
+            if visit.uses_points and coupon is None:
+                payment = _payment(session, member_id, amount, visit.at)
+                amount -= 0 if payment is None else payment.points  # a point pays NT$1 here
             self._paid[event.person, event.serial] = external_id, amount
         period = _period(visit.at)
         self._invoices[period] += 1
@@ -428,7 +480,9 @@ class _Chronicle:
             invoice_number=f"LC{10_000_000 + self._invoices[period]:08d}",
             invoice_period=period,
         )
-        checkouts.record_purchase(session, order=order, now=visit.at, coupon=coupon)
+        checkouts.record_purchase(
+            session, order=order, now=visit.at, coupon=coupon, payment=payment
+        )
 
     def _with_coupon(
         self, session: Session, member_id: int, visit: Visit, store: str
@@ -467,26 +521,11 @@ class _Chronicle:
         checkouts.refund_purchase(session, order=order, now=event.at)
 
 
-def _pay_with_points(
-    session: Session, member_id: int, amount: int, external_id: str, staff_id: int, now: datetime
-) -> int:
-    """NT$ that points pay: whole tens, at most a third of the sale."""
+def _payment(session: Session, member_id: int, amount: int, now: datetime) -> PointPayment | None:
+    """As many points as pay: whole tens, at most a third of the sale."""
     balance = points.lock(session, member_id=member_id, now=now).balance
-    paid = min(balance, amount // 3) // POINTS_STEP * POINTS_STEP
-    if paid < POINTS_STEP:
-        return 0
-    points.redeem(
-        session,
-        member_id=member_id,
-        points=paid,
-        cause=Cause(
-            external_id=f"redeem:{external_id}",
-            actor=f"staff:{staff_id}",
-            reason=f"點數折抵 NT${paid:,}",
-        ),
-        now=now,
-    )
-    return paid
+    used = min(balance, amount // 3) // POINTS_STEP * POINTS_STEP
+    return PointPayment(used, "card") if used >= POINTS_STEP else None
 
 
 def _period(at: datetime) -> str:

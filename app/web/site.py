@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
 from app.web.clerk import codes, scan, serve, store, today
-from app.web.console import audit, corrections, delivery, home, members, mergers, referrals
+from app.web.console import audit, corrections, delivery, home, members, mergers, referrals, rewards
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -14,6 +14,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     members.router,
     corrections.router,
+    rewards.router,
     mergers.router,
     referrals.router,
     delivery.router,

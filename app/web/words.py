@@ -91,6 +91,7 @@ CHANNELS: Final = {
     "store": "門市",
 }
 SOURCES: Final = {
+    "reward": "點數兌換",
     "welcome": "入會禮",
     "birthday": "生日禮",
     "upgrade": "升等禮",
@@ -129,6 +130,13 @@ COUPON_STATUSES: Final = {
     "redeemed": "已使用",
     "expired": "已到期",
     "revoked": "已收回",
+}
+EXCHANGE_STATUSES: Final = {
+    "open": "待領取",
+    "picked_up": "已領取",
+    "cancelled": "已取消",
+    "lapsed": "逾期未領",
+    "returned": "逾期退回",
 }
 POINT_KINDS: Final = {
     "earn": "獲得",

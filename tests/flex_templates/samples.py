@@ -15,6 +15,7 @@ from flex_templates import (
     points,
     purchases,
     referrals,
+    rewards,
     stores,
     tiers,
 )
@@ -114,6 +115,25 @@ ODD = coupons.CouponView(
     terms=LONG,
     use=Press("u" * 300),
     by_clerk=Press("c" * 300),
+)
+
+TOTE = rewards.RewardView(
+    "棉麻帆布袋",
+    300,
+    "gold",
+    "袋",
+    left=8,
+    description="米白厚磅帆布，可放 A4。",
+    exchange=Press("reward.ask:1", "兌換 棉麻帆布袋"),
+)
+CUP = rewards.RewardView(
+    "柴燒茶杯", 500, "black", "杯", price=199, exchange=Press("reward.ask:2", "兌換 柴燒茶杯")
+)
+TEA = rewards.RewardView(
+    "高山烏龍茶 75g", 1_200, "plain", "茶", hindrance="您目前可用 434 點，還差 766 點。"
+)
+ODD_REWARD = rewards.RewardView(
+    LONG, HUGE, "no such colour", LONG, HUGE, HUGE, LONG, LONG, Press("r" * 300, LONG)
 )
 
 SILVER_CARD = card.CardView(
@@ -550,6 +570,30 @@ def plain(theme: Theme) -> dict[str, Message]:
         ),
         "purchase_history": purchases.history_message(HISTORY, theme),
         "purchase_history_empty": purchases.history_message(purchases.HistoryView((), CARD), theme),
+        "rewards": rewards.catalogue_message(
+            rewards.CatalogueView((TOTE, CUP, TEA), 434, CARD), theme
+        ),
+        "rewards_none": rewards.catalogue_message(rewards.CatalogueView((), 434, CARD), theme),
+        "reward_confirm": rewards.confirm_message(
+            rewards.AskView(
+                CUP, 934, date(2026, 8, 3), Press("reward.take:2:K7WM4QXR2HTP"), COUPONS, 24
+            ),
+            theme,
+        ),
+        "reward_exchanged": rewards.exchanged_message(
+            rewards.ExchangedView(
+                "柴燒茶杯",
+                500,
+                434,
+                "K7WM4QXR2HTP",
+                date(2026, 8, 3),
+                Press("coupon.use:9"),
+                199,
+                Press("reward.undo:3"),
+                datetime(2026, 7, 5, 4, 0, tzinfo=UTC),
+            ),
+            theme,
+        ),
         "stores": stores.message(stores.StoresView(STORES, 24, PAGE), theme),
         "stores_none": stores.message(stores.StoresView(()), theme),
         "help": help.message(help.HelpView(WORDS, Say("聯絡客服")), theme),
@@ -667,6 +711,15 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "history_long": purchases.history_message(
             purchases.HistoryView(lines, CARD, HUGE, HUGE, PAGE), theme
+        ),
+        "rewards_long": rewards.catalogue_message(
+            rewards.CatalogueView((ODD_REWARD,) * 30, -HUGE, CARD, HUGE, PAGE), theme
+        ),
+        "reward_confirm_long": rewards.confirm_message(
+            rewards.AskView(ODD_REWARD, -HUGE, end, Press("t" * 300), CARD), theme
+        ),
+        "reward_exchanged_long": rewards.exchanged_message(
+            rewards.ExchangedView(LONG, HUGE, -HUGE, LONG, end, PAGE, HUGE, PAGE, NOON), theme
         ),
         "stores_long": stores.message(
             stores.StoresView((store, blank_store) * 20, HUGE, PAGE), theme

@@ -5,7 +5,19 @@ from typing import Final
 from fastapi import APIRouter, FastAPI
 
 from app.line.login import IdTokens, LineLogin
-from app.web.liff import card, centre, coupons, invite, join, looks, pages, points, session, why
+from app.web.liff import (
+    card,
+    centre,
+    coupons,
+    invite,
+    join,
+    looks,
+    pages,
+    points,
+    rewards,
+    session,
+    why,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     session.router,
@@ -14,6 +26,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     points.router,
     why.router,
     coupons.router,
+    rewards.router,
     looks.router,
     centre.router,
     invite.router,

@@ -15,6 +15,7 @@ from app.points import queries as points
 from app.points.models import PointOperation
 from app.purchases import queries as purchases
 from app.purchases.models import Purchase, PurchaseItem, Refund
+from app.rewards import queries as rewards
 from app.seeds import history, people
 from app.tiers import queries as tiers
 from app.timeline import queries as timeline
@@ -50,7 +51,9 @@ def _there_is_something_of_everything(session: Session) -> None:
     statuses = set(session.scalars(sa.select(Coupon.status).distinct()))
     assert statuses >= {"issued", "redeemed", "expired"}
     kinds = set(session.scalars(sa.select(PointOperation.kind).distinct()))
-    assert kinds >= {"earn", "activate", "redeem", "revoke", "expire"}
+    assert kinds >= {"earn", "activate", "redeem", "restore", "revoke", "expire"}
+    assert rewards.broken(session) == []
+    assert "picked_up" in {shown.status for shown in rewards.latest(session)}
     assert set(tiers.counts(session)) >= {"basic", "silver", "gold"}
 
 

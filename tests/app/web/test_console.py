@@ -7,14 +7,19 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.db import Database
+from app.coupons import service as coupons
+from app.coupons.rules import KindDraft
 from app.inbox.models import InboxEvent
 from app.members.models import Consent, Member
 from app.outbox.models import OutboxRow
 from app.points import queries as points
+from app.rewards import queries as reward_queries
+from app.rewards import service as rewards
+from app.rewards.rules import RewardDraft
 from app.staff import queries
 from app.staff.rules import Role
 from app.timeline import service as timeline
-from tests.support.people import bought, coupon_for, number_of, regular
+from tests.support.people import bought, coupon_for, grant_points, number_of, regular
 from tests.support.staffing import Shop
 from tests.support.times import NOW
 from tests.support.web import Browser
@@ -336,3 +341,35 @@ def test_every_number_of_a_member_opens(sqlite_db: Database, visitor: Browser, s
     assert "+60" in page
     assert "王小明" not in page
     assert visitor.get("/console/members/999999/why").status == 404
+
+
+# Rewards ------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_with_its_stock_and_what_it_costs(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    visitor.log_in(Role.ANALYST)
+    assert "還沒有兌換商品" in visitor.get("/console/rewards").text
+    with sqlite_db.transaction() as session:
+        gift = KindDraft("gift", "帆布袋兌換券", "gift", valid_days=60)
+        coupons.create_kind(session, draft=gift, now=NOW)
+        tote = RewardDraft("tote", "帆布袋", 300, "gift", stock=20)
+        reward = rewards.create_reward(session, draft=tote, now=NOW)
+        first, second = regular(session), regular(session)
+        for member_id in (first, second):
+            grant_points(session, member_id, 300)
+            rewards.exchange(session, reward_id=reward, member_id=member_id, form_id="f", now=NOW)
+        undone = reward_queries.exchanges_of(session, second)[0]
+        rewards.cancel(session, exchange_id=undone.id, member_id=second, now=NOW)
+    page = visitor.get("/console/rewards").text
+    for words in (
+        "19／20",
+        "0／1",
+        "取消或退回 1",
+        "約 NT$300",
+        f"會員 #{first}",
+        "待領取",
+        "已取消",
+    ):
+        assert words in page, words
