@@ -47,6 +47,7 @@ PAGES: Final = {
     "/console/members/{member_id}": "console-member",
     "/console/members/{member_id}/why": "console-why",
     "/console/members/{member_id}/merge": "console-merge",
+    "/console/liability": "console-liability",
     "/console/rewards": "console-rewards",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
@@ -319,6 +320,8 @@ def console(studio: Studio) -> None:
         keep(page, "console-why")
         page.goto(f"{member}/merge?who={PHONE_OF_NEWCOMER}")
         keep(page, "console-merge")
+        page.goto(f"{studio.url}/console/liability")
+        keep(page, "console-liability")
         page.goto(f"{studio.url}/console/rewards")
         keep(page, "console-rewards")
         ask_for_correction(studio)

@@ -6,7 +6,17 @@ from fastapi import APIRouter, FastAPI
 
 from app.web import login, pages, security
 from app.web.clerk import codes, scan, serve, store, today
-from app.web.console import audit, corrections, delivery, home, members, mergers, referrals, rewards
+from app.web.console import (
+    audit,
+    corrections,
+    delivery,
+    home,
+    liability,
+    members,
+    mergers,
+    referrals,
+    rewards,
+)
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -15,6 +25,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     members.router,
     corrections.router,
     rewards.router,
+    liability.router,
     mergers.router,
     referrals.router,
     delivery.router,

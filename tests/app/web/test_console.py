@@ -373,3 +373,19 @@ def test_the_catalogue_with_its_stock_and_what_it_costs(
         "已取消",
     ):
         assert words in page, words
+
+
+def test_the_liability_of_points_opens_by_month(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    visitor.log_in(Role.ANALYST)
+    empty = visitor.get("/console/liability").text
+    assert "還沒有發出點數" in empty
+    assert ">—<" in empty  # no breakage without an ended point
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+        bought(session, member_id, 100_000, store_id=shop.store_id)
+        grant_points(session, member_id, 50, now=NOW)
+    page = visitor.get("/console/liability").text
+    for words in ("1,050", "待生效 1,000・贈點 50", "NT$1,050", "2026/07", "NT$990"):
+        assert words in page, words  # 100,000 × 1,000 / 101,000
