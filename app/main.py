@@ -40,7 +40,13 @@ def create_app(
         parts.clock,
         on_kept=runtime.wake,
     )
-    api = create_api(parts.db, parts.clock, parts.settings.theme)
+    api = create_api(
+        parts.db,
+        parts.clock,
+        parts.settings.theme,
+        brand=settings.brand_name,
+        key=settings.secret_key.get_secret_value(),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

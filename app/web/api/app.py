@@ -18,7 +18,7 @@ from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.coupons.rules import CouponNotUsable
 from app.points.rules import NotEnoughPoints, PaymentRefused
 from app.purchases.rules import RefundTooLarge
-from app.web.api import members, purchases
+from app.web.api import codes, members, purchases
 from app.web.api.limits import BodyLimit
 from app.web.api.problems import Problem
 from app.web.api.tokens import Tokens
@@ -32,8 +32,11 @@ DESCRIPTION = (
 )
 
 
-def create_api(db: Database, clock: Clock, theme: Theme = CAMPHOR) -> FastAPI:
-    """Receipts wear `theme`. Close it with `await api.state.writer.close()`."""
+def create_api(
+    db: Database, clock: Clock, theme: Theme = CAMPHOR, *, brand: str = "", key: str = ""
+) -> FastAPI:
+    """Receipts wear `theme`; a code by SMS names `brand` and is kept under `key`. Close it with
+    `await api.state.writer.close()`."""
     api = FastAPI(
         title="Regulars",
         version="1",
@@ -43,8 +46,9 @@ def create_api(db: Database, clock: Clock, theme: Theme = CAMPHOR) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
     )
     api.state.db, api.state.clock, api.state.theme = db, clock, theme
+    api.state.brand, api.state.key = brand or theme.brand, key
     api.state.writer, api.state.tokens = Writer(db), Tokens(db)
-    for router in (purchases.router, members.router):
+    for router in (purchases.router, members.router, codes.router):
         api.include_router(router)
     api.add_middleware(BodyLimit)
     api.add_exception_handler(Problem, _problem)

@@ -103,6 +103,18 @@ class Purchase(Body):
         return value
 
 
+Phone = Annotated[str, Field(min_length=1, max_length=30, pattern=_TEXT)]
+
+
+class CodeWanted(Body):
+    phone: Phone
+
+
+class CodeRead(Body):
+    phone: Phone
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", description="as the member read it out")]
+
+
 class RefundedItem(Body):
     sku: Sku = ""
     quantity: Annotated[int, Field(ge=1, le=100_000)] = 1
@@ -120,6 +132,16 @@ class Refund(Body):
         ),
     ]
     items: Annotated[list[RefundedItem], Field(max_length=ITEMS_MAX)] = []
+
+
+class CodeSentOut(BaseModel):
+    again_at: datetime
+    expires_at: datetime
+
+
+class CardOut(BaseModel):
+    card: str
+    expires_at: datetime
 
 
 class PointsOut(BaseModel):

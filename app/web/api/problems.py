@@ -13,9 +13,17 @@ MEDIA_TYPE = "application/problem+json"
 class Problem(Exception):
     """`errors` are the fields at fault, each with a reason a developer can act on."""
 
-    def __init__(self, status: int, detail: str, *, errors: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        errors: Sequence[tuple[str, str]] = (),
+        retry_after: int | None = None,  # seconds
+    ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors = status, detail, errors
+        self.retry_after = retry_after
 
     def response(self) -> Response:
         body: dict[str, Any] = {
@@ -26,7 +34,11 @@ class Problem(Exception):
         }
         if self.errors:
             body["errors"] = [{"field": field, "reason": reason} for field, reason in self.errors]
-        headers = {"WWW-Authenticate": "Bearer"} if self.status == HTTPStatus.UNAUTHORIZED else None
+        headers: dict[str, str] = {}
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            headers["WWW-Authenticate"] = "Bearer"
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
         return Response(orjson.dumps(body), self.status, headers, MEDIA_TYPE)
 
 

@@ -11,6 +11,7 @@ from app.coupons import service as coupons
 from app.coupons.models import Coupon
 from app.coupons.rules import KindDraft
 from app.members import queries as members
+from app.members.models import Member
 from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.purchases.models import Purchase
@@ -19,6 +20,7 @@ from app.staff import service as staff_service
 from app.tiers.models import TierPeriod
 from flex_templates import theme as themes
 from tests.support.api import Api, open_api, statuses
+from tests.support.joining import last_code
 from tests.support.people import card_code, grant_points
 from tests.support.times import NOW
 
@@ -133,6 +135,51 @@ def test_a_number_alone_cannot_spend_points(api: Api) -> None:
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == "points"
     assert balance(api) == 300
+
+
+def test_a_code_by_sms_stands_in_for_the_card(api: Api) -> None:
+    with_points(api)
+    with api.db.transaction() as session:
+        session.execute(
+            sa.update(Member)
+            .where(Member.line_user_id == api.line_user_id)
+            .values(phone="+886912345678")
+        )
+    phone = {"phone": "0912-345-678"}
+    assert api.post("/members/codes", {"phone": "0922333444"}).status_code == 404
+    assert api.post("/members/codes", {"phone": "02-1234"}).json()["errors"][0]["field"] == "phone"
+    assert api.post("/members/codes", phone).status_code == 202
+    soon = api.post("/members/codes", phone)
+    assert (soon.status_code, soon.headers["retry-after"]) == (429, "60")
+    wrong = api.post("/members/codes/check", phone | {"code": "000000"})
+    assert wrong.json()["errors"] == [{"field": "code", "reason": "wrong, 4 tries left"}]
+    with api.db.reading() as session:
+        code = last_code(session)
+    card = api.post("/members/codes/check", phone | {"code": code}).json()["card"]
+    body = api.sale(amount=690, member={"card": card}, points={"redeem": 100})
+    assert api.post("/purchases", body).json()["points"]["redeemed"] == 100
+    used = api.post("/members/codes/check", phone | {"code": code})
+    assert (used.status_code, used.json()["detail"]) == (409, "the code was used")
+    for _ in range(5):
+        last = api.post("/members/codes/check", phone | {"code": "000000"})
+    assert last.status_code in (409, 429)
+    assert api.get("/members/codes", token=api.reader).status_code == 405
+    assert api.post("/members/codes", phone, token=api.reader).status_code == 403
+
+
+def test_guessing_a_code_is_stopped(api: Api) -> None:
+    with api.db.transaction() as session:
+        session.execute(sa.update(Member).values(phone="+886912345678"))
+    phone = {"phone": "0912345678"}
+    api.post("/members/codes", phone)
+    tries = [
+        api.post("/members/codes/check", phone | {"code": "00000x".replace("x", str(turn))})
+        for turn in range(6)
+    ]
+    assert [answer.status_code for answer in tries] == [409] * 5 + [429]
+    with api.db.reading() as session:
+        right = {"code": last_code(session)}
+    assert api.post("/members/codes/check", phone | right).status_code == 429
 
 
 def test_one_card_code_at_two_tills_at_once_spends_once(api: Api) -> None:
@@ -311,6 +358,8 @@ PATHS = [
     ("POST", "/purchases/S-1/refunds"),
     ("GET", "/purchases/S-1"),
     ("GET", "/members/lookup?number=1"),
+    ("POST", "/members/codes"),
+    ("POST", "/members/codes/check"),
 ]
 
 
