@@ -88,6 +88,7 @@ def _help(ctx: Context) -> dict[str, object]:
         HelpWord("門市", "地址、電話與營業時間", taps.STORES),
     )
     if ctx.member.is_member:
+        words = (*words, HelpWord("兌換商品", "用點數兌換商品，到門市領取", taps.REWARDS))
         words = (*words, HelpWord("邀請好友", "好友入會首購，雙方都有獎勵", taps.INVITE))
         words = (*words, HelpWord("會員中心", "個人資料、行銷訊息與刪除會員", taps.CENTRE))
     else:

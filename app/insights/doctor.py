@@ -26,6 +26,7 @@ from app.outbox import queries as outbox
 from app.outbox.models import Quota
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
+from app.rewards import queries as rewards
 from app.staff import queries as staff
 
 LAGGING = timedelta(minutes=5)
@@ -328,12 +329,13 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
         return
     known = {kind.draft.code for kind in coupons.kinds(session) if kind.is_active}
     wanted = [terms.gifts.welcome, terms.gifts.birthday, *(tier.gift for tier in terms.tiers)]
+    wanted += [reward.draft.coupon for reward in rewards.catalogue(session, now=now)]
     lost = sorted({code for code in wanted if code is not None} - known)
     if lost:
         names = ", ".join(lost)
         yield wrong(
-            f"會員制度送的優惠券不存在或已停用：{names}",
-            f"the programme gives coupons that do not exist: {names}",
+            f"會員制度送出或兌換用的優惠券不存在或已停用：{names}",
+            f"the programme gives or exchanges coupons that do not exist: {names}",
             "建立這些優惠券，或修改會員制度 / create them, or change the programme",
         )
     else:

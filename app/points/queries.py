@@ -290,6 +290,22 @@ def kept_of_sales(session: Session, member_id: int, sales: Sequence[int]) -> dic
     return {sale: int(points) for sale, points in rows}
 
 
+_USED_ON_SALES = sa.select(OPERATIONS.c.source_id, OPERATIONS.c.amount, OPERATIONS.c.facts).where(
+    OPERATIONS.c.member_id == sa.bindparam("member"),
+    OPERATIONS.c.kind == "redeem",
+    OPERATIONS.c.source == "purchase",
+    OPERATIONS.c.source_id.in_(sa.bindparam("sales", expanding=True)),
+)
+
+
+def used_on_sales(
+    session: Session, member_id: int, sales: Sequence[int]
+) -> dict[int, tuple[int, int]]:
+    """(points, NT$ they paid) of these sales, where points paid."""
+    rows = session.execute(_USED_ON_SALES, {"member": member_id, "sales": list(sales)})
+    return {row.source_id: (-row.amount, int(row.facts["worth"])) for row in rows}
+
+
 # Checks -------------------------------------------------------------------------------------------
 
 

@@ -281,22 +281,29 @@ def cancel(session: Session, *, exchange_id: int, member_id: int, now: datetime)
     return _undo(session, exchange_id, member_id, CANCELLED, "取消兌換", now)
 
 
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=COUPONS.c.expires_at.type)
+# Its time is over, and it will not come back as a used one does with a refund.
+_UNCLAIMED = (
+    sa.select(EXCHANGES.c.id, EXCHANGES.c.member_id, OFFERS.c.unclaimed, OFFERS.c.name)
+    .join(OFFERS, OFFERS.c.id == EXCHANGES.c.offer_id)
+    .join(COUPONS, COUPONS.c.id == EXCHANGES.c.coupon_id)
+    .where(
+        EXCHANGES.c.status == OPEN,
+        EXCHANGES.c.expires_at <= _NOW,
+        sa.or_(
+            COUPONS.c.status == coupon_models.EXPIRED,
+            sa.and_(COUPONS.c.status == coupon_models.ISSUED, COUPONS.c.expires_at <= _NOW),
+        ),
+    )
+    .order_by(EXCHANGES.c.member_id, EXCHANGES.c.id)
+    .limit(sa.bindparam("limit"))
+)
+
+
 def lapse_due(session: Session, *, now: datetime, limit: int = 500) -> int:
     """End up to `limit` exchanges that nobody fetched in time; by the terms of each its points are
     lost or come back. Returns how many. Safe to run twice."""
-    rows = session.execute(
-        sa.select(
-            EXCHANGES.c.id,
-            EXCHANGES.c.member_id,
-            OFFERS.c.unclaimed,
-            OFFERS.c.name,
-        )
-        .join(OFFERS, OFFERS.c.id == EXCHANGES.c.offer_id)
-        .join(COUPONS, COUPONS.c.id == EXCHANGES.c.coupon_id)
-        .where(EXCHANGES.c.status == OPEN, _is_unclaimed(now))
-        .order_by(EXCHANGES.c.member_id, EXCHANGES.c.id)
-        .limit(limit)
-    ).all()
+    rows = session.execute(_UNCLAIMED, {"now": now, "limit": limit}).all()
     for row in rows:
         points.lock(session, member_id=row.member_id, now=now)
         status = RETURNED if row.unclaimed == "returned" else LAPSED
@@ -321,14 +328,6 @@ def fold_holdings(session: Session, *, member_ids: Sequence[int]) -> None:
         .group_by(EXCHANGES.c.reward_id, EXCHANGES.c.member_id)
     )
     session.execute(sa.insert(HOLDINGS).from_select(["reward_id", "member_id", "taken"], counted))
-
-
-def _is_unclaimed(now: datetime) -> sa.ColumnElement[bool]:
-    """Its time is over, and it will not come back as a used one does with a refund."""
-    return sa.or_(
-        COUPONS.c.status == coupon_models.EXPIRED,
-        sa.and_(COUPONS.c.status == coupon_models.ISSUED, COUPONS.c.expires_at <= now),
-    )
 
 
 def _undo(

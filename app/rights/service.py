@@ -18,6 +18,7 @@ from app.members.models import Member
 from app.outbox import models as outbox_models
 from app.outbox import service as outbox
 from app.outbox.models import OutboxRow, StoppedRecipient
+from app.points.models import CORRECTIONS, OPERATIONS
 from app.rights import rules
 from app.rights.models import Closing, ForgottenPhone
 from app.staff.models import AuditEntry
@@ -189,6 +190,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
         sa.delete(Visit).where(Visit.line_user_id == line_user_id),
     ):
         session.execute(statement)
+    _wipe_reasons(session, member_id)
     changed(
         session,
         sa.update(Fact)
@@ -201,6 +203,20 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
         .where(AuditEntry.object == f"member:{member_id}")
         .values(before=None, after=None),
     )
+
+
+def _wipe_reasons(session: Session, member_id: int) -> None:
+    """Why staff corrected points is free text and may name somebody; the points stay."""
+    for statement in (
+        sa.update(OPERATIONS)
+        .where(OPERATIONS.c.member_id == member_id, OPERATIONS.c.kind == "adjust")
+        .values(reason=""),
+        sa.update(CORRECTIONS).where(CORRECTIONS.c.member_id == member_id).values(reason=""),
+        sa.update(Fact)
+        .where(Fact.member_id == member_id, Fact.kind == "points.adjusted")
+        .values(facts={}),
+    ):
+        changed(session, statement)
 
 
 def _show_menu(session: Session, member_id: int, menu: str, now: datetime) -> None:

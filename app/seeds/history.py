@@ -325,7 +325,8 @@ class _Chronicle:
 
     def night(self, session: Session, now: datetime, *, is_last: bool = False) -> None:
         """What the clock does: tiers, coupons and points whose time has come. Points once a week is
-        enough, because whatever touches an account settles it first, with the times things had."""
+        enough, because whatever touches an account settles it first, with the times things had;
+        so are rewards that nobody fetched."""
         is_weekly = taipei_date(now).weekday() == 0
         while (is_weekly or is_last) and points.settle_due(session, now=now):
             pass
@@ -333,7 +334,7 @@ class _Chronicle:
             pass
         while coupons.expire_due(session, now=now):
             pass
-        while rewards.lapse_due(session, now=now):
+        while (is_weekly or is_last) and rewards.lapse_due(session, now=now):
             pass
         while referrals.pay_due(session, theme=CAMPHOR, now=now):
             pass

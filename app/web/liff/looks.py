@@ -29,6 +29,7 @@ class Sale:
     store: str
     items: list[BoughtItem]
     points: int  # less what refunds took back
+    used: tuple[int, int]  # points that paid for it, and the NT$ they paid
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,15 @@ def history(request: Request, member: Member) -> Response:
         ids = [sale.id for sale in bought]
         items = purchases.items_of_all(session, ids)
         kept = points.kept_of_sales(session, member.id, ids)
+        used = points.used_on_sales(session, member.id, ids)
     sales = [
-        Sale(sale, stores.get(sale.store_id or 0, ""), items.get(sale.id, []), kept.get(sale.id, 0))
+        Sale(
+            sale,
+            stores.get(sale.store_id or 0, ""),
+            items.get(sale.id, []),
+            kept.get(sale.id, 0),
+            used.get(sale.id, (0, 0)),
+        )
         for sale in bought
     ]
     return pages.render(request, "purchases.html", sales=sales)

@@ -9,12 +9,17 @@ from app.members import service as members
 from app.members.models import Member
 from app.outbox import service as outbox
 from app.outbox.models import OutboxRow
+from app.points import queries as point_queries
+from app.points import service as point_service
+from app.programmes import queries as programmes
 from app.rights import queries, service
 from app.rights.rules import WIPE_AFTER
 from app.staff.models import AuditEntry
+from app.staff.rules import Role
 from app.visits import service as visits
 from tests.support import loyalty
 from tests.support.joining import ADULT, KEN, KEY, MEI, PHONE, friend, join, person_of
+from tests.support.staffing import staffed_shop
 from tests.support.times import NOW
 
 
@@ -90,6 +95,21 @@ def test_after_a_week_nothing_can_be_reopened(session: Session) -> None:
     service.close(session, member_id=joined.member_id, channel="liff", now=NOW)
     with pytest.raises(service.NothingToReopen):
         service.reopen(session, member_id=joined.member_id, now=NOW + WIPE_AFTER)
+
+
+def test_why_staff_corrected_points_is_wiped_and_the_points_stay(session: Session) -> None:
+    staff = staffed_shop(session)
+    joined = join(session, KEN)
+    terms = programmes.terms_at(session, NOW)
+    by = point_service.Person(staff.staff[Role.STORE_MANAGER], Role.STORE_MANAGER)
+    for points in (100, 800):  # at once, and waiting for a second person
+        wanted = point_service.Correction(f"f{points}", joined.member_id, points, "補登肯肯的消費")
+        point_service.correct(session, wanted, by=by, terms=terms, now=NOW)
+    assert "肯肯" in everything(session)
+    service.close(session, member_id=joined.member_id, channel="liff", now=NOW)
+    service.wipe_due(session, key=KEY, now=NOW + WIPE_AFTER)
+    assert "肯肯" not in everything(session)
+    assert point_queries.unbalanced(session) == []
 
 
 def test_a_wiped_member_is_in_no_table(session: Session) -> None:

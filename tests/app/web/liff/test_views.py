@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.cards import service as cards
 from app.checkouts import service as checkouts
+from app.checkouts.service import PointPayment
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS
@@ -20,6 +21,7 @@ from app.purchases.rules import Item, PurchaseOrder
 from tests.support import loyalty
 from tests.support.joining import HANA, KEN, MEI, join, person_of
 from tests.support.liff import Phone, phone
+from tests.support.people import grant_points
 from tests.support.times import NOW
 
 DAY = timedelta(days=1)
@@ -317,6 +319,19 @@ def test_purchases_with_their_lines_and_points(
     for words in ("信義門市", "NT$1,240", "焙茶拿鐵 × 2", "AB-12345678", "獲得 12 點"):
         assert words in page
     assert "<b>餅乾</b>" not in page
+
+
+def test_a_purchase_says_which_points_paid_for_it(
+    hana: Phone, shop_db: Database, store_id: int
+) -> None:
+    with shop_db.transaction() as session:
+        member = person_of(session, HANA)
+        grant_points(session, member.id, 300)
+        order = PurchaseOrder("p1", 690, NOW, member_id=member.id, store_id=store_id)
+        payment = PointPayment(100, "card")
+        checkouts.record_purchase(session, order=order, now=NOW, payment=payment)
+    page = hana.view("purchases").text
+    assert "使用點數 100 點<span>-NT$100</span>" in page
 
 
 def test_the_number_of_reads_does_not_grow_with_the_purchases(
