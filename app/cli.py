@@ -17,12 +17,14 @@ from app.core.errors import Conflict, DomainError, Invalid, NotFound
 
 cli = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 store_cli = typer.Typer(no_args_is_help=True, help="The shops where people sell.")
+draw_cli = typer.Typer(no_args_is_help=True, help="Draws that anybody can recompute.")
 staff_cli = typer.Typer(no_args_is_help=True, help="People who may enter the console and the till.")
 token_cli = typer.Typer(no_args_is_help=True, help="Bearer tokens for tills and shops.")
 program_cli = typer.Typer(no_args_is_help=True, help="Points, tiers and coupons as one file.")
 menu_cli = typer.Typer(no_args_is_help=True, help="Rich menus under the chat.")
 cli.add_typer(store_cli, name="store")
 cli.add_typer(staff_cli, name="staff")
+cli.add_typer(draw_cli, name="draw")
 cli.add_typer(token_cli, name="token")
 cli.add_typer(program_cli, name="program")
 cli.add_typer(menu_cli, name="richmenu")
@@ -118,6 +120,61 @@ def store_list() -> None:
     with _migrated(settings()).reading() as session:
         for store in queries.open_stores(session):
             typer.echo(f"{store.code}  {store.name}  {store.city or ''}".rstrip())
+
+
+@draw_cli.command("create")
+def draw_create(
+    file: Annotated[Path, typer.Argument(help="the draw as a YAML file", dir_okay=False)],
+) -> None:
+    """Promise a draw: from now on its terms and its seed cannot change."""
+    from app.draws import document
+    from app.draws import service as draws
+
+    config = settings()
+    draft = document.load(_text_of(file))
+    with _migrated(config).transaction() as session:
+        now = clock_from(config.regulars_clock)()
+        draws.create(session, draft=draft, now=now, staff_id=None)
+    typer.echo(f"已建立抽獎「{draft.name}」：{config.public_base_url}/draws/{draft.code}")
+
+
+@draw_cli.command("list")
+def draw_list() -> None:
+    """Show every draw with the hash of its seed."""
+    from app.draws import queries
+
+    with _migrated(settings()).reading() as session:
+        for draw in queries.draws(session):
+            typer.echo(f"{draw.code}  {draw.name}  {draw.status}  {draw.commitment}")
+
+
+@draw_cli.command("verify")
+def draw_verify(
+    what: Annotated[str, typer.Argument(help="a proof.json, or the code of a draw")],
+) -> None:
+    """Recompute a draw that is over. A file needs no database, so anybody can do it."""
+    import json
+
+    from app.draws import queries, rules
+
+    file = Path(what)
+    if file.suffix == ".json":
+        try:
+            proof = rules.proof_from_json(json.loads(_text_of(file)))
+        except json.JSONDecodeError as error:
+            _stop(f"不是 JSON：{error}")
+    else:
+        with _migrated(settings()).reading() as session:
+            found = queries.proof(session, queries.draw_by_code(session, what).id)
+        if found is None:
+            _stop("還沒有開獎 / not drawn yet")
+        proof = found
+    try:
+        rules.verify(proof)
+    except rules.BadProof as fault:
+        _stop(f"不相符：{fault.reason}")
+    counted = len(proof.spins) if proof.kind == rules.WHEEL else len(proof.entrants)
+    typer.echo(f"相符：{counted:,} 次參加，{len(proof.winners):,} 個順位，重算結果與公布的一致")
 
 
 Login = Annotated[str, typer.Option(help="name to log in with")]
@@ -320,6 +377,13 @@ def program_apply(
         applied = service.apply(session, book, starts_at=now, actor="cli", now=now, note=note)
     if applied.version is not None:
         typer.echo(f"會員制度第 {applied.version} 版已生效")
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        _stop(f"{file}：讀不到，或不是 UTF-8 文字檔 / cannot be read: {error}")
 
 
 def _book(file: Path) -> Any:

@@ -51,6 +51,9 @@ PAGES: Final = {
     "/console/rewards": "console-rewards",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
+    "/console/draws": "console-draws",
+    "/console/draws/{draw_id}": "console-draw",
+    "/draws/{code}": "draw-proof",
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
     "/clerk/login": "clerk-login",
@@ -78,6 +81,7 @@ PAGES: Final = {
     "/liff/view/stores": "liff-stores",
     "/liff/view/terms": "liff-terms",
     "/liff/view/invite": "liff-invite",
+    "/liff/view/draws": "liff-draws",
     "/liff/view/centre": "liff-centre",
     "/liff/view/centre/profile": "liff-profile",
     "/liff/view/centre/close": "liff-close",
@@ -183,6 +187,7 @@ def member_pages(studio: Studio) -> None:
             "stores",
             "centre",
             "invite",
+            "draws",
         ):
             liff(studio, page, view, REGULAR)
             if view == "card":
@@ -332,6 +337,12 @@ def console(studio: Studio) -> None:
         keep(page, "console-delivery")
         page.goto(f"{studio.url}/console/referrals")
         keep(page, "console-referrals")
+        page.goto(f"{studio.url}/console/draws")
+        keep(page, "console-draws")
+        page.click(".row-link")
+        keep(page, "console-draw")
+        page.click("text=公開證明")
+        keep(page, "draw-proof")
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
 

@@ -89,6 +89,7 @@ def _help(ctx: Context) -> dict[str, object]:
     )
     if ctx.member.is_member:
         words = (*words, HelpWord("兌換商品", "用點數兌換商品，到門市領取", taps.REWARDS))
+        words = (*words, HelpWord("抽獎", "進行中的抽獎與我的抽獎券", taps.DRAWS))
         words = (*words, HelpWord("邀請好友", "好友入會首購，雙方都有獎勵", taps.INVITE))
         words = (*words, HelpWord("會員中心", "個人資料、行銷訊息與刪除會員", taps.CENTRE))
     else:

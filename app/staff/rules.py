@@ -31,6 +31,7 @@ class Permission(StrEnum):
     MERGE_MEMBERS = "merge_members"  # make one of two memberships, and two again
     RETRY_DELIVERY = "retry_delivery"
     READ_AUDIT = "read_audit"
+    RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
     SERVE = "serve"  # stand at a till: identify members, record purchases, redeem coupons
     REFUND = "refund"  # undo a purchase
@@ -49,6 +50,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,
             _P.REVIEW_REFERRALS,
+            _P.RUN_DRAWS,
         }
     ),
     Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS}),

@@ -4,12 +4,13 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.web import login, pages, security
+from app.web import login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
     audit,
     corrections,
     delivery,
+    draws,
     home,
     liability,
     members,
@@ -28,6 +29,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     liability.router,
     mergers.router,
     referrals.router,
+    draws.router,
     delivery.router,
     audit.router,
     store.router,
@@ -36,14 +38,16 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     serve.router,
     today.router,
 )
+# For anybody: what was published and how it can be recomputed. Read only.
+PUBLIC: Final[tuple[APIRouter, ...]] = (proofs.router,)
 
 
 def add_staff_pages(app: FastAPI) -> None:
     """Also puts the security headers on every answer of the application.
 
     Raises RuntimeError when a route does not say who may enter."""
-    security.check_guarded(ROUTERS)
+    security.check_guarded((*ROUTERS, *PUBLIC))
     app.add_middleware(SecurityHeaders, is_https=app.state.settings.cookies_are_secure)
-    for router in ROUTERS:
+    for router in (*ROUTERS, *PUBLIC):
         app.include_router(router)
     app.mount("/static", pages.Static(), name="static")

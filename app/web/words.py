@@ -71,6 +71,7 @@ ACTIONS: Final = {
     "message.retried": "重送訊息",
     "staff.linked": "登記人員的會員編號",
     "draw.created": "建立抽獎",
+    "draw.frozen": "凍結抽獎名單",
     "draw.decided": "開獎",
     "draw.claimed": "發放獎項",
     "referral.approved": "核准好友推薦",

@@ -1,5 +1,6 @@
 """The command line as a shop's developer meets it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,16 @@ from app import cli
 from app.core import config, migrate
 from app.core.db import Database
 from app.core.text import make_member_number
+from app.draws import queries as draw_queries
+from app.draws import service as draws
+from app.draws.rules import proof_to_json
 from app.members.models import Member
 from app.referrals.queries import is_staff
 from app.staff.models import Staff
 from app.staff.rules import is_password
+from flex_templates.theme import CAMPHOR
 from tests.support.loyalty import new_member
+from tests.support.times import NOW
 
 PASSWORD = "a long enough password"
 
@@ -132,6 +138,34 @@ def test_staff_have_a_membership_of_their_own(regulars: Regulars) -> None:
     code, said = regulars(f"staff link --login aoi --member {make_member_number('999999999')}")
     assert (code, "找不到" in said) == (2, True)
     assert regulars("staff link --login aoi --member 12")[0] == 2
+
+
+def test_a_draw_is_created_and_verified_without_a_database(regulars: Regulars) -> None:
+    (regulars.folder / "draw.yaml").write_text(
+        "code: tea\nname: 茶\nstarts_at: 2020-01-01\nends_at: 2020-02-01\n"
+        "prizes: [{name: 茶杯, quantity: 1}]\n",
+        "utf-8",
+    )
+    assert "/draws/tea" in regulars("draw create draw.yaml")[1]
+    assert regulars("draw create draw.yaml")[0] == 2
+    assert "tea  茶  open" in regulars("draw list")[1]
+    assert "還沒有開獎" in regulars("draw verify tea")[1]
+    db = Database(f"sqlite:///{regulars.folder / 'shop.db'}")
+    with db.transaction() as session:
+        assert draws.freeze_due(session, now=NOW) == 1
+        assert draws.decide_due(session, theme=CAMPHOR, now=NOW) == 1
+        proof = draw_queries.proof(session, 1)
+    db.dispose()
+    assert proof is not None
+    assert "相符" in regulars("draw verify tea")[1]
+    file = regulars.folder / "proof.json"
+    file.write_text(json.dumps(proof_to_json(proof)), "utf-8")
+    assert regulars(f"draw verify {file}")[0] == 0
+    file.write_text(json.dumps(proof_to_json(proof) | {"seed": "00" * 32}), "utf-8")
+    code, said = regulars(f"draw verify {file}")
+    assert (code, "種子" in said) == (2, True)
+    file.write_text("nonsense", "utf-8")
+    assert "不是 JSON" in regulars(f"draw verify {file}")[1]
 
 
 def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:

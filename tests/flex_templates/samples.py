@@ -1,10 +1,12 @@
 """One plain sample and one extreme sample of every template: for goldens, limits, pictures."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from flex_templates import (
     card,
     coupons,
+    draws,
     explain,
     greeting,
     help,
@@ -39,6 +41,49 @@ LONG = "超級無敵長的名字👨‍👩‍👧‍👦" * 12
 BLANK = ""
 HUGE = 9_999_999
 
+DRAW = draws.DrawView(
+    "夏日茶宴抽獎",
+    "剩 6 天",
+    datetime(2026, 7, 11, 4, 0, tzinfo=UTC),
+    (draws.PrizeLine("手拉坯茶具組", 1, 2480), draws.PrizeLine("雙層玻璃杯", 10, 690)),
+    50,
+    "2 次",
+    "再參加一次",
+    Press("draw.ask:1", "參加抽獎"),
+    Link("https://card.example.com/draws/summer?openExternalBrowser=1"),
+)
+ASK = draws.AskView(
+    "夏日茶宴抽獎",
+    50,
+    1280,
+    "確定參加",
+    ("活動期間：2026/07/04 12:00 – 2026/07/11 12:00", "參加資格：會員，每人最多 10 次"),
+    Press("draw.enter:1:0", "確定參加"),
+    Press("draws", "抽獎"),
+)
+ENTERED = draws.EnteredView(
+    "夏日茶宴抽獎",
+    "K7MPQ2RS",
+    datetime(2026, 7, 11, 4, 0, tzinfo=UTC),
+    "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    Press("draw.ask:1", "參加抽獎"),
+)
+SPUN = draws.SpunView(
+    "幸運輪盤",
+    "100 點",
+    "獎項已直接放進您的帳戶。",
+    Press("draw.ask:2", "參加抽獎"),
+    Press("draws", "抽獎"),
+)
+WON = draws.WonView(
+    "夏日茶宴抽獎",
+    "手拉坯茶具組",
+    "K7MPQ2RS",
+    date(2026, 8, 10),
+    "獎項價值超過 NT$1,000，領獎時須提供身分證明文件，以申報年度所得。",
+    None,
+    Press("draws", "抽獎"),
+)
 INVITE = referrals.InviteView(
     "K7MPQ2RSTU",
     "邀請碼 K7MPQ2RSTU",
@@ -622,6 +667,13 @@ def plain(theme: Theme) -> dict[str, Message]:
         "invite": referrals.invite_message(INVITE, theme),
         "invitation": referrals.invitation_message(INVITATION, theme),
         "referral_rewarded": referrals.rewarded_message(REWARDED, theme),
+        "draws": draws.list_message((DRAW, replace(DRAW, name="幸運輪盤", enter=None)), theme),
+        "draws_none": draws.list_message((), theme),
+        "draw_ask": draws.ask_message(ASK, theme),
+        "draw_entered": draws.entered_message(ENTERED, theme),
+        "draw_spun": draws.spun_message(SPUN, theme),
+        "draw_spun_blank": draws.spun_message(replace(SPUN, prize=""), theme),
+        "draw_won": draws.won_message(WON, theme),
         "marketing_stopped": membership.stopped_message(
             membership.StoppedView(Press("marketing:resume")), theme
         ),
@@ -755,6 +807,42 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "rewarded_blank": referrals.rewarded_message(
             referrals.RewardedView(BLANK, 0, BLANK, POINTS, COUPONS, CARD), theme
+        ),
+        "draws_long": draws.list_message(
+            (
+                replace(
+                    DRAW,
+                    name=LONG,
+                    left=LONG,
+                    mine=LONG,
+                    label=LONG,
+                    cost=HUGE,
+                    prizes=(draws.PrizeLine(LONG, HUGE, HUGE),) * 20,
+                ),
+            )
+            * 20,
+            theme,
+        ),
+        "draws_blank": draws.list_message(
+            (draws.DrawView(BLANK, BLANK, NOON, (), 0, BLANK),), theme
+        ),
+        "draw_ask_long": draws.ask_message(
+            replace(ASK, name=LONG, label=LONG, rules=(LONG,) * 6, cost=HUGE, balance=HUGE), theme
+        ),
+        "draw_entered_long": draws.entered_message(
+            replace(ENTERED, name=LONG, ticket=LONG, commitment=LONG), theme
+        ),
+        "draw_entered_blank": draws.entered_message(
+            draws.EnteredView(BLANK, BLANK, NOON, BLANK), theme
+        ),
+        "draw_spun_long": draws.spun_message(
+            replace(SPUN, name=LONG, prize=LONG, how=LONG, again=None), theme
+        ),
+        "draw_won_long": draws.won_message(
+            replace(WON, draw=LONG, prize=LONG, ticket=LONG, tax=LONG, proof=PAGE), theme
+        ),
+        "draw_won_blank": draws.won_message(
+            draws.WonView(BLANK, BLANK, BLANK, None, BLANK, None, PAGE), theme
         ),
         "paused_long": membership.paused_message(membership.PausedView(LONG, CARD), theme),
     }

@@ -25,6 +25,7 @@ from flex_templates import limits
 from handlers import ROUTERS
 from handlers.context import Brand
 from handlers.conversation import Conversation
+from tests.app.draws.test_service import plan, rich
 from tests.support.loyalty import new_member, new_store, publish
 from tests.support.product import words_of
 from tests.support.shop import KINDS, actions
@@ -36,7 +37,7 @@ GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
 MEMBER_WORDS += ["為什麼", "怎麼算的"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
-OWN_WORDS = ["邀請好友", "會員中心", "下載我的資料", "刪除會員"]
+OWN_WORDS = ["邀請好友", "抽獎", "會員中心", "下載我的資料", "刪除會員"]
 
 
 @pytest.fixture
@@ -357,3 +358,22 @@ def test_without_pages_a_card_is_shared_by_lines_own_link(session: Session, hana
 def test_staff_and_minors_read_why_they_cannot_invite(session: Session, hana: str) -> None:
     session.execute(sa.text("UPDATE members SET birthday = '2012-01-01'"))
     assert "年滿 18 歲" in say(session, hana, "邀請好友")
+
+
+def test_a_draw_is_entered_in_the_chat_after_a_question(session: Session, hana: str) -> None:
+    plan(session)
+    hana = rich(session).line_user_id or ""
+    words = say(session, hana, "抽獎")
+    assert "夏日抽獎" in words
+    assert "尚未參加" in words
+    question = talk(session, hana, type="postback", postback={"data": "draw.ask:1"})
+    confirm = next(a for a in actions(question) if a["data"].startswith("draw.enter"))
+    assert "將使用 10 點" in words_of(question[0])
+    for _ in range(2):  # the second tap says the same
+        found = talk(session, hana, type="postback", postback={"data": confirm["data"]})
+        assert "已登記參加" in words_of(found[0])
+    assert "1 次" in say(session, hana, "我的抽獎")
+    gone = talk(session, hana, type="postback", postback={"data": "draw.ask:99"})
+    assert "暫時無法參加" in words_of(gone[0])
+    guest = talk(session, GUEST, type="postback", postback={"data": "draw.enter:1:0"})
+    assert "加入會員" in words_of(guest[0])

@@ -9,6 +9,7 @@ from app.web.liff import (
     card,
     centre,
     coupons,
+    draws,
     invite,
     join,
     looks,
@@ -30,6 +31,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     looks.router,
     centre.router,
     invite.router,
+    draws.router,
 )
 
 
