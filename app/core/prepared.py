@@ -4,7 +4,9 @@ types are said once, but compiled only once and sent to the driver as text with 
 What this saves is SQLAlchemy's work at every execution, which on an indexed read or a small batch
 costs several times the database's own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,7 +14,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import psycopg
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -27,39 +30,69 @@ _DIALECTS: dict[str, Dialect] = {
 
 
 class Prepared:
-    """`Prepared(statement)` is made once, beside the statement; every bind has a name. Lists go in
-    through `among`, never through an expanding `in_`."""
+    """`Prepared(statement)` is made once, beside the statement; every bind has a name. Where the
+    databases word it differently there is one statement for each. Lists go in through `among`,
+    never through an expanding `in_`; an INSERT names every column that has a default in Python.
 
-    def __init__(self, statement: sa.ClauseElement) -> None:
-        self._statement = statement
-        self._texts: dict[str, _Text] = {}
+    It runs in the session's transaction, on the driver's own cursor. Nothing is flushed first: the
+    hot paths keep no objects in a session."""
 
-    def rows(self, session: Session, values: Values) -> list[tuple[Any, ...]]:
-        """What a SELECT or a RETURNING gives, as plain tuples."""
-        connection = session.connection()
-        text = self._text(connection)
-        found = connection.exec_driver_sql(text.sql, text.given(values)).all()
-        return [text.read(row) for row in found] if text.reads else [tuple(row) for row in found]
+    def __init__(self, statement: sa.ClauseElement | Mapping[str, sa.ClauseElement]) -> None:
+        self._statements: Mapping[str, sa.ClauseElement] = (
+            statement if isinstance(statement, Mapping) else dict.fromkeys(_DIALECTS, statement)
+        )
+        # What an INSERT or UPDATE sets may be said by the values it gets.
+        self._is_open = isinstance(self._statements["sqlite"], (sa.Insert, sa.Update))
+        self._texts: dict[tuple[str, ...], _Text] = {}
+
+    def rows(self, session: Session, values: Values) -> list[Any]:
+        """What a SELECT or a RETURNING gives, as named tuples."""
+        with self._running(session, values) as (cursor, text):
+            cursor.execute(text.sql, text.given(values))
+            return [text.read(row) for row in cursor.fetchall()]
+
+    def row(self, session: Session, values: Values) -> Any:
+        """The one row there is, or None."""
+        found = self.rows(session, values)
+        return found[0] if found else None
+
+    def value(self, session: Session, values: Values) -> Any:
+        """The first column of the one row there is, or None."""
+        found = self.rows(session, values)
+        return found[0][0] if found else None
 
     def changed(self, session: Session, values: Values) -> int:
-        """Run an UPDATE or DELETE; return how many rows it touched."""
-        connection = session.connection()
-        text = self._text(connection)
-        return connection.exec_driver_sql(text.sql, text.given(values)).rowcount
+        """Run an INSERT, UPDATE or DELETE; return how many rows it touched."""
+        with self._running(session, values) as (cursor, text):
+            cursor.execute(text.sql, text.given(values))
+            return int(cursor.rowcount)
 
     def many(self, session: Session, rows: Sequence[Values]) -> None:
         """Run it once for each of `rows`."""
         if rows:
-            connection = session.connection()
-            text = self._text(connection)
-            connection.exec_driver_sql(text.sql, [text.given(values) for values in rows])
+            with self._running(session, rows[0]) as (cursor, text):
+                cursor.executemany(text.sql, [text.given(values) for values in rows])
 
-    def _text(self, connection: Connection) -> "_Text":
-        name = connection.dialect.name
-        text = self._texts.get(name)
+    @contextmanager
+    def _running(self, session: Session, values: Values) -> Iterator[tuple[Any, "_Text"]]:
+        """A cursor and the text for it. Raises what SQLAlchemy raises."""
+        connection = session.connection()
+        dialect = connection.dialect
+        key = (dialect.name, *values) if self._is_open else (dialect.name,)
+        text = self._texts.get(key)
         if text is None:
-            text = self._texts[name] = _compiled(self._statement, _DIALECTS[name])
-        return text
+            statement = self._statements[dialect.name]
+            text = self._texts[key] = _compiled(statement, _DIALECTS[dialect.name], key[1:])
+        driver = dialect.loaded_dbapi
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor, text
+        except driver.Error as error:
+            raise DBAPIError.instance(
+                text.sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
+            ) from error
+        finally:
+            cursor.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +102,7 @@ class _Text:
     sql: str
     binds: tuple[tuple[str, Convert | None], ...]
     constants: Values  # what the dialect itself binds, such as OFFSET 0
+    row: Callable[[Iterable[Any]], Any]
     reads: tuple[Convert | None, ...]  # empty when no column needs converting
 
     def given(self, values: Values) -> tuple[Any, ...]:
@@ -81,8 +115,10 @@ class _Text:
             ]
         )
 
-    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        return tuple(
+    def read(self, row: Sequence[Any]) -> Any:
+        if not self.reads:
+            return self.row(row)
+        return self.row(
             [
                 value if convert is None else convert(value)
                 for value, convert in zip(row, self.reads, strict=True)
@@ -90,16 +126,24 @@ class _Text:
         )
 
 
-def _compiled(statement: sa.ClauseElement, dialect: Dialect) -> _Text:
-    compiled = _with_constants(statement, dialect).compile(dialect=dialect)
+def _compiled(statement: sa.ClauseElement, dialect: Dialect, names: Sequence[str]) -> _Text:
+    """`names` are those of the values, for a statement whose columns they say."""
+    compiled = _with_constants(statement, dialect).compile(
+        dialect=dialect, column_keys=list(names) or None
+    )
     assert isinstance(compiled, SQLCompiler)
+    if compiled.insert_prefetch or compiled.update_prefetch:
+        missing = [column.key for column in (*compiled.insert_prefetch, *compiled.update_prefetch)]
+        raise TypeError(f"a prepared statement gives no defaults: {missing}")
     types = {name: bind.type for bind, name in compiled.bind_names.items()}
     columns: Sequence[Any] = tuple(getattr(statement, "exported_columns", ()))
     reads = tuple(_reader(column.type, dialect) for column in columns)
+    row = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc]
     return _Text(
         compiled.string,
         tuple((name, _writer(types[name], dialect)) for name in compiled.positiontup or ()),
         {name: bind.value for bind, name in compiled.bind_names.items() if not bind.required},
+        row._make,
         reads if any(reads) else (),
     )
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -12,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import ids
-from app.core.db import changed, insert_or_ignore, inserted, table_of
+from app.core.db import changed, insert_or_ignore, table_of
 from app.core.prepared import Prepared, among
 from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
 from app.outbox import models
@@ -164,7 +163,7 @@ _COLUMNS = tuple(
     )
 )
 _TABLE = table_of(OutboxRow)
-_INSERT = Prepared(sa.insert(_TABLE).values({name: sa.bindparam(name) for name in _COLUMNS}))
+_INSERT = Prepared(sa.insert(_TABLE))
 # Nothing is queued for somebody who blocked us, whoever asks: the check is in the INSERT itself.
 _UNLESS_STOPPED = sa.select(
     *(sa.bindparam(name, type_=_TABLE.c[name].type).label(name) for name in _COLUMNS)
@@ -173,17 +172,21 @@ _UNLESS_STOPPED = sa.select(
 )
 
 
-@lru_cache
-def _queue_insert(dialect: str) -> sa.Insert:
-    """Built once: building it costs more than running it."""
-    insert = sqlite.insert if dialect == "sqlite" else postgresql.insert
-    return insert(_TABLE).from_select(list(_COLUMNS), _UNLESS_STOPPED).on_conflict_do_nothing()
+_QUEUE = Prepared(
+    {
+        "sqlite": sqlite.insert(_TABLE)
+        .from_select(_COLUMNS, _UNLESS_STOPPED)
+        .on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(_TABLE)
+        .from_select(_COLUMNS, _UNLESS_STOPPED)
+        .on_conflict_do_nothing(),
+    }
+)
 
 
 def _queue(session: Session, **values: Any) -> bool:
     # (dedup_key) is the only constraint a new row can run into.
-    dialect = session.get_bind().dialect.name
-    return bool(inserted(session, _queue_insert(dialect), _row(**values)))
+    return bool(_QUEUE.changed(session, _row(**values)))
 
 
 def stop(session: Session, *, recipient: str, now: datetime) -> int:

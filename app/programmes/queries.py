@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import UtcDateTime
 from app.core.errors import DomainError
+from app.core.prepared import Prepared
 from app.programmes import rules
 from app.programmes.models import Programme
 from app.programmes.rules import Terms
@@ -30,7 +31,7 @@ def in_force(column: Any, instant: Any) -> sa.ScalarSelect[Any]:
 
 _KEPT = "programmes.terms_at"
 _INSTANT: sa.BindParameter[datetime] = sa.bindparam("instant", type_=UtcDateTime)
-_IN_FORCE = (
+_IN_FORCE = Prepared(
     sa.select(Programme.id, Programme.digest)
     .where(Programme.starts_at <= _INSTANT)
     .order_by(Programme.starts_at.desc(), Programme.id.desc())
@@ -48,7 +49,7 @@ def terms_at(session: Session, instant: datetime) -> Terms:
     kept: tuple[datetime, Terms] | None = session.info.get(_KEPT)
     if kept is not None and kept[0] == instant:
         return kept[1]
-    row = session.connection().execute(_IN_FORCE, {"instant": instant}).one_or_none()
+    row = _IN_FORCE.row(session, {"instant": instant})
     if row is None:
         raise NoProgramme
     terms = known_terms(session, version=row.id, digest=row.digest)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import table_of
+from app.core.prepared import Prepared
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
 from app.staff.models import Store
 
@@ -130,13 +131,15 @@ class Spent:
     first_day: date | None
 
 
-_SPENT = sa.select(
-    sa.func.coalesce(sa.func.sum(_DAYS.c.qualifying), 0),
-    sa.func.min(sa.case((_DAYS.c.qualifying != 0, _DAYS.c.day))),
-).where(
-    _DAYS.c.member_id == sa.bindparam("member"),
-    _DAYS.c.day >= sa.bindparam("first"),
-    _DAYS.c.day <= sa.bindparam("last"),
+_SPENT = Prepared(
+    sa.select(
+        sa.func.coalesce(sa.func.sum(_DAYS.c.qualifying), 0),
+        sa.func.min(sa.case((_DAYS.c.qualifying != 0, _DAYS.c.day))),
+    ).where(
+        _DAYS.c.member_id == sa.bindparam("member"),
+        _DAYS.c.day >= sa.bindparam("first"),
+        _DAYS.c.day <= sa.bindparam("last"),
+    )
 )
 _BY_DAY = (
     sa.select(_DAYS.c.day, _DAYS.c.qualifying)
@@ -151,8 +154,10 @@ _BY_DAY = (
 
 def spent(session: Session, member_id: int, *, first: date, last: date) -> Spent:
     """Both days included."""
-    row = session.execute(_SPENT, {"member": member_id, "first": first, "last": last}).one()
-    return Spent(int(row[0]), row[1])
+    [(amount, first_day)] = _SPENT.rows(
+        session, {"member": member_id, "first": first, "last": last}
+    )
+    return Spent(int(amount), first_day)
 
 
 def spent_by_day(

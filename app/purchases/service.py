@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import changed, insert_or_ignore, table_of
 from app.core.errors import Conflict, Invalid, NotFound
+from app.core.prepared import Prepared
 from app.programmes.rules import Terms
 from app.purchases import queries, rules
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
@@ -66,7 +67,13 @@ _KNOWN = sa.select(
     _PURCHASES.c.qualifying,
     _PURCHASES.c.receipt,
 ).where(_PURCHASES.c.external_id == sa.bindparam("external_id"))
-_ADD_ITEM = sa.insert(_ITEMS)
+_ADD_ITEM = Prepared(sa.insert(_ITEMS))
+_ADD = Prepared(
+    {
+        dialect: insert_or_ignore(Purchase, dialect).returning(_PURCHASES.c.id)
+        for dialect in ("sqlite", "postgresql")
+    }
+)
 
 
 def record(session: Session, *, order: PurchaseOrder, terms: Terms, now: datetime) -> Recorded:
@@ -74,12 +81,11 @@ def record(session: Session, *, order: PurchaseOrder, terms: Terms, now: datetim
     another sale."""
     rules.check(order, now=now)
     row = _row(order, terms, now)
-    statement = insert_or_ignore(Purchase, session.get_bind().dialect.name)
-    purchase_id = session.execute(statement.returning(_PURCHASES.c.id), row).scalar_one_or_none()
+    purchase_id = _ADD.value(session, row)
     if purchase_id is None:
         return _known(session, order, row["content_hash"])
     if order.items:
-        session.execute(_ADD_ITEM, _item_rows(purchase_id, order))
+        _ADD_ITEM.many(session, _item_rows(purchase_id, order))
     if order.member_id is not None:
         _add_to_day(
             session,
@@ -170,7 +176,7 @@ def _known(session: Session, order: PurchaseOrder, content_hash: str) -> Recorde
     )
 
 
-_KEEP_RECEIPT = (
+_KEEP_RECEIPT = Prepared(
     sa.update(_PURCHASES)
     .where(_PURCHASES.c.id == sa.bindparam("purchase"))
     .values(receipt=sa.bindparam("answered"))
@@ -179,7 +185,7 @@ _KEEP_RECEIPT = (
 
 def keep_receipt(session: Session, *, purchase_id: int, receipt: Any) -> None:
     """What was answered, for a call that is repeated."""
-    session.execute(_KEEP_RECEIPT, {"purchase": purchase_id, "answered": receipt})
+    _KEEP_RECEIPT.changed(session, {"purchase": purchase_id, "answered": receipt})
 
 
 def keep_refund_receipt(session: Session, *, refund_id: int, receipt: Any) -> None:
@@ -358,17 +364,19 @@ def _day_upsert(insert: Any) -> Any:
     )
 
 
-_ADD_TO_DAY = {
-    "sqlite": _day_upsert(sqlite.insert(_DAYS)),
-    "postgresql": _day_upsert(postgresql.insert(_DAYS)),
-}
+_ADD_TO_DAY = Prepared(
+    {
+        "sqlite": _day_upsert(sqlite.insert(_DAYS)),
+        "postgresql": _day_upsert(postgresql.insert(_DAYS)),
+    }
+)
 
 
 def _add_to_day(
     session: Session, member_id: int, day: date, *, count: int, net: int, qualifying: int
 ) -> None:
-    session.execute(
-        _ADD_TO_DAY[session.get_bind().dialect.name],
+    _ADD_TO_DAY.changed(
+        session,
         {
             "member_id": member_id,
             "day": day,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import table_of
+from app.core.prepared import Prepared
 from app.members.models import Member
 from app.programmes import queries as programmes
 from app.programmes.rules import Terms
@@ -54,7 +55,9 @@ _PERIOD = sa.select(
     PERIODS.c.qualifying,
     PERIODS.c.note,
 ).outerjoin_from(PERIODS, PURCHASES, PURCHASES.c.id == PERIODS.c.purchase_id)
-_OPEN = _PERIOD.where(PERIODS.c.member_id == sa.bindparam("member"), PERIODS.c.closed_at.is_(None))
+_OPEN = Prepared(
+    _PERIOD.where(PERIODS.c.member_id == sa.bindparam("member"), PERIODS.c.closed_at.is_(None))
+)
 _AT = (
     sa.select(PERIODS.c.tier_code)
     .where(
@@ -77,8 +80,8 @@ _DUE = (
 
 
 def open_period(session: Session, member_id: int) -> Period | None:
-    row = session.execute(_OPEN, {"member": member_id}).one_or_none()
-    return None if row is None else Period(*tuple(row))
+    row = _OPEN.row(session, {"member": member_id})
+    return None if row is None else Period(*row)
 
 
 def tier_code_at(session: Session, member_id: int, instant: datetime) -> str | None:

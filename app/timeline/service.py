@@ -8,16 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import changed, table_of
+from app.core.prepared import Prepared
 from app.timeline.models import Fact
 
-_RECORD = sa.insert(table_of(Fact))
+_RECORD = Prepared(sa.insert(table_of(Fact)))
 
 
 def record(
     session: Session, *, member_id: int, kind: str, at: datetime, facts: Mapping[str, Any]
 ) -> None:
     """`kind` is a dotted word such as `purchase.recorded`; `facts` is a small JSON object."""
-    session.execute(_RECORD, {"member_id": member_id, "kind": kind, "at": at, "facts": dict(facts)})
+    _RECORD.many(session, [{"member_id": member_id, "kind": kind, "at": at, "facts": dict(facts)}])
 
 
 def hand_over(session: Session, *, from_id: int, to_id: int) -> None:

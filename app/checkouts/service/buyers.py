@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import table_of
 from app.core.errors import Invalid
+from app.core.prepared import Prepared
 from app.members.models import Member
 from app.points import service as points
 from app.points.rules import Standing
@@ -34,7 +35,7 @@ class Buyer:
     standing: Standing
 
 
-_BUYER = (
+_BUYER = Prepared(
     sa.select(
         _MEMBERS.c.number,
         _MEMBERS.c.name,
@@ -53,7 +54,9 @@ _BUYER = (
     )
     .where(_MEMBERS.c.id == sa.bindparam("member"))
 )
-_STORE = sa.select(_STORES.c.code, _STORES.c.name).where(_STORES.c.id == sa.bindparam("store"))
+_STORE = Prepared(
+    sa.select(_STORES.c.code, _STORES.c.name).where(_STORES.c.id == sa.bindparam("store"))
+)
 
 
 def buyer_of(
@@ -62,7 +65,7 @@ def buyer_of(
     """Locks the member's account first: whatever else touches this member waits its turn. A member
     who became another between the scan and the sale is that other."""
     standing = points.lock(session, member_id=member_id, now=now)
-    row = session.execute(_BUYER, {"member": member_id}).one()
+    [row] = _BUYER.rows(session, {"member": member_id})
     if row.merged_into_id is not None:
         return buyer_of(session, row.merged_into_id, terms, sold_at, now)
     if row.status != "member":
@@ -90,7 +93,7 @@ def buyer_of(
 def store_of(session: Session, store_id: int | None) -> tuple[str, str]:
     if store_id is None:
         return "", ""
-    row = session.execute(_STORE, {"store": store_id}).one()
+    [row] = _STORE.rows(session, {"store": store_id})
     return row.code, row.name
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.core import ids
 from app.core.clock import taipei_date
 from app.core.db import changed, insert_ignore, inserted
+from app.core.prepared import Prepared
 from app.coupons.models import COUPONS, KINDS
 from app.draws import queries, rules
 from app.draws.models import (
@@ -323,7 +324,7 @@ def grant(
     return True
 
 
-_TIED = (
+_TIED = Prepared(
     sa.select(DRAWS.c.id)
     .where(
         DRAWS.c.status == OPEN,
@@ -346,7 +347,7 @@ def bought(
 ) -> tuple[str, ...]:
     """Entries for a sale of NT$ `amount` within the draw's time; return notes for the receipt."""
     notes = []
-    for draw_id in session.scalars(_TIED, {"now": now}).all():
+    for (draw_id,) in _TIED.rows(session, {"now": now}):
         draw = queries.draw(session, draw_id)
         if not draw.starts_at <= sold_at < draw.ends_at:
             continue

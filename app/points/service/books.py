@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.core.db import dump_json
 from app.core.errors import Conflict
 from app.core.ids import digest
+from app.core.prepared import Prepared
 from app.points import rules
 from app.points.models import ACCOUNTS, DEBT, ENTRIES, LOTS, OPERATIONS, PENDING, USABLE
 from app.points.rules import Change, Lot, Standing, Take
@@ -48,7 +49,7 @@ class Cause:
 
 # The account row ----------------------------------------------------------------------------------
 
-_LOCK = (
+_LOCK = Prepared(
     sa.update(ACCOUNTS)
     .where(ACCOUNTS.c.member_id == sa.bindparam("member"))
     .values(changed_at=sa.bindparam("at"))
@@ -61,18 +62,24 @@ _LOCK = (
         ACCOUNTS.c.next_change_at,
     )
 )
-_OPEN_ACCOUNT = {
-    "sqlite": sqlite.insert(ACCOUNTS).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(ACCOUNTS).on_conflict_do_nothing(),
-}
-_POST = {
-    "sqlite": sqlite.insert(OPERATIONS).on_conflict_do_nothing().returning(OPERATIONS.c.id),
-    "postgresql": postgresql.insert(OPERATIONS).on_conflict_do_nothing().returning(OPERATIONS.c.id),
-}
-_STORE_ACCOUNT = sa.update(ACCOUNTS).where(ACCOUNTS.c.member_id == sa.bindparam("member"))
-_ADD_LOT = sa.insert(LOTS).returning(LOTS.c.id)
-ADD_ENTRIES = sa.insert(ENTRIES)
-_HELD_LOTS = (
+_OPEN_ACCOUNT = Prepared(
+    {
+        "sqlite": sqlite.insert(ACCOUNTS).on_conflict_do_nothing(),
+        "postgresql": postgresql.insert(ACCOUNTS).on_conflict_do_nothing(),
+    }
+)
+_POST = Prepared(
+    {
+        "sqlite": sqlite.insert(OPERATIONS).on_conflict_do_nothing().returning(OPERATIONS.c.id),
+        "postgresql": postgresql.insert(OPERATIONS)
+        .on_conflict_do_nothing()
+        .returning(OPERATIONS.c.id),
+    }
+)
+_STORE_ACCOUNT = Prepared(sa.update(ACCOUNTS).where(ACCOUNTS.c.member_id == sa.bindparam("member")))
+_ADD_LOT = Prepared(sa.insert(LOTS).returning(LOTS.c.id))
+ADD_ENTRIES = Prepared(sa.insert(ENTRIES))
+_HELD_LOTS = Prepared(
     sa.select(
         LOTS.c.id,
         LOTS.c.remaining,
@@ -84,7 +91,7 @@ _HELD_LOTS = (
     .where(LOTS.c.member_id == sa.bindparam("member"), LOTS.c.remaining > 0)
     .order_by(LOTS.c.id)
 )
-_STORE_LOT = (
+_STORE_LOT = Prepared(
     sa.update(LOTS)
     .where(LOTS.c.id == sa.bindparam("lot"))
     .values(
@@ -108,10 +115,10 @@ def lock(session: Session, *, member_id: int, now: datetime) -> Standing:
 
 
 def _locked(session: Session, member_id: int, now: datetime) -> Standing:
-    row = session.execute(_LOCK, {"member": member_id, "at": now}).one_or_none()
+    row = _LOCK.row(session, {"member": member_id, "at": now})
     if row is None:
-        session.execute(
-            _OPEN_ACCOUNT[session.get_bind().dialect.name],
+        _OPEN_ACCOUNT.changed(
+            session,
             {
                 "member_id": member_id,
                 "balance": 0,
@@ -123,13 +130,13 @@ def _locked(session: Session, member_id: int, now: datetime) -> Standing:
                 "changed_at": now,
             },
         )
-        row = session.execute(_LOCK, {"member": member_id, "at": now}).one()
-    return Standing(*tuple(row))
+        row = _LOCK.row(session, {"member": member_id, "at": now})
+    return Standing(*row)
 
 
 def store(session: Session, member_id: int, standing: Standing) -> None:
-    session.execute(
-        _STORE_ACCOUNT,
+    _STORE_ACCOUNT.changed(
+        session,
         {
             "member": member_id,
             "balance": standing.balance,
@@ -175,7 +182,7 @@ def post(
         "at": at,
         "created_at": now,
     }
-    row = session.execute(_POST[session.get_bind().dialect.name], values).one_or_none()
+    row = _POST.row(session, values)
     if row is not None:
         return row.id, True, amount, facts
     known = session.execute(SAME_ID, {"external_id": cause.external_id}).one()
@@ -191,7 +198,7 @@ class Books:
         self.session, self.member_id, self.now = session, member_id, now
         self.debt = standing.debt
         self.lots: dict[int, Lot] = {
-            row.id: Lot(*tuple(row)) for row in session.execute(_HELD_LOTS, {"member": member_id})
+            row.id: Lot(*row) for row in _HELD_LOTS.rows(session, {"member": member_id})
         }
         self._entries: list[dict[str, Any]] = []
         self._touched: set[int] = set()
@@ -264,10 +271,10 @@ class Books:
 
     def close(self) -> Standing:
         if self._entries:
-            self.session.execute(ADD_ENTRIES, self._entries)
+            ADD_ENTRIES.many(self.session, self._entries)
         if self._touched:
-            self.session.execute(
-                _STORE_LOT,
+            _STORE_LOT.many(
+                self.session,
                 [
                     {
                         "lot": lot.id,
@@ -380,8 +387,8 @@ def add_lot(
     is_active: bool,
     parent_id: int | None = None,
 ) -> int:
-    lot_id: int = session.execute(
-        _ADD_LOT,
+    lot_id: int = _ADD_LOT.value(
+        session,
         {
             "member_id": member_id,
             "operation_id": operation_id,
@@ -393,7 +400,7 @@ def add_lot(
             "expires_at": expires_at,
             "is_active": is_active,
         },
-    ).scalar_one()
+    )
     return lot_id
 
 

@@ -129,9 +129,7 @@ def granted(
         is_active=is_active,
     )
     bucket = USABLE if is_active else PENDING
-    session.execute(
-        ADD_ENTRIES, [entry(member_id, operation_id, lot_id, bucket, points, earned_at)]
-    )
+    ADD_ENTRIES.many(session, [entry(member_id, operation_id, lot_id, bucket, points, earned_at)])
     standing = _with_lot(held, points, usable_from, expires_at, is_active)
     store(session, member_id, standing)
     return standing

@@ -24,8 +24,8 @@ def fold(session: Session, *, kept_id: int, absorbed_id: int, because: str, now:
     )
     overpaid = _debt_entries(session, kept_id)
     if overpaid > 0:
-        session.execute(
-            ADD_ENTRIES,
+        ADD_ENTRIES.many(
+            session,
             [
                 entry(kept_id, operation_id, None, DEBT, -overpaid, now),
                 entry(absorbed_id, operation_id, None, DEBT, overpaid, now),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import changed
+from app.core.prepared import Prepared
 from app.members import queries as members
 from app.referrals import messages, rules
 from app.referrals.models import (
@@ -113,8 +114,10 @@ def _joined_lately(session: Session, inviter_id: int, now: datetime) -> int:
     return int(found or 0)
 
 
-_WAITING_FOR_SALE = sa.select(REFERRALS).where(
-    REFERRALS.c.member_id == sa.bindparam("member"), REFERRALS.c.status == JOINED
+_WAITING_FOR_SALE = Prepared(
+    sa.select(REFERRALS).where(
+        REFERRALS.c.member_id == sa.bindparam("member"), REFERRALS.c.status == JOINED
+    )
 )
 
 
@@ -130,7 +133,7 @@ def bought(
     now: datetime,
 ) -> tuple[str, ...]:
     """The first sale of at least the minimum counts, NT$ paid. Return a note for the receipt."""
-    row = session.execute(_WAITING_FOR_SALE, {"member": member_id}).one_or_none()
+    row = _WAITING_FOR_SALE.row(session, {"member": member_id})
     if row is None or sold_on < taipei_date(row.joined_at) or sold_at >= row.buy_by:
         return ()
     terms = terms_of(session, row.programme_version)

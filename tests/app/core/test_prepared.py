@@ -80,12 +80,28 @@ def test_constants_stand_in_the_text_so_that_a_partial_index_serves(
     sqlite_db: Database, claim: Callable[..., object], index: str
 ) -> None:
     """The queues keep all they ever held: looking for what waits must not read the rest."""
-    sent: list[tuple[str, Any]] = []
-    sa.event.listen(
-        sqlite_db.engine, "before_cursor_execute", lambda *given: sent.append((given[2], given[3]))
-    )
+    sent: list[str] = []
     with sqlite_db.transaction() as session:
+        driver: Any = session.connection().connection.driver_connection
+        driver.set_trace_callback(sent.append)
         claim(session, lease="x", now=NOW)
-        [(sql, binds)] = [(sql, binds) for sql, binds in sent if sql.startswith("SELECT")]
-        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", binds).all()
+        driver.set_trace_callback(None)
+        [sql] = [sql for sql in sent if sql.startswith("SELECT")]
+        plan = driver.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
     assert any(index in step for *_, step in plan), plan
+
+
+def test_a_default_that_python_would_give_must_be_said(db: Database) -> None:
+    """Else it would silently be NULL."""
+    with pytest.raises(TypeError, match="is_friend"), db.transaction() as session:
+        Prepared(sa.insert(MEMBERS)).many(session, [person("1", "甲") | {"status": MEMBER}])
+
+
+def test_what_is_set_may_be_said_by_the_values(db: Database) -> None:
+    of_one = Prepared(sa.update(MEMBERS).where(MEMBERS.c.number == sa.bindparam("whose")))
+    with db.transaction() as session:
+        ADD.many(session, [person("1", "甲"), person("2", "乙")])
+        assert of_one.changed(session, {"whose": "1", "name": "丙"}) == 1
+        assert of_one.changed(session, {"whose": "2", "city": "台北", "name": "丁"}) == 1
+        found = session.execute(sa.select(Member.name, Member.city).order_by(Member.number))
+        assert [tuple(row) for row in found] == [("丙", None), ("丁", "台北")]
