@@ -11,7 +11,7 @@ from app.purchases.models import Purchase
 from app.staff.rules import Role
 from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.browser.films import qr_film
-from tests.support.people import card_code, regular
+from tests.support.people import card_code, grant_points, regular
 
 pytestmark = pytest.mark.browser
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -118,3 +118,29 @@ def test_without_a_camera_a_number_still_serves(site: Site) -> None:
             "all => all.filter(one => one.getBoundingClientRect().height < 44).length",
         )
         assert small == 0
+
+
+def test_the_most_points_that_may_pay_follow_the_amount(
+    site: Site, complaints: list[str], listen: Callable[[Page], Page]
+) -> None:
+    with site.db.transaction() as session:
+        hana = regular(session, name="陳小花")
+        grant_points(session, hana, 300)
+        code = card_code(session, hana)
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport=PHONE, has_touch=True))
+        log_in(page, site, Role.CLERK, area="/clerk")
+        page.fill("#code", code)
+        page.click("text=查詢")
+        page.wait_for_url("**/clerk/serve/**")
+        for key, most in (("5", 0), ("0", 25), ("0", 250), ("0", 300)):
+            page.click(f'[data-key="{key}"]')
+            expect(page.locator("[data-points-say]")).to_contain_text(f"最多可用 {most} 點")
+        page.click("text=用最多")
+        page.click("text=下一步")
+        expect(page.locator(".bill-total")).to_contain_text("NT$4,700")
+        page.get_by_role("button", name="確認，登錄消費").click()
+        page.wait_for_url("**/done")
+    with site.db.reading() as session:
+        assert session.scalars(sa.select(Purchase.amount)).all() == [4_700]
+    assert complaints == []
