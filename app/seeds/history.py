@@ -46,7 +46,7 @@ from app.referrals.rules import Newcomer as Joiner
 from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardRefused
-from app.seeds import brand, people, visits
+from app.seeds import brand, draws, people, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
@@ -132,6 +132,12 @@ def write(
         on_progress(Progress(min(1.0, share), chronicle.sales))
     with db.transaction() as session:
         chronicle.night(session, now, is_last=True)
+        regulars = [
+            member_id
+            for member_id, one in zip(ids, everybody, strict=True)
+            if one.joined_at is not None and one.joined_at < now - draws.SINCE
+        ]
+        draws.write(session, regulars, rng=Random(seed + 4), now=now)  # noqa: S311  # as above
         _connect(session, everybody, ids)
         _pass_over(session, now)
     joined = sum(person.joined_at is not None for person in everybody)
