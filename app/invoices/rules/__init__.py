@@ -1,0 +1,1 @@
+"""What an e-invoice slip says (`slips`), and whether it earns anything here (`campaigns`)."""
