@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-PARTS = ("webhook", "template", "card", "purchases")
+PARTS = ("webhook", "template", "card", "purchases", "nightly")
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import table_of
-from app.core.prepared import Prepared
+from app.core.prepared import Prepared, among
 from app.members.models import Member
 from app.programmes import queries as programmes
 from app.programmes.rules import Terms
@@ -97,14 +97,27 @@ def history(session: Session, member_id: int) -> list[Period]:
     return [Period(*tuple(row)) for row in session.execute(_HISTORY, {"member": member_id})]
 
 
+_OPEN_OF = Prepared(
+    sa.select(PERIODS.c.member_id, PERIODS.c.id).where(
+        among(PERIODS.c.member_id, "members"), PERIODS.c.closed_at.is_(None)
+    )
+)
+
+
+def open_period_ids(session: Session, member_ids: Sequence[int]) -> dict[int, int]:
+    """By member."""
+    return dict(_OPEN_OF.rows(session, {"members": list(member_ids)}))
+
+
 def due(session: Session, *, until: datetime, limit: int) -> list[Period]:
     """Open periods whose end has come."""
     return [Period(*tuple(row)) for row in session.execute(_DUE, {"until": until, "limit": limit})]
 
 
-_DAYS_OF = sa.select(DAYS.c.member_id, DAYS.c.day, DAYS.c.qualifying).where(
-    DAYS.c.member_id.in_(sa.bindparam("members", expanding=True)),
-    DAYS.c.day >= sa.bindparam("first"),
+_DAYS_OF = Prepared(
+    sa.select(DAYS.c.member_id, DAYS.c.day, DAYS.c.qualifying).where(
+        among(DAYS.c.member_id, "members"), DAYS.c.day >= sa.bindparam("first")
+    )
 )
 _HELD, _LIFTED_BY, _SALES = PERIODS.alias("held"), PURCHASES.alias("lift"), PURCHASES.alias("sale")
 _UP_TO_UPGRADE = (
@@ -137,9 +150,7 @@ def spent_in(session: Session, periods: Sequence[Period]) -> dict[int, int]:
     spans = {period.member_id: _span(period) for period in periods}
     sums = dict.fromkeys(spans, 0)
     first = min(span[0] for span in spans.values())
-    for member_id, day, amount in session.execute(
-        _DAYS_OF, {"members": list(spans), "first": first}
-    ):
+    for member_id, day, amount in _DAYS_OF.rows(session, {"members": list(spans), "first": first}):
         if spans[member_id][0] <= day <= spans[member_id][1]:
             sums[member_id] += amount
     lifted = [period.id for period in periods if period.purchase_id is not None]

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import insert_or_ignore, table_of
 from app.core.errors import Invalid, NotFound
+from app.core.prepared import Prepared, among
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 from app.programmes.rules import Terms, Tier, add_months
@@ -445,9 +446,9 @@ def review_at_expiry(session: Session, *, now: datetime, limit: int = 1_000) -> 
     return _end(session, queries.due(session, until=now - grace, limit=limit), terms, now)
 
 
-_END = (
+_END = Prepared(
     sa.update(PERIODS)
-    .where(PERIODS.c.id.in_(sa.bindparam("periods", expanding=True)), PERIODS.c.closed_at.is_(None))
+    .where(among(PERIODS.c.id, "periods"), PERIODS.c.closed_at.is_(None))
     .values(closed_at=PERIODS.c.ends_at, closed_reason="ended")
     .returning(PERIODS.c.id)
 )
@@ -456,8 +457,8 @@ _CLOSED_AT = (
     .where(PERIODS.c.id == sa.bindparam("period"))
     .values(closed_at=sa.bindparam("at"))
 )
-_TELL = sa.insert(table_of(Fact))
-_OPEN_MANY = sa.insert(PERIODS).returning(PERIODS.c.id, sort_by_parameter_order=True)
+_TELL = Prepared(sa.insert(table_of(Fact)))
+_OPEN_MANY = Prepared(sa.insert(PERIODS))
 
 
 def _end(
@@ -465,7 +466,8 @@ def _end(
 ) -> list[TierChange]:
     if not periods:
         return []
-    mine = set(session.scalars(_END, {"periods": [period.id for period in periods]}))
+    ended_ids = _END.rows(session, {"periods": [period.id for period in periods]})
+    mine = {period_id for (period_id,) in ended_ids}
     ended = [period for period in periods if period.id in mine]
     spent = queries.spent_in(session, ended)
     follows = [(period, _following(period, spent[period.member_id], terms)) for period in ended]
@@ -478,13 +480,12 @@ def _end(
     ]
     if late:
         session.execute(_CLOSED_AT, late)
-    rows = [_row(held.member_id, after, terms, now) for held, after in follows]
-    ids = session.scalars(_OPEN_MANY, rows).all()
+    _OPEN_MANY.many(session, [_row(held.member_id, after, terms, now) for held, after in follows])
+    opened = queries.open_period_ids(session, [held.member_id for held, _ in follows])
     changes = [
-        _told(held, after, period_id, gives_gift=False)
-        for (held, after), period_id in zip(follows, ids, strict=True)
+        _told(held, after, opened[held.member_id], gives_gift=False) for held, after in follows
     ]
-    session.execute(_TELL, [_fact(change) for change in changes])
+    _TELL.many(session, [_fact(change) for change in changes])
     return changes
 
 

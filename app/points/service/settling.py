@@ -6,32 +6,34 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.prepared import Prepared, among
 from app.points.models import ACCOUNTS, ENTRIES, LOTS, OPERATIONS, PENDING, USABLE
 from app.points.service.books import REASONS, SYSTEM, lock
 from app.timeline.models import Fact
 
 _NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=ACCOUNTS.c.changed_at.type)
-_DUE = (
+_DUE = Prepared(
     sa.select(ACCOUNTS.c.member_id)
     .where(ACCOUNTS.c.next_change_at <= _NOW)
     .order_by(ACCOUNTS.c.next_change_at, ACCOUNTS.c.member_id)
     .limit(sa.bindparam("limit"))
 )
-_MEMBERS: sa.BindParameter[list[int]] = sa.bindparam("members", expanding=True)
-_HOLD_DUE = (
+_HOLD_DUE = Prepared(
     sa.update(ACCOUNTS)
-    .where(ACCOUNTS.c.member_id.in_(_MEMBERS), ACCOUNTS.c.next_change_at <= _NOW)
+    .where(among(ACCOUNTS.c.member_id, "members"), ACCOUNTS.c.next_change_at <= _NOW)
     .values(changed_at=_NOW)
     .returning(ACCOUNTS.c.member_id, ACCOUNTS.c.debt)
 )
 _ACTIVATING = sa.and_(
-    LOTS.c.member_id.in_(_MEMBERS),
+    among(LOTS.c.member_id, "members"),
     LOTS.c.remaining > 0,
     ~LOTS.c.is_active,
     LOTS.c.usable_from <= _NOW,
     sa.or_(LOTS.c.expires_at.is_(None), LOTS.c.usable_from < LOTS.c.expires_at),
 )
-_EXPIRING = sa.and_(LOTS.c.member_id.in_(_MEMBERS), LOTS.c.remaining > 0, LOTS.c.expires_at <= _NOW)
+_EXPIRING = sa.and_(
+    among(LOTS.c.member_id, "members"), LOTS.c.remaining > 0, LOTS.c.expires_at <= _NOW
+)
 
 
 def _post_all(kind: str, which: sa.ColumnElement[bool], at: Any, amount: Any) -> sa.Insert:
@@ -81,7 +83,7 @@ def _enter_all(
     return sa.insert(ENTRIES).from_select(
         ["operation_id", "member_id", "lot_id", "bucket", "amount", "at"],
         sa.select(OPERATIONS.c.id, LOTS.c.member_id, LOTS.c.id, bucket, amount, at)
-        .join(OPERATIONS, OPERATIONS.c.external_id == external_id)
+        .join_from(LOTS, OPERATIONS, OPERATIONS.c.external_id == external_id)
         .where(which)
         .order_by(LOTS.c.id),
     )
@@ -99,7 +101,7 @@ def _total(column: Any, *conditions: Any) -> Any:
 _REMAINING = sa.func.coalesce(sa.func.sum(LOTS.c.remaining), 0)
 _FIRST_EXPIRY = _total(sa.func.min(LOTS.c.expires_at), LOTS.c.is_active)
 _BUCKET_OF_LOT = sa.case((LOTS.c.is_active, sa.literal(USABLE)), else_=sa.literal(PENDING))
-_SETTLE_ALL: tuple[sa.Insert | sa.Update, ...] = (
+_STEPS: tuple[sa.Insert | sa.Update, ...] = (
     _post_all("activate", _ACTIVATING, LOTS.c.usable_from, sa.literal(0)),
     _enter_all("activate", _ACTIVATING, sa.literal(PENDING), -LOTS.c.remaining, LOTS.c.usable_from),
     _enter_all("activate", _ACTIVATING, sa.literal(USABLE), LOTS.c.remaining, LOTS.c.usable_from),
@@ -117,7 +119,7 @@ _SETTLE_ALL: tuple[sa.Insert | sa.Update, ...] = (
     ),
     sa.update(LOTS).where(_EXPIRING).values(remaining=0),
     sa.update(ACCOUNTS)
-    .where(ACCOUNTS.c.member_id.in_(_MEMBERS))
+    .where(among(ACCOUNTS.c.member_id, "members"))
     .values(
         balance=_total(_REMAINING, LOTS.c.is_active),
         pending=_total(_REMAINING, ~LOTS.c.is_active),
@@ -136,18 +138,21 @@ _SETTLE_ALL: tuple[sa.Insert | sa.Update, ...] = (
 )
 
 
+_SETTLE_ALL = tuple(Prepared(step) for step in _STEPS)
+
+
 def settle_due(session: Session, *, now: datetime, limit: int = 2_000) -> int:
     """Settle up to `limit` accounts in which something became due; return how many were. Members
     without debt are done in one pass of statements, those with debt one by one, because what
     becomes usable repays it. Safe beside the till and beside another of its kind."""
-    due = sorted(session.scalars(_DUE, {"now": now, "limit": limit}))
+    due = sorted(member_id for (member_id,) in _DUE.rows(session, {"now": now, "limit": limit}))
     if not due:
         return 0
-    held = session.execute(_HOLD_DUE, {"members": due, "now": now}).all()
+    held = _HOLD_DUE.rows(session, {"members": due, "now": now})
     plain = [row.member_id for row in held if row.debt == 0]
     if plain:
         for statement in _SETTLE_ALL:
-            session.execute(statement, {"members": plain, "now": now})
+            statement.changed(session, {"members": plain, "now": now})
     for row in held:
         if row.debt:
             lock(session, member_id=row.member_id, now=now)
