@@ -45,6 +45,7 @@ class Parts:
     def line(self) -> Gateway:
         return LineGateway(
             base=self.settings.line_api_base,
+            data_base=self.settings.line_data_base,
             token=self.settings.line_channel_access_token.get_secret_value(),
         )
 

@@ -6,6 +6,7 @@ import app.draws.models
 import app.enrolments.models
 import app.firings.models
 import app.inbox.models
+import app.invoices.models
 import app.journeys.models
 import app.members.models
 import app.mergers.models

@@ -20,7 +20,8 @@ from app.draws import service as draws
 from app.enrolments.service import joining
 from app.firings import service as firings
 from app.insights import checks
-from app.jobs import profiles
+from app.invoices import service as invoices
+from app.jobs import photos, profiles
 from app.journeys import service as journeys
 from app.journeys.messages import Brand
 from app.line.gateway import Gateway
@@ -145,6 +146,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "verifications": partial(verifications.forget_old, now=now),
         "joinings": partial(joining.forget_old, now=now),
         "staff_sessions": partial(staff.forget_old, now=now),
+        "invoice_photos": partial(invoices.forget_old, now=now),
         "invitations": partial(referrals.forget_old, now=now),
         "phone_hashes": partial(rights.forget_old, now=now),
         "firings": partial(firings.forget_old, now=now),
@@ -166,6 +168,14 @@ def _fetch_profiles(desk: Desk, now: datetime) -> int:
     return profiles.fetch(desk.db, desk.line, desk.run, now=now)
 
 
+def _read_photos(desk: Desk, now: datetime) -> int:
+    return photos.read(desk.db, desk.line, desk.run, theme=desk.brand.theme, now=now)
+
+
+def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "invoices", partial(invoices.settle_due, now=now))
+
+
 LEDGER_CHECK = checks.JOB
 JOBS: tuple[Job, ...] = (
     Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
@@ -177,6 +187,8 @@ JOBS: tuple[Job, ...] = (
     Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),
     Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),
+    Job("photos", "讀取會員傳來的發票照片", _read_photos, every=timedelta(seconds=2)),
+    Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),
     Job(LEDGER_CHECK, "每晚核對點數、等級、優惠券與消費帳", _check_ledgers, cron="30 4 * * *"),

@@ -57,18 +57,21 @@ class Gateway(Protocol):
     async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted: ...
     async def rich_menu_of_alias(self, alias: str) -> str | None: ...
     async def profile(self, user_id: str) -> Profile | None: ...
+    async def content(self, message_id: str) -> bytes | None: ...
     async def close(self) -> None: ...
 
 
 class LineGateway:
     """`messages` are JSON arrays ready to send; they are spliced into the body unparsed."""
 
-    def __init__(self, *, base: str, token: str, connections: int = 300) -> None:
-        self._host = Host(
-            base,
-            headers={"Authorization": f"Bearer {token}"},
-            connections=connections,
-            timeout=TIMEOUT_SECONDS,
+    def __init__(
+        self, *, base: str, token: str, data_base: str | None = None, connections: int = 300
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}"}
+        self._host = Host(base, headers=headers, connections=connections, timeout=TIMEOUT_SECONDS)
+        # What people sent lives on a host of its own at LINE.
+        self._data = Host(
+            data_base or base, headers=headers, connections=4, timeout=TIMEOUT_SECONDS
         )
 
     async def reply(self, token: str, messages: bytes) -> Accepted:
@@ -99,8 +102,22 @@ class LineGateway:
             language=_optional(found, "language"),
         )
 
+    async def content(self, message_id: str) -> bytes | None:
+        """The bytes of a picture that somebody sent; None when LINE does not keep it any more.
+        Raises SendError, also while LINE still prepares it."""
+        try:
+            answer = await self._data.request("GET", f"/v2/bot/message/{_part(message_id)}/content")
+        except Broken as error:
+            raise SendError(Failure.UNKNOWN, str(error)) from error
+        if answer.status in (404, 410):
+            return None
+        if answer.status != 200:
+            raise _refusal(answer.status if answer.status != 202 else 503, answer.text)
+        return answer.body
+
     async def close(self) -> None:
         await self._host.close()
+        await self._data.close()
 
     async def _send(self, path: str, body: bytes, *, retry_key: str | None = None) -> Accepted:
         headers = _JSON if retry_key is None else {**_JSON, "X-Line-Retry-Key": retry_key}

@@ -22,6 +22,8 @@ FATES: Final[dict[str, Fate]] = {
     "draw_wins.member_id": "moves",
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
+    "invoice_claims.member_id": "moves",
+    "invoice_photos.member_id": "stays",
     "join_steps.joined_id": "stays",
     "join_steps.member_id": "stays",
     "lifecycle_sends.member_id": "moves",

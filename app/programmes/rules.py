@@ -3,6 +3,7 @@
 Money is NT$, shares are whole percent (150 = one and a half times), periods are half-open."""
 
 import calendar
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
@@ -153,6 +154,23 @@ class ReferralTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class InvoiceTerms:
+    """Which e-invoices a member may register. Points of one that no till has told us of wait
+    `hold_days`, or until the till does."""
+
+    is_on: bool = False
+    sellers: tuple[str, ...] = ()  # tax ids (統一編號): the brand's own, or chains that sell for it
+    keywords: tuple[str, ...] = ()  # an item must contain one of them; none: any item will do
+    excluded_keywords: tuple[str, ...] = ()
+    min_total: int = 0  # NT$
+    within_days: int = 60  # from the day of the invoice
+    hold_days: int = 14
+    claim_days: int = 30  # an unidentified sale of a till can be claimed so long
+    cap_per_day: int = 5  # invoices of one member
+    cap_per_period: int | None = None  # of one two-month period
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     tiers: tuple[Tier, ...]  # lowest first
     earning: Earning = field(default_factory=Earning)
@@ -162,6 +180,7 @@ class Terms:
     tiering: TierTerms = field(default_factory=TierTerms)
     gifts: Gifts = field(default_factory=Gifts)
     referral: ReferralTerms = field(default_factory=ReferralTerms)
+    invoices: InvoiceTerms = field(default_factory=InvoiceTerms)
     return_window_days: int = 30
     version: int = 0  # given when published
 
@@ -252,6 +271,7 @@ _PARTS: Mapping[str, type] = {
     "adjustments": Adjustments,
     "tiering": TierTerms,
     "gifts": Gifts,
+    "invoices": InvoiceTerms,
 }
 
 
@@ -312,6 +332,7 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_when(tiering.validity_months < 1, "tiering.validity_months", "至少 1 個月"),
         *_when(tiering.grace_days < 0, "tiering.grace_days", "等級寬限天數不可為負"),
         *_referral_faults(terms.referral),
+        *_invoice_faults(terms.invoices),
         *_when(terms.return_window_days < 0, "return_window_days", "退貨期限不可為負"),
     ]
 
@@ -357,6 +378,19 @@ def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
             yield (*here, "ends_at"), "活動的結束時間須晚於開始時間"
         if campaign.percent < 100:
             yield (*here, "percent"), "活動倍率不可低於 100%"
+
+
+def _invoice_faults(invoices: InvoiceTerms) -> Iterator[tuple[Path, str]]:
+    if invoices.is_on and not invoices.sellers:
+        yield ("invoices", "sellers"), "開放登錄發票時，至少要有一個賣方統一編號"
+    for index, seller in enumerate(invoices.sellers):
+        if not re.fullmatch(r"[0-9]{8}", seller):
+            yield ("invoices", "sellers", index), "統一編號須為 8 位數字"
+    yield from _when(invoices.min_total < 0, "invoices.min_total", "最低金額不可為負")
+    for name in ("within_days", "claim_days", "cap_per_day"):
+        yield from _when(getattr(invoices, name) < 1, f"invoices.{name}", "須大於 0")
+    yield from _when(not 0 <= invoices.hold_days <= 60, "invoices.hold_days", "須為 0–60 天")
+    yield from _when((invoices.cap_per_period or 1) < 1, "invoices.cap_per_period", "須大於 0")
 
 
 def _referral_faults(referral: ReferralTerms) -> Iterator[tuple[Path, str]]:

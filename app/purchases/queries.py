@@ -72,6 +72,18 @@ def purchase_by_external_id(session: Session, external_id: str) -> Bought | None
     return None if row is None else Bought(*tuple(row))
 
 
+def purchase(session: Session, purchase_id: int) -> Bought | None:
+    row = session.execute(_BOUGHT.where(_PURCHASES.c.id == purchase_id)).one_or_none()
+    return None if row is None else Bought(*tuple(row))
+
+
+def purchase_by_invoice(session: Session, *, period: str, number: str) -> Bought | None:
+    row = session.execute(
+        _BOUGHT.where(_PURCHASES.c.invoice_period == period, _PURCHASES.c.invoice_number == number)
+    ).one_or_none()
+    return None if row is None else Bought(*tuple(row))
+
+
 def recent_at_store(
     session: Session, store_id: int, *, since: datetime, limit: int = 50
 ) -> list[Bought]:

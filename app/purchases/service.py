@@ -387,6 +387,125 @@ def _add_to_day(
     )
 
 
+# A sale that a member's invoice told of, and the till's own word of it ---------------------------
+
+_OF_INVOICE = (
+    _PURCHASES.c.invoice_period == sa.bindparam("period"),
+    _PURCHASES.c.invoice_number == sa.bindparam("number"),
+)
+_RETURNED = (
+    _PURCHASES.c.id,
+    _PURCHASES.c.member_id,
+    _PURCHASES.c.sold_at,
+    _PURCHASES.c.sold_on,
+    _PURCHASES.c.amount,
+    _PURCHASES.c.earning,
+    _PURCHASES.c.qualifying,
+    _PURCHASES.c.receipt,
+)
+_ADOPT = (
+    sa.update(_PURCHASES)
+    .where(
+        *_OF_INVOICE,
+        _PURCHASES.c.channel == "invoice",
+        _PURCHASES.c.amount == sa.bindparam("paid"),
+        _PURCHASES.c.refunded == 0,
+        _PURCHASES.c.sold_on == sa.bindparam("day"),
+        sa.or_(
+            _PURCHASES.c.member_id == sa.bindparam("member", type_=sa.BigInteger()),
+            sa.bindparam("member", type_=sa.BigInteger()).is_(None),
+        ),
+    )
+    .values(
+        external_id=sa.bindparam("new_id"),
+        content_hash=sa.bindparam("new_hash"),
+        channel=sa.bindparam("new_channel"),
+        store_id=sa.bindparam("new_store"),
+        staff_id=sa.bindparam("new_staff"),
+        sold_at=sa.bindparam("new_sold_at", type_=_PURCHASES.c.sold_at.type),
+    )
+    .returning(*_RETURNED)
+)
+_CLAIM = (
+    sa.update(_PURCHASES)
+    .where(_PURCHASES.c.id == sa.bindparam("purchase"), _PURCHASES.c.member_id.is_(None))
+    .values(member_id=sa.bindparam("new_member"))
+    .returning(
+        *_RETURNED,
+        _PURCHASES.c.refunded,
+        _PURCHASES.c.earning_refunded,
+        _PURCHASES.c.qualifying_refunded,
+    )
+)
+
+
+def adopt(session: Session, *, order: PurchaseOrder) -> Recorded | None:
+    """A till tells of a sale that a member's invoice told of before: it is one sale, and the till's
+    from now on. None when nothing is known that fits in amount, day and member."""
+    row = session.execute(
+        _ADOPT,
+        {
+            "period": order.invoice_period,
+            "number": order.invoice_number,
+            "paid": order.amount,
+            "day": taipei_date(order.sold_at),
+            "member": order.member_id,
+            "new_id": order.external_id,
+            "new_hash": rules.purchase_hash(order),
+            "new_channel": order.channel,
+            "new_store": order.store_id,
+            "new_staff": order.staff_id,
+            "new_sold_at": order.sold_at,
+        },
+    ).one_or_none()
+    return None if row is None else Recorded(row[0], True, *row[1:])
+
+
+def yield_invoice(session: Session, *, order: PurchaseOrder) -> bool:
+    """A till's word beats a member's: the invoice number goes to the till's sale, and the sale that
+    was registered with it waits for a person. False when the number is another till's sale."""
+    won = changed(
+        session,
+        sa.update(_PURCHASES)
+        .where(
+            _PURCHASES.c.invoice_period == order.invoice_period,
+            _PURCHASES.c.invoice_number == order.invoice_number,
+            _PURCHASES.c.channel == "invoice",
+        )
+        .values(invoice_period=None, invoice_number=None),
+    )
+    return bool(won)
+
+
+def claim(session: Session, *, purchase_id: int, member_id: int) -> Recorded | None:
+    """Give a sale that nobody was named for to a member, less what was refunded. None when it has
+    an owner by now."""
+    row = session.execute(_CLAIM, {"purchase": purchase_id, "new_member": member_id}).one_or_none()
+    if row is None:
+        return None
+    net = row.amount - row.refunded
+    qualifying = row.qualifying - row.qualifying_refunded
+    _add_to_day(
+        session,
+        member_id,
+        row.sold_on,
+        count=1 if net > 0 else 0,
+        net=net,
+        qualifying=qualifying,
+    )
+    return Recorded(
+        id=row.id,
+        is_new=True,
+        member_id=member_id,
+        sold_at=row.sold_at,
+        sold_on=row.sold_on,
+        amount=net,
+        earning=row.earning - row.earning_refunded,
+        qualifying=qualifying,
+        receipt=row.receipt,
+    )
+
+
 def fold_days(session: Session, *, member_ids: Sequence[int]) -> None:
     """Make the daily totals of these members anew from their sales."""
     session.execute(sa.delete(_DAYS).where(_DAYS.c.member_id.in_(member_ids)))

@@ -188,6 +188,17 @@ NAMES: Mapping[str, str] = {
     "referral.wait_days": "首購後等待天數",
     "referral.cap_per_month": "每人每月獎勵上限",
     "referral.burst_joins": "一天內超過幾位需人工審核",
+    "invoices": "發票登錄",
+    "invoices.is_on": "開放發票登錄",
+    "invoices.sellers": "賣方統一編號",
+    "invoices.keywords": "品名關鍵字",
+    "invoices.excluded_keywords": "排除的品名",
+    "invoices.min_total": "最低金額",
+    "invoices.within_days": "登錄期限天數",
+    "invoices.hold_days": "點數保留天數",
+    "invoices.claim_days": "補登期限天數",
+    "invoices.cap_per_day": "每人每日張數",
+    "invoices.cap_per_period": "每人每期張數",
     "return_window_days": "退貨期限天數",
     "coupons": "優惠券",
     "coupons.name": "名稱",
@@ -223,7 +234,7 @@ NAMES: Mapping[str, str] = {
     "rewards.unclaimed": "逾期未領",
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
-                    "redemption.pays", "referral.min_spend", "coupons.cap",
+                    "redemption.pays", "referral.min_spend", "invoices.min_total", "coupons.cap",
                     "coupons.min_spend"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 

@@ -11,13 +11,14 @@ from app.core.clock import taipei_date, taipei_midnight
 from app.coupons import service as coupons
 from app.coupons.rules import Conditions, KindDraft
 from app.programmes import service as programmes
-from app.programmes.rules import DEFAULT, Campaign, Terms
+from app.programmes.rules import DEFAULT, Campaign, InvoiceTerms, Terms
 from app.rewards import service as rewards
 from app.rewards.rules import RewardDraft
 from app.staff import service as staff
 
 NAME: Final = "栗川茶事"
 NAME_EN: Final = "Lichuan Tea & Home"
+TAX_ID: Final = "04595257"  # a well-formed 統一編號, the example of the rule
 BASIC_ID: Final = "@lichuan"
 PASSWORD: Final = "regulars-demo"  # noqa: S105  # printed for everybody; guards nothing real
 
@@ -344,7 +345,11 @@ def campaigns(now: datetime) -> tuple[Campaign, ...]:
 
 
 def programme(now: datetime) -> Terms:
-    return replace(DEFAULT, earning=replace(DEFAULT.earning, campaigns=campaigns(now)))
+    return replace(
+        DEFAULT,
+        earning=replace(DEFAULT.earning, campaigns=campaigns(now)),
+        invoices=InvoiceTerms(is_on=True, sellers=(TAX_ID,)),
+    )
 
 
 def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:

@@ -32,6 +32,7 @@ class Permission(StrEnum):
     RETRY_DELIVERY = "retry_delivery"
     READ_AUDIT = "read_audit"
     RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
+    REVIEW_INVOICES = "review_invoices"  # confirm or reject what members registered
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
     SERVE = "serve"  # stand at a till: identify members, record purchases, redeem coupons
     REFUND = "refund"  # undo a purchase
@@ -49,6 +50,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,
+            _P.REVIEW_INVOICES,
             _P.REVIEW_REFERRALS,
             _P.RUN_DRAWS,
         }
@@ -71,6 +73,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
             _P.MERGE_MEMBERS,
+            _P.REVIEW_INVOICES,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,

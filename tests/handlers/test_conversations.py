@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,12 +15,14 @@ from app.checkouts import service as checkouts
 from app.coupons import queries
 from app.coupons import service as coupons
 from app.inbox.service import Claimed
+from app.invoices.models import InvoicePhoto
 from app.line import taps
 from app.line.events import read
 from app.line.postback import Postback
 from app.members import queries as members
 from app.members import service as member_service
 from app.outbox.models import OutboxRow
+from app.programmes.rules import DEFAULT, InvoiceTerms
 from app.purchases.rules import PurchaseOrder, RefundOrder
 from flex_templates import limits
 from handlers import ROUTERS
@@ -35,7 +38,7 @@ BRAND = Brand("茶屋", "https://card.example.com", "", "key")
 WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", "key")
 GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
-MEMBER_WORDS += ["為什麼", "怎麼算的"]
+MEMBER_WORDS += ["為什麼", "怎麼算的", "登錄發票"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
 OWN_WORDS = ["邀請好友", "抽獎", "會員中心", "下載我的資料", "刪除會員"]
 
@@ -377,3 +380,19 @@ def test_a_draw_is_entered_in_the_chat_after_a_question(session: Session, hana: 
     assert "暫時無法參加" in words_of(gone[0])
     guest = talk(session, GUEST, type="postback", postback={"data": "draw.enter:1:0"})
     assert "加入會員" in words_of(guest[0])
+
+
+def test_a_photo_is_kept_to_be_read_and_answered_later(session: Session, hana: str) -> None:
+    terms = replace(DEFAULT, invoices=InvoiceTerms(is_on=True, sellers=("04595257",)))
+    image = {"type": "image", "id": "m-1", "contentProvider": {"type": "line"}}
+    assert "收到您的訊息" in words_of_all(talk(session, hana, type="message", message=image))
+    publish(session, terms, starts_at=NOW)
+    assert talk(session, hana, type="message", message=image | {"id": "m-2"}) == []
+    kept = session.scalars(sa.select(InvoicePhoto.message_id)).all()
+    assert kept == ["m-2"]
+    assert "兩個 QR Code" in say(session, hana, "登錄發票")
+    assert "還查不到消費紀錄" in say(session, hana, "11508AB123456781234")
+
+
+def words_of_all(messages: Sequence[dict[str, Any]]) -> str:
+    return "".join(words_of(message) for message in messages)

@@ -17,6 +17,7 @@ class FakeLine:
     messages: list[list[dict[str, object]]] = field(default_factory=list)
     menus: dict[str, str] = field(default_factory=dict)
     profiles: dict[str, Profile | SendError | None] = field(default_factory=dict)
+    contents: dict[str, bytes | SendError | None] = field(default_factory=dict)
 
     async def reply(self, token: str, messages: bytes) -> Accepted:
         return self._take("reply", token, "", messages)
@@ -32,6 +33,12 @@ class FakeLine:
 
     async def profile(self, user_id: str) -> Profile | None:
         found = self.profiles.get(user_id)
+        if isinstance(found, SendError):
+            raise found
+        return found
+
+    async def content(self, message_id: str) -> bytes | None:
+        found = self.contents.get(message_id)
         if isinstance(found, SendError):
             raise found
         return found

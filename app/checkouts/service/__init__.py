@@ -5,12 +5,13 @@ come through here."""
 from app.checkouts.service.answers import Checkout
 from app.checkouts.service.payments import PointPayment
 from app.checkouts.service.refunds import refund_purchase
-from app.checkouts.service.sales import CouponUse, record_purchase, review_tier
+from app.checkouts.service.sales import CouponUse, claim_sale, record_purchase, review_tier
 
 __all__ = [
     "Checkout",
     "CouponUse",
     "PointPayment",
+    "claim_sale",
     "record_purchase",
     "refund_purchase",
     "review_tier",

@@ -1,7 +1,7 @@
 """A sale: its points at the tier held before, the tier, the gift, the receipt."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,7 +14,7 @@ from app.checkouts.service.followups import Sold
 from app.checkouts.service.gifts import give_gift
 from app.checkouts.service.payments import Paid, PointPayment, pay, worth_of
 from app.core.clock import taipei_date, taipei_midnight
-from app.core.errors import Invalid
+from app.core.errors import Conflict, Invalid
 from app.coupons import service as coupons
 from app.coupons.rules import CouponNotUsable, Situation
 from app.coupons.service import Redeemed
@@ -28,6 +28,7 @@ from app.programmes import queries as programmes
 from app.programmes.rules import Terms, Tier
 from app.purchases import queries as purchase_queries
 from app.purchases import service as purchases
+from app.purchases.queries import Bought
 from app.purchases.rules import PurchaseOrder
 from app.purchases.service import Recorded
 from app.tiers import service as tiers
@@ -51,10 +52,12 @@ def record_purchase(
     now: datetime,
     coupon: CouponUse | None = None,
     payment: PointPayment | None = None,
+    hold_until: date | None = None,
     theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
-    the same facts. `order.amount` is what was paid, after the coupon and then the points.
+    the same facts. `order.amount` is what was paid, after the coupon and then the points. Points of
+    a sale that is not proven yet cannot be used before `hold_until`.
 
     Raises Invalid, Conflict, NotFound, CouponNotUsable, PaymentRefused and NotEnoughPoints; then
     the caller must roll back."""
@@ -69,7 +72,18 @@ def record_purchase(
     if buyer is not None:
         order = replace(order, member_id=buyer.id)
     is_first = _is_first(session, order, coupon)
-    sale = purchases.record(session, order=order, terms=terms, now=now)
+    try:
+        sale = purchases.record(session, order=order, terms=terms, now=now)
+    except Conflict as refused:
+        is_tills = order.channel != "invoice" and coupon is None and payment is None
+        if refused.field != "invoice_number" or not is_tills:
+            raise
+        adopted = _adopted(session, order, terms, now)
+        if adopted is not None:
+            return adopted
+        if not purchases.yield_invoice(session, order=order):
+            raise
+        sale = purchases.record(session, order=order, terms=terms, now=now)
     if not sale.is_new:
         return Checkout(False, sale.id, sale.receipt)
     store_code, store_name = store_of(session, order.store_id)
@@ -80,8 +94,96 @@ def record_purchase(
         used = _redeem(session, order, total, buyer, sale, coupon, store_code, is_first, now)
         paid = pay(session, order, buyer, sale, payment, terms, now)
         facts = _earn_and_tell(
-            session, order, buyer, sale, terms, (store_code, store_name), used, paid, theme, now
+            session,
+            order,
+            buyer,
+            sale,
+            _holding(terms, order.sold_at, hold_until),
+            (store_code, store_name),
+            used,
+            paid,
+            theme,
+            now,
         )
+    purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
+    return Checkout(True, sale.id, facts)
+
+
+def _holding(terms: Terms, sold_at: datetime, until: date | None) -> Terms:
+    """The terms, with a pending time that lasts at least to that day."""
+    if until is None:
+        return terms
+    days = max(terms.points.pending_days, (until - taipei_date(sold_at)).days)
+    return replace(terms, points=replace(terms.points, pending_days=days))
+
+
+def _adopted(
+    session: Session, order: PurchaseOrder, terms: Terms, now: datetime
+) -> Checkout | None:
+    """The member registered the invoice before the till told of the sale. It counted then; now it
+    is proven, and its points wait no longer. None when what was registered is another sale."""
+    known = purchase_queries.purchase_by_invoice(
+        session, period=order.invoice_period or "", number=order.invoice_number or ""
+    )
+    if known is None or known.member_id is None:
+        return None
+    points.lock(session, member_id=known.member_id, now=now)  # before the sale, as everybody does
+    sale = purchases.adopt(session, order=order)
+    if sale is None or sale.member_id is None:
+        return None
+    standing = points.bring_forward(
+        session,
+        member_id=sale.member_id,
+        purchase_id=sale.id,
+        usable_from=point_rules.usable_from(terms.points, order.sold_at),
+        now=now,
+    )
+    store_code, _ = store_of(session, order.store_id)
+    facts = dict(sale.receipt)
+    facts["purchase"] = facts["purchase"] | {
+        "external_id": order.external_id,
+        "store": store_code or None,
+        "sold_at": order.sold_at.isoformat(),
+    }
+    facts["points"] = facts["points"] | {
+        "pending": standing.pending,
+        "balance": standing.balance,
+    }
+    purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
+    return Checkout(True, sale.id, facts)
+
+
+def claim_sale(
+    session: Session, *, bought: Bought, member_id: int, now: datetime, theme: Theme = CAMPHOR
+) -> Checkout:
+    """A sale that the till recorded for nobody is this member's, as if they had been named then,
+    less what was refunded. Raises Conflict when it has an owner."""
+    terms = programmes.terms_at(session, bought.sold_at)
+    buyer = buyer_of(session, member_id, terms, bought.sold_at, now)
+    sale = purchases.claim(session, purchase_id=bought.id, member_id=buyer.id)
+    if sale is None:
+        raise Conflict("invoice_number", bought.invoice_number)
+    order = PurchaseOrder(
+        external_id=bought.external_id,
+        amount=sale.amount,
+        sold_at=bought.sold_at,
+        channel=bought.channel,
+        member_id=buyer.id,
+        store_id=bought.store_id,
+        invoice_number=bought.invoice_number,
+    )
+    facts = _earn_and_tell(
+        session,
+        order,
+        buyer,
+        sale,
+        terms,
+        store_of(session, bought.store_id),
+        None,
+        Paid(0, 0, buyer.standing),
+        theme,
+        now,
+    )
     purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
     return Checkout(True, sale.id, facts)
 

@@ -1,6 +1,6 @@
 """The two QR codes and the barcode of 電子發票證明聯, read as they are met in the wild.
 
-Layout: 財政部「電子發票證明聯一維及二維條碼規格說明」. Sellers deviate from it in many ways: whatever
+Layout: 財政部「電子發票證明聯一維及二維條碼規格說明」. Sellers deviate from it in many ways; what
 leaves no doubt about number, day and total is taken, the rest is a warning."""
 
 import base64

@@ -11,7 +11,7 @@ from app.points.service.correcting import (
     correct,
     reject,
 )
-from app.points.service.giving import AdjustmentTooLarge, adjust, award, earn
+from app.points.service.giving import AdjustmentTooLarge, adjust, award, bring_forward, earn
 from app.points.service.merging import fold
 from app.points.service.revoking import revoke, withdraw
 from app.points.service.settling import settle_due
@@ -28,6 +28,7 @@ __all__ = [
     "adjust",
     "approve",
     "award",
+    "bring_forward",
     "correct",
     "earn",
     "fold",

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.errors import DomainError
 from app.points import rules
-from app.points.models import PENDING, USABLE
+from app.points.models import LOTS, OPERATIONS, PENDING, USABLE
 from app.points.rules import Standing
 from app.points.service.books import (
     ADD_ENTRIES,
@@ -188,3 +189,29 @@ def adjust(
         held = granted(session, member_id, operation_id, points, at_once, now, held, now)
         tell(session, member_id, "points.adjusted", points, cause, now)
     return Posted(operation_id, amount, held, is_new)
+
+
+_BRING_FORWARD = (
+    sa.update(LOTS)
+    .where(
+        LOTS.c.operation_id.in_(
+            sa.select(OPERATIONS.c.id).where(
+                OPERATIONS.c.source == "purchase",
+                OPERATIONS.c.source_id == sa.bindparam("purchase"),
+                OPERATIONS.c.kind == "earn",
+            )
+        ),
+        ~LOTS.c.is_active,
+        LOTS.c.usable_from > sa.bindparam("earlier", type_=LOTS.c.usable_from.type),
+    )
+    .values(usable_from=sa.bindparam("earlier", type_=LOTS.c.usable_from.type))
+)
+
+
+def bring_forward(
+    session: Session, *, member_id: int, purchase_id: int, usable_from: datetime, now: datetime
+) -> Standing:
+    """Points of a sale that waited for proof wait no longer than any other's."""
+    held = lock(session, member_id=member_id, now=now)
+    session.execute(_BRING_FORWARD, {"purchase": purchase_id, "earlier": usable_from})
+    return Books(session, member_id, held, now).close()

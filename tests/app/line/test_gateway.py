@@ -115,3 +115,16 @@ def test_a_profile_is_read_and_its_absence_too() -> None:
     found = fixed(200, '{"displayName": "花", "language": "zh-Hant", "pictureUrl": 5}')
     assert against(found, lambda line: line.profile("U1")) == Profile("花", None, "zh-Hant")
     assert against(fixed(404), lambda line: line.profile("U1")) is None
+
+
+def test_a_picture_comes_as_it_is_or_not_at_all() -> None:
+    async def picture(request: web.Request) -> web.StreamResponse:
+        assert request.path == "/v2/bot/message/m 1/content"
+        return web.Response(body=b"\xff\xd8jpeg", content_type="image/jpeg")
+
+    assert against(picture, lambda line: line.content("m 1")) == b"\xff\xd8jpeg"
+    assert against(fixed(404), lambda line: line.content("m1")) is None
+    for status in (202, 500):  # 202: LINE still prepares it
+        with pytest.raises(SendError) as trouble:
+            against(fixed(status), lambda line: line.content("m1"))
+        assert trouble.value.failure is Failure.UNKNOWN

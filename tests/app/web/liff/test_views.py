@@ -1,6 +1,7 @@
 """What members see: card, points, coupons, tiers, purchases, stores, terms."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from app.coupons.rules import Conditions, KindDraft
 from app.members.models import Member
 from app.points import service as points
 from app.points.service import Cause
-from app.programmes.rules import DEFAULT
+from app.programmes.rules import DEFAULT, InvoiceTerms
 from app.purchases.rules import Item, PurchaseOrder
 from tests.support import loyalty
 from tests.support.joining import HANA, KEN, MEI, join, person_of
@@ -406,3 +407,21 @@ def test_a_coupon_tells_its_story(hana: Phone, shop_db: Database) -> None:
         )
     assert issued is not None
     assert "入會禮發出" in hana.view(f"coupons/{issued.coupon_id}").text
+
+
+def test_an_invoice_by_its_barcode(hana: Phone, shop_db: Database, store_id: int) -> None:
+    terms = replace(DEFAULT, invoices=InvoiceTerms(is_on=True, sellers=("04595257",)))
+    with shop_db.transaction() as session:
+        loyalty.publish(session, terms, starts_at=NOW)
+        order = PurchaseOrder(
+            "T-1", 700, NOW, invoice_number="AB12345678", invoice_period="11508", store_id=store_id
+        )
+        checkouts.record_purchase(session, order=order, now=NOW)
+    assert "還沒有登錄過發票" in hana.view("invoices").text
+    wrong = hana.post("/liff/invoices", {"code": "11508AB1234567"})
+    assert wrong.status == 422
+    done = hana.post("/liff/invoices", {"code": "11508AB123456781234"})
+    assert done.status == 200
+    assert "AB-12345678" in done.text
+    again = hana.post("/liff/invoices", {"code": "11508AB123456781234"})
+    assert "已經登錄過了" in again.text
