@@ -19,6 +19,7 @@ from app.core.errors import DomainError, Invalid
 DRAW, WHEEL = "draw", "wheel"
 KINDS: Final = (DRAW, WHEEL)
 ADULT: Final = 18
+MOST_OF_A_SALE: Final = 100  # entries; a slip of the till must not fill a list
 _WORD: Final = 2**64
 
 # 公平會與稅法: what a prize may be worth, and what its winner must be told.

@@ -4,8 +4,8 @@ import io
 import re
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from app.line.login import LineLogin
 from app.members.models import Member
 from app.referrals.models import REFERRALS
 from app.simulator import SimulatorConfig, create_simulator
+from tests.app.draws.test_service import DRAFT, plan
 from tests.browser.conftest import PHONE, chromium
 from tests.support.joining import HANA, KEN, MEI, join, last_code
 from tests.support.liff import KnownTokens, liff_app
@@ -45,6 +46,7 @@ def brand(sqlite_db: Database) -> Iterator[Brand]:
     with sqlite_db.transaction() as session:
         publish(session)
         join(session, HANA, "0911222333", now=now)
+        plan(session, replace(DRAFT, starts_at=now, ends_at=now + timedelta(days=7)))
         join(session, MEI, "0922333444", now=now)
         session.execute(sa.update(Member).where(Member.line_user_id == MEI).values(name="梅子"))
     port = free_port()
@@ -144,7 +146,8 @@ def test_two_accounts_in_one_browser_never_see_each_other(brand: Brand) -> None:
 def test_every_view_fits_its_phone(
     brand: Brand, listen: Callable[[Page], Page], complaints: list[str], width: int
 ) -> None:
-    views = ("card", "points", "coupons", "tiers", "purchases", "stores", "centre", "terms")
+    views = ("card", "points", "coupons", "tiers", "purchases", "stores", "centre", "invite",
+             "draws", "terms")  # fmt: skip
     with chromium() as browser:
         page = listen(browser.new_page(viewport={"width": width, "height": 640}))
         for view in views:

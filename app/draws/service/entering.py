@@ -351,25 +351,38 @@ def bought(
         draw = queries.draw(session, draw_id)
         if not draw.starts_at <= sold_at < draw.ends_at:
             continue
-        number = amount // draw.sale_unit if draw.sale_unit else 0
-        number += _used(session, purchase_id, draw.coupon) if draw.coupon else 0
-        if not number or (draw.adults_only and not _is_grown(session, member_id, now)):
+        if draw.adults_only and not _is_grown(session, member_id, now):
             continue
-        given = sum(
+        given = _give_for_sale(session, draw, member_id, purchase_id, amount, now)
+        if given:
+            what = "次轉動" if draw.is_wheel else "次抽獎機會"
+            notes.append(f"「{draw.name}」+{given} {what}")
+    return tuple(notes)
+
+
+def _give_for_sale(
+    session: Session, draw: DrawShown, member_id: int, purchase_id: int, amount: int, now: datetime
+) -> int:
+    """A draw that is frozen at this very moment gives nothing, and the sale goes on."""
+    by_amount = amount // draw.sale_unit if draw.sale_unit else 0
+    by_coupon = _used(session, purchase_id, draw.coupon) if draw.coupon else 0
+    numbers = {"sale": min(by_amount, rules.MOST_OF_A_SALE), "coupon": by_coupon}
+    try:
+        return sum(
             grant(
                 session,
                 draw=draw,
                 member_id=member_id,
-                source="sale",
-                dedup_key=f"sale:{draw.id}:{purchase_id}:{serial}",
+                source=source,
+                dedup_key=f"{source}:{draw.id}:{purchase_id}:{serial}",
                 now=now,
                 purchase_id=purchase_id,
             )
+            for source, number in numbers.items()
             for serial in range(number)
         )
-        what = "次轉動" if draw.is_wheel else "次抽獎機會"
-        notes.append(f"「{draw.name}」+{given} {what}")
-    return tuple(notes)
+    except NotOpen:
+        return 0
 
 
 def _used(session: Session, purchase_id: int, kind_code: str) -> int:
@@ -387,19 +400,23 @@ def _is_grown(session: Session, member_id: int, now: datetime) -> bool:
 
 def refunded(session: Session, *, purchase_id: int, net: int) -> tuple[str, ...]:
     """Of a sale NT$ `net` stay: entries beyond that are void, as long as the list is not frozen and
-    the spin was not used."""
+    the spin was not used. A coupon's entry goes with the whole sale."""
     rows = session.execute(
-        sa.select(ENTRIES.c.id, ENTRIES.c.draw_id, ENTRIES.c.status, DRAWS.c.sale_unit)
+        sa.select(
+            ENTRIES.c.id, ENTRIES.c.draw_id, ENTRIES.c.status, ENTRIES.c.source, DRAWS.c.sale_unit
+        )
         .join(DRAWS, DRAWS.c.id == ENTRIES.c.draw_id)
         .where(ENTRIES.c.purchase_id == purchase_id, ENTRIES.c.status.in_((ENTERED, SPARE, SPUN)))
-        .order_by(ENTRIES.c.id)
+        .order_by(ENTRIES.c.status != SPUN, ENTRIES.c.id)  # what was used counts as kept
     ).all()
-    kept: dict[int, int] = {}
+    kept: dict[tuple[int, str], int] = {}
     taken = 0
     for row in rows:
-        kept[row.draw_id] = kept.get(row.draw_id, 0) + 1
-        most = net // row.sale_unit if row.sale_unit else int(net > 0)
-        if kept[row.draw_id] > most and row.status != SPUN:
+        key = row.draw_id, row.source
+        kept[key] = kept.get(key, 0) + 1
+        is_by_amount = row.source == "sale" and row.sale_unit
+        most = net // row.sale_unit if is_by_amount else (kept[key] if net else 0)
+        if kept[key] > most and row.status != SPUN:
             taken += _void(session, row.id, row.draw_id, row.status)
     return (f"抽獎機會 −{taken}",) if taken else ()
 

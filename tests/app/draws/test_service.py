@@ -241,8 +241,50 @@ def test_a_coupon_used_on_a_sale_brings_an_entry(session: Session, store: int) -
     assert issued is not None
     bought(session, hana, 500, store)
     assert tickets(session, draw, hana) == 0
-    bought(session, hana, 500, store, coupon=CouponUse(issued.code, 10))
+    sale = bought(session, hana, 500, store, coupon=CouponUse(issued.code, 10))
     assert tickets(session, draw, hana) == 1
+    given_back(session, sale, 499)
+    assert tickets(session, draw, hana) == 1
+    given_back(session, sale, 1)
+    assert tickets(session, draw, hana) == 0
+
+
+def test_a_slip_of_the_till_does_not_fill_a_list(session: Session, store: int) -> None:
+    draw, hana = plan(session, replace(DRAFT, sale_unit=1)), rich(session)
+    bought(session, hana, 1_000_000, store)
+    assert tickets(session, draw, hana) == 100
+
+
+def test_a_sale_made_as_the_list_is_frozen_goes_on_without_it(db: Database) -> None:
+    with db.transaction() as session:
+        publish(session)
+        draw, store = plan(session, replace(DRAFT, sale_unit=100)), new_store(session)
+        people = [rich(session) for _ in range(6)]
+    last = END - timedelta(microseconds=1)
+
+    def sell(member: Person) -> object:
+        order = PurchaseOrder(
+            external_id=f"draw-sale-{next(_serials)}",
+            amount=300,
+            sold_at=last,
+            member_id=member.id,
+            store_id=store,
+        )
+        with db.transaction() as session:
+            return checkouts.record_purchase(session, order=order, now=last).is_new
+
+    def close() -> object:
+        with db.transaction() as session:
+            return service.freeze(session, draw_id=draw.id, now=END)
+
+    sales = [lambda one=one: sell(one) for one in people]
+    assert at_once(*sales[:3], close, *sales[3:]) == [True] * 7
+    with db.reading() as session:
+        listed = [one for _, _, one in queries.entrants(session, draw.id)]
+        frozen = queries.draw(session, draw.id)
+        assert rules.sha256(rules.entrants_text(listed)) == frozen.entrants_hash
+        assert len(listed) % 3 == 0  # all of a sale's entries or none
+        assert queries.broken(session) == []
 
 
 def test_a_key_grants_once(session: Session, store: int) -> None:
