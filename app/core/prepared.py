@@ -69,7 +69,9 @@ class Prepared:
 
     def many(self, session: Session, rows: Sequence[Values]) -> None:
         """Run it once for each of `rows`."""
-        if rows:
+        if len(rows) == 1:  # psycopg sends many in a pipeline, which one alone does not repay
+            self.changed(session, rows[0])
+        elif rows:
             with self._running(session, rows[0]) as (cursor, text):
                 cursor.executemany(text.sql, [text.given(values) for values in rows])
 
