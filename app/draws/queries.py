@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.core import text
 from app.core.db import table_of
 from app.core.errors import NotFound
+from app.core.prepared import Prepared
 from app.draws.models import (
     ALIASES,
     ALL_DAYS,
@@ -19,12 +20,14 @@ from app.draws.models import (
     DRAWS,
     ENTERED,
     ENTRIES,
+    FROZEN,
     OPEN,
     PRIZES,
     SPARE,
     SPUN,
     TALLIES,
     WINS,
+    WON,
 )
 from app.draws.rules import DRAW, WHEEL, Entrant, Pick, Proof, Spin
 from app.members.models import Member
@@ -317,6 +320,28 @@ def _spins(session: Session, draw_id: int) -> Sequence[Spin]:
         .order_by(ENTRIES.c.nonce)
     )
     return [Spin(*tuple(row)) for row in rows]
+
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=DRAWS.c.ends_at.type)
+_WORK = Prepared(
+    sa.select(
+        sa.exists().where(DRAWS.c.status == OPEN, DRAWS.c.ends_at <= _NOW)
+        | sa.exists().where(DRAWS.c.status == FROZEN, DRAWS.c.draw_at <= _NOW)
+        | sa.exists().where(WINS.c.status == WON, WINS.c.claim_by <= _NOW)
+        | sa.exists().where(
+            WINS.c.status == WON,
+            WINS.c.stuck.is_(None),
+            PRIZES.c.id == WINS.c.prize_id,
+            sa.or_(PRIZES.c.points > 0, PRIZES.c.coupon.is_not(None)),
+        )
+    )
+)
+
+
+def has_work(session: Session, *, now: datetime) -> bool:
+    """Whether anything is to be frozen, decided, delivered or forfeited."""
+    ((found,),) = _WORK.rows(session, {"now": now})
+    return bool(found)
 
 
 def broken(session: Session, *, limit: int = 20) -> list[str]:

@@ -16,6 +16,7 @@ from app.cards import service as cards
 from app.core.config import Settings
 from app.core.db import Database
 from app.coupons import service as coupons
+from app.draws import queries as draw_queries
 from app.draws import service as draws
 from app.enrolments.service import joining
 from app.firings import service as firings
@@ -103,6 +104,10 @@ def _move_referrals(desk: Desk, now: datetime) -> dict[str, int]:
 
 
 def _run_draws(desk: Desk, now: datetime) -> dict[str, int]:
+    """Nearly every minute there is nothing to do, and one look says so."""
+    with desk.db.reading() as session:
+        if not draw_queries.has_work(session, now=now):
+            return {}
     theme = desk.brand.theme
     steps: dict[str, Callable[[Session], int]] = {
         "frozen": partial(draws.freeze_due, now=now),

@@ -100,6 +100,8 @@ def given_back(session: Session, sale: str, amount: int) -> None:
 
 
 def run(session: Session, draw: DrawShown, at: datetime = END) -> None:
+    assert not queries.has_work(session, now=at - timedelta(microseconds=1))
+    assert queries.has_work(session, now=at)
     assert service.freeze(session, draw_id=draw.id, now=at)
     assert service.decide(session, draw_id=draw.id, theme=CAMPHOR, now=at)
 
@@ -359,8 +361,10 @@ def test_points_and_coupons_come_by_themselves(session: Session, store: int) -> 
     draw, hana = plan(session, replace(DRAFT, prizes=prizes)), rich(session)
     press(session, draw, hana)
     run(session, draw)
+    assert queries.has_work(session, now=END)
     assert service.deliver_due(session, now=END) == 1
     assert service.deliver_due(session, now=END) == 0
+    assert not queries.has_work(session, now=END)
     assert balance(session, hana) == 590
     assert len(coupon_queries.usable_coupons(session, hana.id, now=END)) == 1
     assert [win.status for win in queries.wins(session, draw.id)] == ["claimed"]
@@ -398,6 +402,8 @@ def test_who_does_not_come_makes_room_for_the_next_in_line(session: Session, sto
     first, second = queries.wins(session, draw.id)
     late = rules.claim_by(END, 30)
     assert service.forfeit_due(session, theme=CAMPHOR, now=late - timedelta(seconds=1)) == 0
+    assert not queries.has_work(session, now=late - timedelta(seconds=1))
+    assert queries.has_work(session, now=late)
     assert service.forfeit_due(session, theme=CAMPHOR, now=late) == 1
     states = [(win.id, win.status, win.prize) for win in queries.wins(session, draw.id)]
     assert states == [(first.id, "forfeited", "茶具組"), (second.id, "won", "茶具組")]
