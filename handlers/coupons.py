@@ -53,15 +53,16 @@ def confirm(_event: Event, data: ConfirmCoupon, ctx: Context) -> Reply:
     if held is None:
         return [_refused(_why_not(held, ctx))]
     try:
-        used = service.redeem(
-            ctx.session,
-            code=held.code,
-            member_id=ctx.member.id,
-            store_id=None,
-            staff_id=None,
-            situation=_situation(held, ctx),
-            now=ctx.now,
-        )
+        with ctx.session.begin_nested():  # a refusal undoes the half that was done
+            used = service.redeem(
+                ctx.session,
+                code=held.code,
+                member_id=ctx.member.id,
+                store_id=None,
+                staff_id=None,
+                situation=_situation(held, ctx),
+                now=ctx.now,
+            )
     except (CouponNotUsable, NotFound) as refusal:
         return [_refused(refusal)]
     view = RedeemedView(

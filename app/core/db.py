@@ -6,6 +6,7 @@ a lock is fair; SQLite's busy handler polls and is not), `reading()` begins with
 """
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -161,15 +162,15 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
-            "journal_mode=WAL",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
             "synchronous=FULL",
             "foreign_keys=ON",
-            f"busy_timeout={BUSY_TIMEOUT_MS}",
             "cache_size=-65536",
             "temp_store=MEMORY",
             "wal_autocheckpoint=8000",  # pages: a row queued, sent and settled is copied home once
         ):
             cursor.execute(f"PRAGMA {pragma}")
+        _write_ahead(cursor)
         cursor.close()
 
     @event.listens_for(engine, "begin")
@@ -179,6 +180,24 @@ def _sqlite_engine(url: sa.URL) -> Engine:
         )
 
     return engine
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch a new file to the write-ahead log. Of two processes that do it at the same moment one
+    is told at once that the file is locked, whatever its time-out: it waits for a lock that is
+    waited for, and looks again."""
+    for _ in range(_SWITCH_TRIES):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("COMMIT")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
+
+
+_SWITCH_TRIES = 20
 
 
 def _postgres_engine(url: sa.URL, pool_size: int) -> Engine:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.checkouts import service as checkouts
 from app.coupons import queries
 from app.coupons import service as coupons
+from app.coupons.rules import KindDraft
 from app.inbox.service import Claimed
 from app.invoices.models import InvoicePhoto
 from app.line import taps
@@ -231,6 +232,30 @@ def test_a_coupon_is_used_only_after_a_confirmation(session: Session, hana: str)
     assert "入會禮" in words_of(done)
     [again] = talk(session, hana, type="postback", postback={"data": confirm})
     assert "已於" in words_of(again)
+
+
+def test_a_coupon_refused_at_the_last_step_is_not_used_up(session: Session, hana: str) -> None:
+    """The last of all was taken: the holder keeps the coupon, whatever it is still good for."""
+    coupons.create_kind(
+        session,
+        draft=KindDraft("tasting2", "品茶", "gift", valid_days=30, redeem_limit=0),
+        now=NOW,
+    )
+    member = members.person_by_line_id(session, hana)
+    assert member is not None
+    issued = coupons.issue(
+        session,
+        kind_code="tasting2",
+        member_id=member.id,
+        source="season",
+        dedup_key="tasting:1",
+        now=NOW,
+    )
+    assert issued is not None
+    press(session, hana, taps.ConfirmCoupon(issued.coupon_id))
+    held = queries.coupon_of_member(session, issued.coupon_id, member_id=member.id)
+    assert held is not None
+    assert held.status == "issued"
 
 
 def test_somebody_elses_coupon_cannot_be_used(session: Session, hana: str) -> None:

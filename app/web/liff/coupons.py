@@ -23,6 +23,7 @@ from app.staff.queries import StoreShown
 from app.tiers import queries as tiers
 from app.web.liff import pages
 from app.web.liff.guard import LiffRoute, Member
+from app.web.params import PathId
 from flex_templates import wording
 
 router = APIRouter(prefix="/liff", route_class=LiffRoute)
@@ -66,7 +67,7 @@ def wallet(request: Request, member: Member) -> Response:
 
 
 @router.get("/view/coupons/{coupon_id}")
-def one(request: Request, member: Member, coupon_id: int) -> Response:
+def one(request: Request, member: Member, coupon_id: PathId) -> Response:
     with request.app.state.db.reading() as session:
         held = _held(session, coupon_id, member)
         stores = _stores(session, held)
@@ -78,7 +79,7 @@ def one(request: Request, member: Member, coupon_id: int) -> Response:
 def redeem(
     request: Request,
     member: Member,
-    coupon_id: int,
+    coupon_id: PathId,
     store: Annotated[str, Form(max_length=20)] = "",
     amount: Annotated[str, Form(max_length=20)] = "",
 ) -> Response:
@@ -114,7 +115,7 @@ def redeem(
     )
 
 
-def _held(session: Session, coupon_id: int, member: Person) -> HeldCoupon:
+def _held(session: Session, coupon_id: PathId, member: Person) -> HeldCoupon:
     """Raises NotFound for somebody else's coupon, too."""
     held = queries.coupon_of_member(session, coupon_id, member_id=member.id)
     if held is None:

@@ -15,6 +15,7 @@ from app.members.queries import Person
 from app.points import queries as points
 from app.web.liff import pages
 from app.web.liff.guard import LiffRoute, Member
+from app.web.params import PathId
 
 router = APIRouter(prefix="/liff", route_class=LiffRoute)
 
@@ -46,7 +47,7 @@ def show(request: Request, member: Member) -> Response:
 def enter(
     request: Request,
     member: Member,
-    draw_id: int,
+    draw_id: PathId,
     turn: Annotated[int, Form(ge=0, le=LARGEST)],
 ) -> Response:
     """The form's `turn` makes a second tap the same press."""
