@@ -10,6 +10,7 @@ import app.invoices.models
 import app.journeys.models
 import app.members.models
 import app.mergers.models
+import app.missions.models
 import app.outbox.models
 import app.points.models
 import app.programmes.models

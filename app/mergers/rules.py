@@ -31,6 +31,9 @@ FATES: Final[dict[str, Fate]] = {
     "members.merged_into_id": "stays",  # the members noun itself points them on
     "mergers.absorbed_id": "stays",
     "mergers.kept_id": "stays",
+    "mission_deeds.member_id": "moves",
+    "mission_rewards.member_id": "stays",  # once per round: both may have won it
+    "mission_rounds.member_id": "stays",
     "outbox.member_id": "moves",
     "point_accounts.member_id": "folded",
     "point_corrections.member_id": "moves",

@@ -54,6 +54,7 @@ KINDS: Final = {
     "reward.cancelled": "取消兌換",
     "reward.lapsed": "兌換逾期未領",
     "reward.returned": "兌換逾期退回點數",
+    "mission.completed": "完成任務",
     "message.sent": "送出訊息",
 }
 ACTIONS: Final = {

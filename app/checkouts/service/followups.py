@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from app.draws import service as draws
+from app.missions import service as missions
 from app.referrals import service as referrals
 
 
@@ -61,7 +62,16 @@ def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...
         sold_at=sold.sold_at,
         now=now,
     )
-    return (*referred, *entered)
+    moved = missions.bought(
+        session,
+        member_id=sold.member_id,
+        purchase_id=sold.purchase_id,
+        amount=sold.amount,
+        sold_on=sold.sold_on,
+        tier=sold.tier_code,
+        now=now,
+    )
+    return (*referred, *entered, *moved)
 
 
 def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
@@ -69,4 +79,5 @@ def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[s
     return (
         *referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now),
         *draws.refunded(session, purchase_id=back.purchase_id, net=back.net),
+        *missions.refunded(session, member_id=back.member_id, sold_on=back.sold_on, now=now),
     )
