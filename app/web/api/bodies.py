@@ -1,7 +1,7 @@
 """What a till sends: strict about types, generous about what may be left out."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AwareDatetime,
@@ -167,10 +167,34 @@ class PurchaseOut(BaseModel):
     invoice_number: str | None
 
 
+Notes = Annotated[list[str], Field(description="what else moved, in words for the customer")]
+
+
 class CheckoutOut(BaseModel):
     purchase: PurchaseOut
     points: PointsOut
     tier: TierOut | None
+    notes: Notes
+
+
+class BatchCounts(BaseModel):
+    created: int
+    repeated: int
+    refused: int
+
+
+class BatchResult(BaseModel):
+    """`answer` as `POST /purchases` gives it, or `problem` as a problem document."""
+
+    status: int
+    external_id: str | None
+    answer: CheckoutOut | None = None
+    problem: dict[str, Any] | None = None
+
+
+class BatchOut(BaseModel):
+    counts: BatchCounts
+    results: list[BatchResult]
 
 
 class RefundOut(BaseModel):
@@ -190,6 +214,7 @@ class RefundedOut(BaseModel):
     refund: RefundOut
     points: RefundPointsOut
     tier: TierOut | None
+    notes: Notes
 
 
 class HeldTierOut(TierOut):

@@ -42,6 +42,11 @@ ExternalId = Annotated[
 )
 async def record(request: Request, body: bodies.Purchase, _till: Till) -> Response:
     """Record a sale: points, tier, receipt follow at once. Repeat it freely with the same body."""
+    return await _post(request, posting_of(request, body))
+
+
+def posting_of(request: Request, body: bodies.Purchase) -> Posting:
+    """The sale as the writer takes it. Raises Invalid for what only a member can use."""
     now = request.app.state.clock()
     sold_at = body.sold_at or now
     if body.coupon is not None and body.member is None:
@@ -61,7 +66,7 @@ async def record(request: Request, body: bodies.Purchase, _till: Till) -> Respon
             theme=request.app.state.theme,
         )
 
-    return await _post(request, _key(body.member), run)
+    return Posting(_key(body.member), run)
 
 
 @router.post(
@@ -88,7 +93,7 @@ async def refund(
             session, order=order, now=now, theme=request.app.state.theme
         )
 
-    return await _post(request, external_id, run)
+    return await _post(request, Posting(external_id, run))
 
 
 @router.get(
@@ -111,9 +116,9 @@ async def show(request: Request, external_id: ExternalId, _till: Till) -> Respon
     return answers.json_answer(facts)
 
 
-async def _post(request: Request, key: str, run: Any) -> Response:
+async def _post(request: Request, posting: Posting) -> Response:
     writer: Writer = request.app.state.writer
-    done: Checkout = await writer.submit(Posting(key, run))
+    done: Checkout = await writer.submit(posting)
     return answers.json_answer(done.facts, status=201 if done.is_new else 200)
 
 

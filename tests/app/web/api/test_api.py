@@ -355,6 +355,7 @@ def test_a_look_up_that_finds_nobody_says_why(
 
 PATHS = [
     ("POST", "/purchases"),
+    ("POST", "/purchases/batch"),
     ("POST", "/purchases/S-1/refunds"),
     ("GET", "/purchases/S-1"),
     ("GET", "/members/lookup?number=1"),
