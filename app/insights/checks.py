@@ -6,6 +6,8 @@ from sqlalchemy.orm import Session
 
 from app.coupons import queries as coupons
 from app.draws import queries as draws
+from app.invoices import queries as invoices
+from app.mergers import queries as mergers
 from app.points import queries as points
 from app.purchases import queries as purchases
 from app.referrals import queries as referrals
@@ -35,5 +37,7 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *referrals.broken(session, limit=limit),
         *rewards.broken(session, limit=limit),
         *draws.broken(session, limit=limit),
+        *invoices.broken(session, limit=limit),
+        *mergers.broken(session, limit=limit),
     ]
     return found[:limit]

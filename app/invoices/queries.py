@@ -11,6 +11,7 @@ from app.core.errors import NotFound
 from app.invoices.models import REJECTED, WAITING, InvoiceClaim, InvoicePhoto
 from app.invoices.rules.campaigns import Used
 from app.members.models import Member
+from app.purchases.models import Purchase
 
 _CLAIMS, _PHOTOS, _MEMBERS = table_of(InvoiceClaim), table_of(InvoicePhoto), table_of(Member)
 
@@ -142,3 +143,26 @@ def lone_codes(session: Session, member_id: int, *, since: datetime) -> list[str
         .limit(1)
     )
     return [str(code) for codes in rows for code in codes or ()]
+
+
+_SALES = table_of(Purchase)
+_ASTRAY = (
+    sa.select(_CLAIMS.c.period, _CLAIMS.c.number)
+    .outerjoin_from(_CLAIMS, _SALES, _SALES.c.id == _CLAIMS.c.purchase_id)
+    .where(
+        sa.or_(
+            _SALES.c.id.is_(None),
+            _SALES.c.member_id.is_distinct_from(_CLAIMS.c.member_id),
+            sa.and_(_CLAIMS.c.status == REJECTED, _SALES.c.refunded < _SALES.c.amount),
+        )
+    )
+)
+
+
+def broken(session: Session, *, limit: int = 20) -> list[str]:
+    """Evidence of registered invoices whose sale is lost, another member's, or still counts though
+    it was rejected."""
+    return [
+        f"invoice {number} of {period}: sale lost, another member's, or counting though rejected"
+        for period, number in session.execute(_ASTRAY.limit(limit))
+    ]

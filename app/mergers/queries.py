@@ -77,3 +77,23 @@ def absorbed_by(session: Session, member_id: int) -> list[int]:
         sa.select(Merger.absorbed_id).where(Merger.kept_id == member_id, Merger.undone_at.is_(None))
     )
     return list(rows)
+
+
+_GONE = table_of(Member).alias("gone")
+
+
+def broken(session: Session, *, limit: int = 20) -> list[str]:
+    """Evidence of members that lead nowhere: merged by no merger, or not merged though one says
+    so."""
+    running = sa.exists().where(Merger.absorbed_id == _GONE.c.id, Merger.undone_at.is_(None))
+    odd = session.scalars(
+        sa.select(_GONE.c.id)
+        .where(
+            sa.or_(
+                sa.and_(_GONE.c.merged_into_id.is_not(None), ~running),
+                sa.and_(_GONE.c.merged_into_id.is_(None), running),
+            )
+        )
+        .limit(limit)
+    )
+    return [f"member {member_id}: merged without a merger, or the reverse" for member_id in odd]

@@ -17,7 +17,7 @@ from app.core.db import Database
 from app.core.errors import Conflict
 from app.insights import checks
 from app.invoices import queries, service
-from app.invoices.models import InvoicePhoto
+from app.invoices.models import InvoiceClaim, InvoicePhoto
 from app.invoices.rules.campaigns import InvoiceRefused
 from app.invoices.rules.slips import Code, Slip, read, read_barcode
 from app.invoices.service import Claimed, NotReviewable
@@ -200,6 +200,17 @@ def test_petrol_by_the_decimal_is_one_line(shop: Database) -> None:
             ("九五無鉛", 1, 767),
             ("紙巾", 1, 0),
         ]
+
+
+def test_the_nightly_check_finds_a_claim_that_went_astray(shop: Database) -> None:
+    with shop.transaction() as session:
+        member, other = people.regular(session), people.regular(session)
+        claim(session, member)
+        assert queries.broken(session) == []
+        session.execute(sa.update(InvoiceClaim).values(member_id=other))
+        assert len(queries.broken(session)) == 1
+        session.execute(sa.update(InvoiceClaim).values(member_id=member, status="rejected"))
+        assert len(queries.broken(session)) == 1
 
 
 # Photos -------------------------------------------------------------------------------------------

@@ -266,6 +266,15 @@ def test_who_leaves_is_forgotten_in_every_row(shop: Database) -> None:
         assert [tuple(row) for row in rows] == [(None, None, None)] * 2
 
 
+def test_the_nightly_check_finds_a_member_that_leads_nowhere(shop: Database) -> None:
+    with shop.transaction() as session:
+        kept, absorbed = pair(session)
+        merge(session, kept, absorbed)
+        assert queries.broken(session) == []
+        session.execute(sa.update(Member).where(Member.id == absorbed).values(merged_into_id=None))
+        assert len(queries.broken(session)) == 1
+
+
 # Histories ----------------------------------------------------------------------------------------
 
 steps = st.lists(
