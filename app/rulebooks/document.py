@@ -71,6 +71,17 @@ HINTS: Mapping[str, str] = {
     "rewards.tiers": "等級代碼；[] 為不限",
     "rewards.pickup_days": "兌換後第 N 天 23:59 前領取，不超過優惠券的期限",
     "rewards.cancel_hours": "會員可自行取消的時數；0 為不可取消",
+    "missions": "會員做到就有獎勵；進行中的一期維持開始時的內容",
+    "missions.steps.kind": "visits 消費天數 purchases 筆數 spend 金額 items 件數 invoices 登錄發票 "
+    "profile 填資料 checkins 打卡 survey 問卷 reads 閱讀 referrals 推薦",
+    "missions.steps.stores": "門市代碼；[] 為不限",
+    "missions.steps.min_amount": "NT$",
+    "missions.audience.joined_within_days": "null 為不限",
+    "missions.window.kind": "month 每月 week 每週 joined 入會起 dates 指定日期",
+    "missions.streak": "連續幾期才算完成",
+    "missions.reward.coupon": "優惠券代碼；null 為不送",
+    "missions.on_refund": "keep 保留獎勵、take_back 收回未用的",
+    "missions.reward_limit": "null 為不限",
     "rewards.unclaimed": "lost 點數不退、returned 點數與數量退回",
 }
 
@@ -154,6 +165,8 @@ def load(text: str) -> Book:
 
 def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
     lists = {name: given.get(name) or [] for name in _LISTS}
+    # Days of missions are days; everywhere else a date means its midnight.
+    lists["missions"] = json.loads(json.dumps(lists["missions"], default=_day))
     terms = {key: value for key, value in given.items() if key not in _LISTS}
     document = json.dumps({"terms": terms, **lists}, default=_instant)
     try:
@@ -165,7 +178,7 @@ def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
         return None
 
 
-_LISTS = ("coupons", "rewards")
+_LISTS = ("coupons", "rewards", "missions")
 _BOOK = TypeAdapter(Book)
 _WORDS = {
     "missing": "缺少這一項",
@@ -177,6 +190,12 @@ _WORDS = {
     "tuple_type": "須為清單",
     "literal_error": "不是可用的值",
 }
+
+
+def _day(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a programme")
 
 
 def _instant(value: object) -> str:

@@ -1,5 +1,6 @@
 """The book in force, and what another one would do to the members there are."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.coupons import queries as coupons
+from app.missions import queries as missions
 from app.points.models import ACCOUNTS
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
@@ -21,7 +23,7 @@ YEAR = timedelta(days=365)
 
 
 def book_at(session: Session, instant: datetime) -> Book | None:
-    """The terms in force then with the coupons and rewards of now; None before the first terms."""
+    """The terms in force then with the lists of now; None before the first terms."""
     try:
         terms = programmes.terms_at(session, instant)
     except NoProgramme:
@@ -30,7 +32,7 @@ def book_at(session: Session, instant: datetime) -> Book | None:
 
 
 def book_of(session: Session, version: int) -> Book:
-    """The terms of a version with the coupons and rewards of now. Raises NoProgramme."""
+    """The terms of a version with the lists of now. Raises NoProgramme."""
     return _with_lists(session, programmes.terms_of(session, version))
 
 
@@ -38,7 +40,12 @@ def _with_lists(session: Session, terms: Terms) -> Book:
     given = (kind.draft for kind in coupons.kinds(session) if kind.is_active)
     offered = (reward for reward in rewards.rewards(session) if reward.is_active)
     by_age = sorted(offered, key=lambda reward: reward.reward_id)
-    return Book(terms, tuple(given), tuple(reward.draft for reward in by_age))
+    asked = (
+        replace(mission.terms, reward_limit=mission.reward_limit)
+        for mission in missions.missions(session)
+        if mission.is_active
+    )
+    return Book(terms, tuple(given), tuple(reward.draft for reward in by_age), tuple(asked))
 
 
 def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effects:

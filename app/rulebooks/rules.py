@@ -1,15 +1,17 @@
-"""The whole programme as one value: its terms, the coupons it gives and the rewards for points.
+"""The whole programme as one value: its terms, the coupons, the rewards for points, the missions.
 What contradicts itself, and what two books differ in, in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from app.core.clock import TAIPEI
 from app.core.errors import Invalid
 from app.coupons import rules as coupons
 from app.coupons.rules import KindDraft
+from app.missions import rules as missions
+from app.missions.rules import MissionDraft
 from app.programmes import rules as programmes
 from app.programmes.rules import Path, Terms
 from app.rewards import rules as rewards
@@ -21,6 +23,7 @@ class Book:
     terms: Terms
     coupons: tuple[KindDraft, ...] = ()
     rewards: tuple[RewardDraft, ...] = ()
+    missions: tuple[MissionDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ def faults(book: Book) -> list[Fault]:
         *(Fault(path, reason) for path, reason in programmes.faults(book.terms)),
         *_coupon_faults(book),
         *_reward_faults(book),
+        *_mission_faults(book),
         *_dangling(book),
     ]
 
@@ -104,6 +108,23 @@ def _reward_faults(book: Book) -> Iterator[Fault]:
             yield Fault((*here, "coupon"), "付費禮券不能用點數兌換")
         for place, code in rewards.unknown_tiers(draft, tiers):
             yield Fault((*here, "tiers", place), f"沒有等級 {code}")
+
+
+def _mission_faults(book: Book) -> Iterator[Fault]:
+    seen: set[str] = set()
+    tiers = {tier.code for tier in book.terms.tiers}
+    known = {draft.code for draft in book.coupons}
+    for index, draft in enumerate(book.missions):
+        here: Path = ("missions", index)
+        yield from (Fault((*here, *path), reason) for path, reason in missions.faults(draft))
+        if draft.code in seen:
+            yield Fault((*here, "code"), f"任務代碼 {draft.code} 重複")
+        seen.add(draft.code)
+        if draft.reward.coupon is not None and draft.reward.coupon not in known:
+            yield Fault((*here, "reward", "coupon"), f"沒有優惠券 {draft.reward.coupon}")
+        for place, code in enumerate(draft.audience.tiers):
+            if code not in tiers:
+                yield Fault((*here, "audience", "tiers", place), f"沒有等級 {code}")
 
 
 def _dangling(book: Book) -> Iterator[Fault]:
@@ -232,6 +253,36 @@ NAMES: Mapping[str, str] = {
     "rewards.pickup_days": "領取天數",
     "rewards.cancel_hours": "可取消時數",
     "rewards.unclaimed": "逾期未領",
+    "missions": "任務",
+    "missions.name": "名稱",
+    "missions.steps": "要做的事",
+    "missions.steps.kind": "種類",
+    "missions.steps.target": "次數或金額",
+    "missions.steps.name": "名稱",
+    "missions.steps.stores": "限定門市",
+    "missions.steps.min_amount": "單筆最低金額",
+    "missions.steps.skus": "商品編號",
+    "missions.steps.categories": "商品類別",
+    "missions.steps.fields": "要填的資料",
+    "missions.steps.keys": "限定項目",
+    "missions.description": "說明",
+    "missions.audience": "對象",
+    "missions.audience.tiers": "限定等級",
+    "missions.audience.joined_within_days": "入會幾天內",
+    "missions.audience.in_birth_month": "限生日月",
+    "missions.window": "期間",
+    "missions.window.kind": "計算方式",
+    "missions.window.starts_on": "開始日",
+    "missions.window.ends_on": "結束日",
+    "missions.window.days": "天數",
+    "missions.streak": "連續期數",
+    "missions.repeats": "可重複",
+    "missions.reward": "獎勵",
+    "missions.reward.points": "點數",
+    "missions.reward.coupon": "優惠券",
+    "missions.reward.badge": "徽章",
+    "missions.on_refund": "退貨後未達標",
+    "missions.reward_limit": "獎勵名額",
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
                     "redemption.pays", "referral.min_spend", "invoices.min_total", "coupons.cap",
@@ -252,6 +303,7 @@ def plain(book: Book) -> dict[str, Any]:
         **terms,
         "coupons": [asdict(draft) for draft in book.coupons],
         "rewards": [asdict(draft) for draft in book.rewards],
+        "missions": [asdict(draft) for draft in book.missions],
     }
 
 
@@ -268,6 +320,8 @@ def _differences(
             yield from _by_code(before or (), value or (), here, name)
         elif isinstance(value, Mapping) and (before is None or isinstance(before, Mapping)):
             yield from _differences(before or {}, value, here, name)
+        elif _is_list_of_parts(value) or _is_list_of_parts(before):
+            yield f"{of}的{name}有變更"
         else:
             label = " ".join(part for part in (of, name) if part)
             yield f"{label}：{_said(before, here)} → {_said(value, here)}"
@@ -280,6 +334,12 @@ def _is_list_of_codes(value: object) -> bool:
         and isinstance(value[0], Mapping)
         and "code" in value[0]
     )
+
+
+def _is_list_of_parts(value: object) -> bool:
+    """Parts without a code, such as the steps of a mission: they are told as a whole."""
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return is_list and bool(value) and isinstance(value[0], Mapping)  # type: ignore[index]  # a list
 
 
 def _by_code(
@@ -304,6 +364,8 @@ def _said(value: object, path: str) -> str:
         return "是" if value else "否"
     if isinstance(value, datetime):
         return f"{value.astimezone(TAIPEI):%Y/%m/%d %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%Y/%m/%d}"
     if isinstance(value, int | float):
         if path in _MONEY:
             return f"NT${value:,}"

@@ -1,5 +1,5 @@
-"""Putting a book in force: its terms as a new version, its coupons and rewards as new ones or new
-offers."""
+"""Putting a book in force: its terms as a new version, its coupons, rewards and missions as new
+ones or new versions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
+from app.missions import queries as mission_queries
+from app.missions import service as missions
 from app.programmes import queries as programme_queries
 from app.programmes import service as programmes
 from app.programmes.queries import NoProgramme
@@ -21,7 +23,7 @@ from app.staff import service as staff
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`version` None: the terms were in force already. Coupons, then rewards, by their codes."""
+    """`version` None: the terms were in force already. Codes of coupons, rewards, missions."""
 
     version: int | None
     created: tuple[str, ...]
@@ -37,13 +39,16 @@ def apply(
     session: Session, book: Book, *, starts_at: datetime, actor: str, now: datetime, note: str = ""
 ) -> Applied:
     """The same book again changes nothing. Members keep the tier, the coupons and the points they
-    have; coupons and rewards the book does not name are given no more.
+    have; coupons, rewards and missions the book does not name are given no more.
 
     Raises ContradictoryTerms, Invalid."""
     created, revised, stopped = (
-        [*ours, *theirs]
-        for ours, theirs in zip(
-            _put_coupons(session, book, now), _put_rewards(session, book, now), strict=True
+        [code for put in puts for code in put]
+        for puts in zip(
+            _put_coupons(session, book, now),
+            _put_rewards(session, book, now),
+            _put_missions(session, book, now),
+            strict=True,
         )
     )
     version = None
@@ -84,6 +89,16 @@ def _put_rewards(session: Session, book: Book, now: datetime) -> Put:
         create=lambda draft: rewards.create_reward(session, draft=draft, now=now),
         revise=lambda draft: rewards.revise_reward(session, draft=draft, now=now),
         switch=lambda code, is_on: rewards.set_active(session, code=code, is_active=is_on),
+    )
+
+
+def _put_missions(session: Session, book: Book, now: datetime) -> Put:
+    return _put(
+        book.missions,
+        {mission.terms.code for mission in mission_queries.missions(session)},
+        create=lambda draft: missions.create(session, draft=draft, now=now),
+        revise=lambda draft: missions.revise(session, draft=draft, now=now),
+        switch=lambda code, is_on: missions.set_active(session, code=code, is_active=is_on),
     )
 
 

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date, taipei_midnight
 from app.coupons import service as coupons
 from app.coupons.rules import Conditions, KindDraft
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as MissionPrize
 from app.programmes import service as programmes
 from app.programmes.rules import DEFAULT, Campaign, InvoiceTerms, Terms
 from app.rewards import service as rewards
@@ -352,6 +355,38 @@ def programme(now: datetime) -> Terms:
     )
 
 
+MISSIONS_SINCE: Final = timedelta(days=95)  # the last three months and some days
+MISSIONS: Final = (
+    MissionDraft(
+        "newcomer",
+        "新客挑戰",
+        (Step("visits", 2),),
+        description="入會 30 天內來店兩次，送您當季茶品一杯。",
+        window=Window("joined", days=30),
+        reward=MissionPrize(coupon="tasting"),
+    ),
+    MissionDraft(
+        "monthly",
+        "每月常客",
+        (Step("visits", 3),),
+        description="這個月來店三次，送 30 點。",
+        window=Window("month"),
+        repeats=True,
+        reward=MissionPrize(30),
+    ),
+    MissionDraft(
+        "habit",
+        "連續三個月",
+        (Step("visits", 1),),
+        description="連續三個月都來店，送 50 點。",
+        window=Window("month"),
+        streak=3,
+        repeats=True,
+        reward=MissionPrize(50),
+    ),
+)
+
+
 def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:
     """Write down everything a shop has on the day it opens, and the terms of its second year."""
     programmes.publish(
@@ -367,6 +402,10 @@ def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:
     )
     for kind in KINDS:
         coupons.create_kind(session, draft=kind, now=opened_at)
+    for mission in MISSIONS:
+        since = max(taipei_date(opened_at), taipei_date(now) - MISSIONS_SINCE)
+        window = replace(mission.window, starts_on=since)
+        missions.create(session, draft=replace(mission, window=window), now=opened_at)
     for reward in REWARDS:
         rewards.create_reward(session, draft=reward, now=opened_at)
     store_ids = {

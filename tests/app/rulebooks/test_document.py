@@ -1,7 +1,7 @@
 """The programme as a file: written and read back the same, and every mistake found on its line."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from app.core.clock import TAIPEI
 from app.coupons.rules import Conditions, KindDraft
+from app.missions.rules import Audience, MissionDraft, Step, Window
+from app.missions.rules import Reward as MissionPrize
 from app.programmes.rules import DEFAULT, Campaign, Earning, Terms, Tier
 from app.rewards.rules import RewardDraft
 from app.rulebooks import document, rules
@@ -50,7 +52,36 @@ FULL = Book(
             unclaimed="returned",
         ),
     ),
+    (
+        MissionDraft(
+            "regular",
+            "每月常客",
+            (Step("visits", 3), Step("spend", 1_000, stores=("S01",), min_amount=100)),
+            audience=Audience(tiers=("gold",)),
+            window=Window("month", starts_on=date(2026, 7, 1), ends_on=date(2027, 12, 31)),
+            streak=2,
+            reward=MissionPrize(50, "tea"),
+            reward_limit=100,
+        ),
+    ),
 )
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"reward": MissionPrize(0, "nothing")}, "missions[1].reward.coupon"),
+        ({"code": "regular"}, "missions[1].code"),
+        ({"audience": Audience(tiers=("diamond",))}, "missions[1].audience.tiers[0]"),
+        ({"steps": ()}, "missions[1].steps"),
+    ],
+)
+def test_a_mission_that_contradicts_the_book_is_found(
+    changes: dict[str, object], where: str
+) -> None:
+    odd = replace(FULL.missions[0], **({"code": "other"} | changes))  # type: ignore[arg-type]  # a test's shorthand
+    faults = rules.faults(replace(FULL, missions=(*FULL.missions, odd)))
+    assert [fault.where for fault in faults] == [where]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons import service as coupon_service
 from app.coupons.rules import KindDraft
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.programmes.rules import Terms
 from app.purchases.rules import PurchaseOrder
 from app.rewards.rules import RewardDraft
@@ -120,3 +122,26 @@ def test_rewards_are_put_in_the_catalogue_revised_and_stopped(session: Session) 
     assert apply(session, dearer).revised == ("tote",)
     assert rules.differences(book, dearer) == ["兌換商品「帆布袋」 點數：300 → 350"]
     assert apply(session, replace(book, rewards=())).stopped == ("tote",)
+
+
+def test_missions_begin_change_and_stop(session: Session) -> None:
+    regular = MissionDraft(
+        "regular",
+        "每月常客",
+        (Step("visits", 3),),
+        window=Window("month", starts_on=NOW.date()),
+        reward=Prize(50),
+        reward_limit=9,
+    )
+    book = replace(STARTER, missions=(regular,))
+    assert apply(session, book).created[-1:] == ("regular",)
+    assert apply(session, book).is_nothing
+    held = queries.book_at(session, NOW)
+    assert held is not None
+    assert held.missions == (regular,)
+    harder = replace(book, missions=(replace(regular, steps=(Step("visits", 4),)),))
+    assert apply(session, harder).revised == ("regular",)
+    assert rules.differences(book, harder) == ["任務「每月常客」的要做的事有變更"]
+    fewer = replace(book, missions=(replace(regular, reward_limit=5),))
+    assert rules.differences(book, fewer) == ["任務「每月常客」 獎勵名額：9 → 5"]
+    assert apply(session, replace(book, missions=())).stopped == ("regular",)
