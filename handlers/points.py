@@ -6,14 +6,19 @@ from app.core.clock import TAIPEI
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowPoints, ShowWaysToEarn
+from app.missions import messages as mission_words
+from app.missions import service as missions
 from app.points import queries
 from app.points.queries import Movement
 from app.programmes import queries as programmes
 from app.rewards import queries as rewards
 from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
+from flex_templates import missions as mission_template
 from flex_templates import parts, wording
 from flex_templates import points as template
+from flex_templates.missions import MissionsView
+from flex_templates.parts import Message
 from flex_templates.points import PointsEntry, PointsView
 from handlers import replies, taps
 from handlers.context import Context
@@ -32,7 +37,7 @@ def show(_event: Event, _data: ShowPoints, ctx: Context) -> Reply:
     return _points(ctx)
 
 
-@routes.words("任務集點", "任務", "集點")
+@routes.words("任務集點", "任務", "我的任務", "集點")
 def ways_by_word(_event: Event, ctx: Context) -> Reply:
     return _ways(ctx)
 
@@ -83,7 +88,7 @@ def _entry(movement: Movement) -> PointsEntry:
 
 
 def _ways(ctx: Context) -> Reply:
-    """How points are earned here, and how far the next tier is."""
+    """Missions under way, how points are earned here, and how far the next tier is."""
     if not ctx.member.is_member:
         return [replies.invitation(ctx)]
     terms = programmes.terms_at(ctx.session, ctx.now)
@@ -105,4 +110,16 @@ def _ways(ctx: Context) -> Reply:
         missing = wording.missing(progress.to_next, progress.next_tier.name, progress.until)
         lines += ["", missing]
     buttons = (("我的點數", taps.POINTS), ("等級權益", taps.TIERS), ("會員卡", taps.CARD))
-    return [parts.say("\n".join(lines), buttons)]
+    return [*_missions(ctx), parts.say("\n".join(lines), buttons)]
+
+
+def _missions(ctx: Context) -> list[Message]:
+    found = missions.standings(ctx.session, ctx.member.id, now=ctx.now)
+    if not found:
+        return []
+    view = MissionsView(
+        missions=tuple(mission_words.view(standing) for standing in found),
+        card=taps.CARD,
+        page=ctx.brand.page("missions"),
+    )
+    return [mission_template.message(view, ctx.brand.theme)]

@@ -475,3 +475,64 @@ def _reconsider(
         changed(session, row.values(status=TAKEN_BACK, **values))
         return f"任務「{look.terms.name}」未達目標，收回未使用的獎勵"
     return ""
+
+
+# What a member sees -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A running mission as one member stands in it. `run` of `streak` periods in a row are done.
+    `won_at`: the reward of this round was given then."""
+
+    mission_id: int
+    terms: MissionDraft
+    period: Period
+    progress: rules.Progress
+    run: int
+    won_at: datetime | None
+    is_sold_out: bool
+
+
+def standings(session: Session, member_id: int, *, now: datetime) -> list[Standing]:
+    """Missions that the member can take part in today, in the order in which they were made. Only
+    reads."""
+    today = taipei_date(now)
+    running = queries.running(session)
+    if not running:
+        return []
+    who = queries.participant(session, member_id)
+    looks = _looks(session, who, running, today, None)
+    if not looks:
+        return []
+    record = queries.record_of(
+        session,
+        who,
+        (look.terms for look in looks),
+        first=min(look.around[0].first for look in looks),
+        until=max(look.around[-1].until for look in looks),
+    )
+    return [_standing(look, record) for look in looks]
+
+
+def _standing(look: _Look, record: Record) -> Standing:
+    steps, won = look.terms.steps, look.reward_over(look.period)
+    done = [
+        rules.progress(steps, record, period).is_done and not _is_covered(look, period.key)
+        for period in look.around
+        if period.first <= look.period.first
+    ]
+    earlier = 0
+    for is_done in reversed(done[:-1]):
+        if not is_done:
+            break
+        earlier += 1
+    return Standing(
+        mission_id=look.mission.id,
+        terms=look.terms,
+        period=look.period,
+        progress=rules.progress(steps, record, look.period),
+        run=look.terms.streak if won else earlier + int(done[-1]),
+        won_at=None if won is None else won.completed_at,
+        is_sold_out=look.mission.is_sold_out,
+    )

@@ -14,6 +14,7 @@ from flex_templates import (
     journeys,
     member_code,
     membership,
+    missions,
     points,
     purchases,
     referrals,
@@ -479,6 +480,41 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "missions": missions.message(
+            missions.MissionsView(
+                (
+                    missions.MissionView(
+                        "每月常客",
+                        (missions.Step("來店 3 次", "2/3", 66),),
+                        "50 點",
+                        date(2026, 7, 31),
+                        "這個月來店三次，送 50 點。",
+                    ),
+                    missions.MissionView(
+                        "連續三個月",
+                        (missions.Step("來店 1 次", "1/1", 100),),
+                        "優惠券 1 張",
+                        date(2026, 7, 31),
+                        run=3,
+                        streak=3,
+                        is_done=True,
+                    ),
+                    missions.MissionView(
+                        "認識我們",
+                        (
+                            missions.Step("填寫生日、電子信箱", "1/2", 50),
+                            missions.Step("消費滿 NT$1,000", "NT$790/NT$1,000", 79),
+                        ),
+                        "100 點",
+                        date(2026, 12, 31),
+                        is_sold_out=True,
+                    ),
+                ),
+                CARD,
+                PAGE,
+            ),
+            theme,
+        ),
         "explain": explain.message(
             explain.ExplainView(
                 (
@@ -720,6 +756,24 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "points_long": points.message(
             points.PointsView(HUGE, CARD, HUGE, end, HUGE, end, HUGE, entries, PAGE), theme
+        ),
+        "missions_long": missions.message(
+            missions.MissionsView(
+                (
+                    missions.MissionView(
+                        LONG,
+                        (missions.Step(LONG, LONG, 900),) * 9,
+                        LONG,
+                        date(2100, 1, 1),
+                        LONG,
+                        HUGE,
+                        HUGE,
+                    ),
+                )
+                * 20,
+                CARD,
+            ),
+            theme,
         ),
         "explain_long": explain.message(
             explain.ExplainView(

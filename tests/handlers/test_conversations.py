@@ -22,6 +22,9 @@ from app.line.events import read
 from app.line.postback import Postback
 from app.members import queries as members
 from app.members import service as member_service
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.programmes.rules import DEFAULT, InvoiceTerms
 from app.purchases.rules import PurchaseOrder, RefundOrder
@@ -421,3 +424,24 @@ def test_a_photo_is_kept_to_be_read_and_answered_later(session: Session, hana: s
 
 def words_of_all(messages: Sequence[dict[str, Any]]) -> str:
     return "".join(words_of(message) for message in messages)
+
+
+def test_missions_show_how_far_one_is(session: Session, hana: str) -> None:
+    assert "任務明細" not in say(session, hana, "任務", WITH_PAGES)
+    missions.create(
+        session,
+        draft=MissionDraft(
+            "regular",
+            "每月常客",
+            (Step("visits", 3), Step("spend", 10_000)),
+            window=Window("month", starts_on=NOW.date().replace(day=1)),
+            reward=Prize(50),
+        ),
+        now=NOW,
+    )
+    words = say(session, hana, "任務集點", WITH_PAGES)
+    assert "每月常客" in words
+    assert "來店 3 次" in words
+    assert "NT$6,000/NT$10,000" in words
+    assert "50 點" in words
+    assert "任務明細" in words

@@ -15,6 +15,9 @@ from app.coupons import service as coupons
 from app.coupons.models import COUPONS
 from app.coupons.rules import Conditions, KindDraft
 from app.members.models import Member
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.points import service as points
 from app.points.service import Cause
 from app.programmes.rules import DEFAULT, InvoiceTerms
@@ -425,3 +428,25 @@ def test_an_invoice_by_its_barcode(hana: Phone, shop_db: Database, store_id: int
     assert "AB-12345678" in done.text
     again = hana.post("/liff/invoices", {"code": "11508AB123456781234"})
     assert "已經登錄過了" in again.text
+
+
+def test_missions_with_their_progress(hana: Phone, shop_db: Database, store_id: int) -> None:
+    assert "目前沒有任務" in hana.view("missions").text
+    with shop_db.transaction() as session:
+        missions.create(
+            session,
+            draft=MissionDraft(
+                "regular",
+                "每月常客",
+                (Step("visits", 2),),
+                window=Window("month", starts_on=(NOW - 40 * DAY).date()),
+                reward=Prize(50),
+            ),
+            now=NOW - 40 * DAY,
+        )
+    buy(shop_db, store_id, 600, 1, "M-1")
+    page = hana.view("missions").text
+    assert "每月常客" in page
+    assert "1/2" in page
+    buy(shop_db, store_id, 600, 0, "M-2")
+    assert "已完成" in hana.view("missions").text
