@@ -54,6 +54,7 @@ PAGES: Final = {
     "/console/draws": "console-draws",
     "/console/draws/{draw_id}": "console-draw",
     "/draws/{code}": "draw-proof",
+    "/console/missions": "console-missions",
     "/console/invoices": "console-invoices",
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
@@ -348,6 +349,10 @@ def console(studio: Studio) -> None:
         keep(page, "console-draw")
         page.click("text=公開證明")
         keep(page, "draw-proof")
+        page.goto(f"{studio.url}/console/missions")
+        keep(page, "console-missions")
+        page.goto(f"{studio.url}/console/invoices")
+        keep(page, "console-invoices")
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
 

@@ -335,3 +335,45 @@ def _goods(
             back[purchase_id, sku] -= gone
         found.setdefault(purchase_id, []).append((sku or "", category or "", quantity - gone))
     return {purchase_id: tuple(lines) for purchase_id, lines in found.items()}
+
+
+# All members --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many members took part, how many rounds were completed, and what went out for them."""
+
+    members: int
+    completed: int
+    points: int
+    coupons: int
+    fallen: int  # completed, then taken below by a refund
+
+
+NO_TALLY = Tally(0, 0, 0, 0, 0)
+
+
+def tallies(session: Session) -> dict[int, Tally]:
+    """By mission; two statements."""
+    begun = session.execute(
+        sa.select(ROUNDS.c.mission_id, sa.func.count(ROUNDS.c.member_id.distinct())).group_by(
+            ROUNDS.c.mission_id
+        )
+    )
+    members = {row[0]: int(row[1]) for row in begun}
+    won = session.execute(
+        sa.select(
+            REWARDS.c.mission_id,
+            sa.func.count(),
+            sa.func.sum(REWARDS.c.points),
+            sa.func.count(REWARDS.c.coupon_id),
+            sa.func.count(REWARDS.c.fell_at),
+        ).group_by(REWARDS.c.mission_id)
+    )
+    found = {mission_id: Tally(number, 0, 0, 0, 0) for mission_id, number in members.items()}
+    for mission_id, completed, points, coupons, fallen in won:
+        found[mission_id] = Tally(
+            members.get(mission_id, 0), int(completed), int(points), int(coupons), int(fallen)
+        )
+    return found

@@ -16,6 +16,7 @@ from app.web.console import (
     liability,
     members,
     mergers,
+    missions,
     referrals,
     rewards,
 )
@@ -26,6 +27,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     home.router,
     members.router,
     corrections.router,
+    missions.router,
     rewards.router,
     liability.router,
     mergers.router,

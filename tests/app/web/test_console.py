@@ -11,6 +11,9 @@ from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.inbox.models import InboxEvent
 from app.members.models import Consent, Member
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.rewards import queries as reward_queries
@@ -389,3 +392,29 @@ def test_the_liability_of_points_opens_by_month(
     page = visitor.get("/console/liability").text
     for words in ("1,050", "待生效 1,000・贈點 50", "NT$1,050", "2026/07", "NT$990"):
         assert words in page, words  # 100,000 × 1,000 / 101,000
+
+
+def test_missions_with_who_follows_and_what_went_out(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    visitor.log_in(Role.MARKETER)
+    assert "還沒有任務" in visitor.get("/console/missions").text
+    with sqlite_db.transaction() as session:
+        missions.create(
+            session,
+            draft=MissionDraft(
+                "regular",
+                "每月常客",
+                (Step("visits", 1),),
+                window=Window("month", starts_on=NOW.date()),
+                reward=Prize(50),
+            ),
+            now=NOW,
+        )
+    for _ in range(2):
+        with sqlite_db.transaction() as session:
+            bought(session, regular(session), 790, store_id=shop.store_id)
+    page = visitor.get("/console/missions").text
+    assert "每月常客" in page
+    assert "來店 1 次" in page
+    assert "100 點" in page
