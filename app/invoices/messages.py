@@ -7,8 +7,9 @@ from app.invoices.rules.campaigns import InvoiceRefused
 from app.invoices.rules.slips import NotAnInvoice
 
 UNREADABLE: Final = {
-    "foreign": "照片裡找不到電子發票的條碼。請拍電子發票證明聯上的兩個 QR Code，"
-    "對焦清楚、光線充足。",
+    # People also send photos to the staff: thanked first.
+    "foreign": "收到您的照片了，謝謝您。如果是要登錄發票，照片裡找不到電子發票的條碼，"
+    "請拍證明聯上的兩個 QR Code，對焦清楚、光線充足。",
     "short": "這個 QR Code 不完整，請重新拍攝發票上的兩個 QR Code。",
     "number": "發票號碼的格式不正確，請確認拍的是電子發票。",
     "date": "發票日期不正確，請確認拍的是電子發票。",
