@@ -34,6 +34,7 @@ from app.invoices.rules import campaigns
 from app.invoices.rules.campaigns import InvoiceRefused
 from app.invoices.rules.slips import Slip, SlipItem
 from app.members import queries as members
+from app.missions import service as missions
 from app.points import service as points
 from app.programmes import queries as programmes
 from app.programmes.rules import InvoiceTerms
@@ -201,6 +202,9 @@ def _linked(
         at=now,
         facts={"claim_id": claim_id, "purchase_id": done.purchase_id, "amount": total},
     )
+    missions.note_deed(
+        session, member_id=member_id, kind="invoices", key=f"claim:{claim_id}", at=now, now=now
+    )
     return Claimed(claim_id, status, total, int(done.facts["points"]["earned"]))
 
 
@@ -299,6 +303,15 @@ def reject(
             staff_id=staff_id,
         )
         checkouts.refund_purchase(session, order=order, theme=theme, now=now)
+    missions.note_deed(
+        session,
+        member_id=found.member_id,
+        kind="invoices",
+        key=f"claim:{claim_id}",
+        at=found.claimed_at,
+        now=now,
+        is_taken_back=True,
+    )
     return found
 
 

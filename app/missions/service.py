@@ -145,6 +145,9 @@ def refunded(session: Session, *, member_id: int, sold_on: date, now: datetime) 
 
 def profile_changed(session: Session, *, member_id: int, now: datetime) -> tuple[str, ...]:
     """Somebody joined, or filled in something about themselves."""
+    steps = (step for mission in queries.running(session) for step in mission.terms.steps)
+    if not any(step.kind == "profile" for step in steps):
+        return ()
     points.lock(session, member_id=member_id, now=now)
     return _review(session, member_id, {"profile"}, on=taipei_date(now), now=now)
 

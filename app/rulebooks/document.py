@@ -73,7 +73,7 @@ HINTS: Mapping[str, str] = {
     "rewards.cancel_hours": "會員可自行取消的時數；0 為不可取消",
     "missions": "會員做到就有獎勵；進行中的一期維持開始時的內容",
     "missions.steps.kind": "visits 消費天數 purchases 筆數 spend 金額 items 件數 invoices 登錄發票 "
-    "profile 填資料 checkins 打卡 survey 問卷 reads 閱讀 referrals 推薦",
+    "profile 填資料",
     "missions.steps.stores": "門市代碼；[] 為不限",
     "missions.steps.min_amount": "NT$",
     "missions.audience.joined_within_days": "null 為不限",

@@ -110,6 +110,10 @@ def _reward_faults(book: Book) -> Iterator[Fault]:
             yield Fault((*here, "tiers", place), f"沒有等級 {code}")
 
 
+# Missions can count these; nothing tells of them yet, so a mission would stand still.
+_WITHOUT_SOURCE = frozenset({"checkins", "survey", "reads", "referrals"})
+
+
 def _mission_faults(book: Book) -> Iterator[Fault]:
     seen: set[str] = set()
     tiers = {tier.code for tier in book.terms.tiers}
@@ -120,6 +124,9 @@ def _mission_faults(book: Book) -> Iterator[Fault]:
         if draft.code in seen:
             yield Fault((*here, "code"), f"任務代碼 {draft.code} 重複")
         seen.add(draft.code)
+        for place, step in enumerate(draft.steps):
+            if step.kind in _WITHOUT_SOURCE:
+                yield Fault((*here, "steps", place, "kind"), "還沒有這種行為的紀錄來源")
         if draft.reward.coupon is not None and draft.reward.coupon not in known:
             yield Fault((*here, "reward", "coupon"), f"沒有優惠券 {draft.reward.coupon}")
         for place, code in enumerate(draft.audience.tiers):

@@ -17,6 +17,7 @@ from app.members import models, queries
 from app.members import service as members
 from app.members.queries import Person
 from app.members.service import Details, PhoneTaken
+from app.missions import service as missions
 from app.outbox import service as outbox
 from app.rights import service as rights
 
@@ -44,6 +45,7 @@ def settle(
         except (PhoneTaken, Conflict):
             continue
         members.number(session, member_id=settled.member_id)
+        missions.profile_changed(session, member_id=settled.member_id, now=now)
         return settled
     raise Conflict("phone", "the phone")
 

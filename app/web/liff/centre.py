@@ -17,6 +17,7 @@ from app.enrolments.notice import notice
 from app.members import queries, service
 from app.members.queries import OwnProfile, Person
 from app.members.service import GENDERS, BirthdayFixed, Correction
+from app.missions import service as missions
 from app.rights import queries as rights
 from app.rights import service as right
 from app.rights.rules import WIPE_AFTER
@@ -104,6 +105,7 @@ def correct(
         try:
             correction = _correction(typed, known, taipei_date(now))
             service.correct(session, member_id=member.id, correction=correction, now=now)
+            missions.profile_changed(session, member_id=member.id, now=now)
         except BirthdayFixed:
             return _profile(request, known, typed, "生日已修改過一次，如需再次更正請洽門市。")
         except DomainError as error:

@@ -23,6 +23,9 @@ from app.invoices.rules.slips import Code, Slip, read, read_barcode
 from app.invoices.service import Claimed, NotReviewable
 from app.jobs import photos
 from app.line.gateway import Failure, SendError
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.points import service as point_service
@@ -200,6 +203,36 @@ def test_petrol_by_the_decimal_is_one_line(shop: Database) -> None:
             ("九五無鉛", 1, 767),
             ("紙巾", 1, 0),
         ]
+
+
+def test_a_mission_counts_invoices_until_one_is_rejected(shop: Database) -> None:
+    with shop.transaction() as session:
+        missions.create(
+            session,
+            draft=MissionDraft(
+                "slips",
+                "發票達人",
+                (Step("invoices", 2),),
+                window=Window("month", starts_on=NOW.date().replace(day=1)),
+                reward=Prize(30),
+            ),
+            now=NOW,
+        )
+        member = people.regular(session)
+
+        def counted() -> int:
+            (standing,) = missions.standings(session, member, now=NOW)
+            return standing.progress.done
+
+        done = claim(session, member, slip_of("AB00000001"))
+        assert counted() == 1
+        service.reject(
+            session, claim_id=done.claim_id, staff_id=_clerk(session), reason="作廢", now=NOW
+        )
+        assert counted() == 0
+        for number in (2, 3):
+            claim(session, member, slip_of(f"AB0000000{number}"))
+        assert points.standing(session, member, now=NOW).balance == 30
 
 
 def test_the_nightly_check_finds_a_claim_that_went_astray(shop: Database) -> None:

@@ -74,6 +74,7 @@ FULL = Book(
         ({"code": "regular"}, "missions[1].code"),
         ({"audience": Audience(tiers=("diamond",))}, "missions[1].audience.tiers[0]"),
         ({"steps": ()}, "missions[1].steps"),
+        ({"steps": (Step("survey"),)}, "missions[1].steps[0].kind"),
     ],
 )
 def test_a_mission_that_contradicts_the_book_is_found(

@@ -7,8 +7,12 @@ import sqlalchemy as sa
 
 from app.core.db import Database
 from app.members.models import Consent, Member
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.outbox import service as outbox
 from app.outbox.models import OutboxRow
+from app.points import queries as points
 from tests.support.joining import HANA, join, person_of
 from tests.support.liff import Phone, phone
 from tests.support.times import NOW
@@ -94,6 +98,25 @@ def test_data_are_corrected(hana: Phone, shop_db: Database) -> None:
         "臺中市",
     )
     assert row.birthday_edits == 0
+
+
+def test_filling_in_the_profile_completes_a_mission(hana: Phone, shop_db: Database) -> None:
+    with shop_db.transaction() as session:
+        missions.create(
+            session,
+            draft=MissionDraft(
+                "profile",
+                "認識您",
+                (Step("profile", 2, fields=("email", "city")),),
+                window=Window("month", starts_on=NOW.date().replace(day=1)),
+                reward=Prize(20),
+            ),
+            now=NOW,
+        )
+    assert hana.post("/liff/centre/profile", PROFILE).status == 204
+    with shop_db.reading() as session:
+        member = person_of(session, HANA)
+        assert points.standing(session, member.id, now=NOW).balance == 20
 
 
 def test_the_birthday_is_corrected_once_only(hana: Phone, shop_db: Database) -> None:
