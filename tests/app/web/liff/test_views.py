@@ -450,3 +450,12 @@ def test_missions_with_their_progress(hana: Phone, shop_db: Database, store_id: 
     assert "1/2" in page
     buy(shop_db, store_id, 600, 0, "M-2")
     assert "已完成" in hana.view("missions").text
+
+
+def test_an_id_beyond_any_is_refused_quietly(hana: Phone) -> None:
+    """More than a BIGINT holds would be an error of the driver."""
+    beyond = "9" * 30
+    for path in ("coupons", "rewards"):
+        assert hana.view(f"{path}/{beyond}").status in (404, 422), path
+    assert hana.post(f"/liff/coupons/{beyond}/redeem", {"store": "xinyi"}).status in (404, 422)
+    assert hana.post(f"/liff/draws/{beyond}/enter", {"turn": "0"}).status in (404, 422)
