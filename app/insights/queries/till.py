@@ -55,6 +55,12 @@ class SaleShown:
         """NT$ that those points paid."""
         return self._answered("discount")
 
+    @property
+    def notes(self) -> list[str]:
+        """What else moved with the sale, for the clerk to say."""
+        facts = self.receipt if isinstance(self.receipt, dict) else {}
+        return [str(note) for note in facts.get("notes", ())]
+
     def _answered(self, name: str) -> int:
         facts = self.receipt if isinstance(self.receipt, dict) else {}
         points = facts.get("points")

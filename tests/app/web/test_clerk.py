@@ -17,6 +17,9 @@ from app.core.db import Database
 from app.coupons.models import Coupon
 from app.coupons.rules import Conditions
 from app.members.models import Member
+from app.missions import service as missions
+from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.points import queries as points
 from app.programmes.rules import DEFAULT, Redemption
@@ -765,3 +768,20 @@ def test_a_clerk_can_tell_where_a_number_comes_from(till: Till) -> None:
     assert "每 NT$100 得 1 點" in page
     assert "消費 NT$790" in page
     assert "陳小花" not in page
+
+
+def test_what_else_moved_is_shown_for_the_clerk_to_say(till: Till) -> None:
+    with till.db.transaction() as session:
+        missions.create(
+            session,
+            draft=MissionDraft(
+                "regular",
+                "每月常客",
+                (Step("visits", 3),),
+                window=Window("month", starts_on=NOW.date().replace(day=1)),
+                reward=Prize(50),
+            ),
+            now=NOW,
+        )
+    sold = till.web.post(till.served(), {"amount": "790"})
+    assert "任務「每月常客」1/3" in till.web.get(sold.location).text
