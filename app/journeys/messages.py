@@ -23,6 +23,7 @@ from app.programmes import queries as programmes
 from app.purchases import queries as purchases
 from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
+from app.tiers.rules import words
 from flex_templates import coupons as coupon_template
 from flex_templates import greeting, journeys
 from flex_templates import points as points_template
@@ -204,20 +205,19 @@ def _tier_expiring(session: Session, this: Occasion) -> Message | Gone:
     if period is None or period.id != this.subject_id or period.ends_at is None:
         return Gone("等級已變更")
     progress = tiers.progress(session, this.to.id, now=this.now)
-    if progress.to_renew == 0 or tier_rules.last_day(period.ends_at) != this.day:
+    if not progress.to_keep or tier_rules.last_day(period.ends_at) != this.day:
         return Gone("已達續等門檻")
+    assert progress.in_period is not None  # what is missing was judged by it
     terms = programmes.terms_at(session, this.now)
-    needed = progress.tier.renewal_threshold
-    spent = needed - progress.to_renew
     view = TierExpiringView(
         name=this.to.name,
         tier=progress.tier.name,
         colour=progress.tier.colour,
         ends_on=this.day,
         days_left=this.days_left,
-        to_keep=progress.to_renew,
-        falls_to=tier_rules.at_expiry(terms, period.tier_code, spent).tier.name,
-        progress=min(99, spent * 100 // max(1, needed)),
+        way=words.way_to_keep(progress),
+        falls_to=tier_rules.at_expiry(terms, period.tier_code, progress.in_period).tier.name,
+        progress=tier_rules.percent(progress.tier, progress.to_keep),
         tap=TIERS,
         why=this.why,
     )
@@ -243,7 +243,7 @@ def _tier_changed(session: Session, this: Occasion) -> Message | Gone:
         card=CARD,
         previous=terms.tier(held[-2].tier_code).name if len(held) > 1 else "",
         next_tier="" if progress.next_tier is None else progress.next_tier.name,
-        to_next=progress.to_next,
+        way=words.way_up(progress),
         next_until=progress.until,
     )
     return tiers_template.changed_message(view, this.brand.theme)

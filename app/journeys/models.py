@@ -1,7 +1,6 @@
-"""Life-cycle messages: which are due, what became of each and why, and on which days a member got
-marketing."""
+"""Life-cycle messages: which are due, what became of each and why."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import cast
 
 import sqlalchemy as sa
@@ -48,17 +47,4 @@ class LifecycleSend(Table):
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
-class MarketingDay(Table):
-    """A member got marketing on this Taipei day. The key makes "one a day" hold under races."""
-
-    __tablename__ = "marketing_days"
-
-    member_id: Mapped[int] = mapped_column(
-        BigId, sa.ForeignKey("members.id"), primary_key=True, autoincrement=False
-    )
-    day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
-    what: Mapped[str] = mapped_column(sa.String(120))  # the message's dedup key
-
-
 SENDS = cast(sa.Table, LifecycleSend.__table__)
-MARKETING_DAYS = cast(sa.Table, MarketingDay.__table__)

@@ -3,24 +3,18 @@
 Days are Taipei days. A step of a rule is a number of days: since something happened, or until
 something ends."""
 
-import hashlib
 import math
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntEnum
 from typing import Literal
 
-from app.core.clock import TAIPEI, taipei_date, taipei_midnight
+from app.attention import rules as attention
+from app.core.clock import taipei_date, taipei_midnight
 from app.programmes.rules import add_months
 
 DAY = timedelta(days=1)
-SEND_AT = time(10, 0)
-QUIET_FROM, QUIET_TO = time(21, 0), time(9, 0)
 LATE_DAYS = 2  # after an outage, occasions of so many days before are still found
-PER_WEEK = 3
-WEEK = 7  # days
-HOLD_OUT_PERCENT = 5
 LEAST_WORTH = 20  # NT$: fewer points are not worth a reminder
 LEAST_HELD_DAYS = 2  # a coupon given shorter ago needs no reminder
 
@@ -159,7 +153,7 @@ def _is_day_of(rule: Rule, step: int, day: date) -> bool:
 
 
 def _trigger(rule: Rule, step: int, day: date) -> Trigger:
-    return Trigger(rule, step, day, send_time(day), _stale_at(rule, step, day))
+    return Trigger(rule, step, day, attention.send_time(day), _stale_at(rule, step, day))
 
 
 def _stale_at(rule: Rule, step: int, day: date) -> datetime:
@@ -173,43 +167,6 @@ def _stale_at(rule: Rule, step: int, day: date) -> datetime:
 def month_end(day: date) -> date:
     """The last day of its month: 29 February in a leap year."""
     return add_months(day.replace(day=1), 1) - DAY
-
-
-def send_time(day: date) -> datetime:
-    return datetime.combine(day, SEND_AT, tzinfo=TAIPEI).astimezone(UTC)
-
-
-# Quiet hours, caps, hold-out ----------------------------------------------------------------------
-
-
-def is_quiet(now: datetime) -> bool:
-    at = now.astimezone(TAIPEI).time()
-    return at >= QUIET_FROM or at < QUIET_TO
-
-
-def quiet_until(now: datetime) -> datetime:
-    """The 09:00 that ends the quiet hours in which `now` is."""
-    local = now.astimezone(TAIPEI)
-    day = local.date() + DAY if local.time() >= QUIET_FROM else local.date()
-    return datetime.combine(day, QUIET_TO, tzinfo=TAIPEI).astimezone(UTC)
-
-
-def is_held_out(member_id: int) -> bool:
-    """One member in twenty gets no life-cycle marketing, for ever, so that its effect can be
-    measured."""
-    bucket = hashlib.sha256(f"hold-out:{member_id}".encode()).digest()
-    return int.from_bytes(bucket[:4], "big") % 100 < HOLD_OUT_PERCENT
-
-
-def free_day(days: Collection[date], today: date) -> date | None:
-    """The first day from today on that may hold one more message: none that day, fewer than three
-    in the seven days that end with it. None when that is more than a week away."""
-    for ahead in range(WEEK + 1):
-        day = today + ahead * DAY
-        inside = [held for held in days if day - WEEK * DAY < held <= day]
-        if day not in days and len(inside) < PER_WEEK:
-            return day
-    return None
 
 
 def least_points(value: float) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import rules as attention
+from app.attention import service as governor
 from app.core.clock import taipei_date
 from app.core.db import changed
 from app.journeys import messages, queries, rules
@@ -15,15 +17,15 @@ from app.journeys.messages import Brand, Gone, Occasion
 from app.journeys.models import DROPPED, HELD, OPEN, QUEUED, SENDS
 from app.journeys.queries import Recipient
 from app.journeys.rules import Rule
-from app.journeys.service import gifts, governor
+from app.journeys.service import gifts
 from app.members import models as members
 from app.outbox import service as outbox
 
 STALE = "已過時效，不再發送"
-NIGHT = "夜間不打擾（21:00–09:00），延至 {day:%m/%d} 09:00"
-NIGHT_STALE = "夜間不打擾（21:00–09:00），到早上已過時效"
-CAPPED = "已達一天一則、七天三則的上限，延至 {day:%m/%d}"
-NO_DAY_LEFT = "已達一天一則、七天三則的上限，時效內已無可發送的日子"
+NIGHT = f"{attention.NIGHT}，延至 {{day:%m/%d}} 09:00"
+NIGHT_STALE = f"{attention.NIGHT}，到早上已過時效"
+CAPPED = f"{attention.CAPPED}，延至 {{day:%m/%d}}"
+NO_DAY_LEFT = f"{attention.CAPPED}，時效內已無可發送的日子"
 BLOCKED = "已封鎖或未加入官方帳號"
 
 
@@ -120,7 +122,7 @@ def _decide(
     refusal = _refusal(send.rule, to)
     if refusal is not None:
         return _Verdict(DROPPED, refusal)
-    if rules.is_quiet(now):
+    if attention.is_quiet(now):
         return _held_over_night(send, now)
     this = Occasion(send.rule, send.step, send.occasion, send.subject_id, to, brand, now)
     letter = messages.compose(session, this)
@@ -138,8 +140,8 @@ def _refusal(rule: Rule, to: Recipient) -> str | None:
         return BLOCKED
     if rule.is_marketing and to.is_test:
         return "測試會員不發送行銷訊息"
-    if rule.is_marketing and rules.is_held_out(to.id):
-        return f"對照組（{rules.HOLD_OUT_PERCENT}% 會員）不發送行銷訊息"
+    if rule.is_marketing and attention.is_held_out(to.id):
+        return attention.HELD_OUT
     if not rule.needs_consent or to.marketing_ok:
         return None
     # A friend who has not joined was never asked; only a refusal counts.
@@ -149,7 +151,7 @@ def _refusal(rule: Rule, to: Recipient) -> str | None:
 
 
 def _held_over_night(send: _Send, now: datetime) -> _Verdict:
-    until = rules.quiet_until(now)
+    until = attention.quiet_until(now)
     if until >= send.stale_at:
         return _Verdict(DROPPED, NIGHT_STALE)
     return _Verdict(HELD, NIGHT.format(day=taipei_date(until)), until)
@@ -181,9 +183,9 @@ def _queue(
 
 def _moved(session: Session, send: _Send, today: date) -> _Verdict:
     day = governor.next_day(session, member_id=send.member_id, today=today)
-    if day is None or rules.send_time(day) >= send.stale_at:
+    if day is None or attention.send_time(day) >= send.stale_at:
         return _Verdict(DROPPED, NO_DAY_LEFT)
-    return _Verdict(HELD, CAPPED.format(day=day), rules.send_time(day))
+    return _Verdict(HELD, CAPPED.format(day=day), attention.send_time(day))
 
 
 def _record(session: Session, send: _Send, verdict: _Verdict, now: datetime) -> None:

@@ -5,9 +5,9 @@ from datetime import date
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import rules
+from app.attention.models import MARKETING_DAYS, MarketingDay
 from app.core.db import changed, insert_for, inserted
-from app.journeys import rules
-from app.journeys.models import MARKETING_DAYS, MarketingDay
 
 _MEMBER = sa.bindparam("member_id", type_=sa.BigInteger)
 _DAY = sa.bindparam("day", type_=sa.Date)
