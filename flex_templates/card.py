@@ -21,8 +21,8 @@ WIDE_POINTS = 999_999  # larger numbers need smaller letters to keep their unit 
 class CardView:
     """All a member sees on the card.
 
-    `to_next` is NT$ to `next_tier` (empty at the top tier), to be spent by `next_until`; `progress`
-    is the percentage done. `to_keep` is NT$ still missing to renew at the top tier by `tier_until`.
+    `way` says what is missing to `next_tier` (empty at the top tier) by `next_until`; `progress` is
+    the percentage done. `way_to_keep` says what renews the top tier by `tier_until`.
     The taps are the same for every member: they belong to the compiled shape.
     """
 
@@ -42,10 +42,10 @@ class CardView:
     expiring: int = 0
     expires_on: date | None = None
     next_tier: str = ""
-    to_next: int = 0
+    way: str = ""
     next_until: date | None = None
     progress: int = 0
-    to_keep: int = 0
+    way_to_keep: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ class _Words(NamedTuple):
 def _goal(view: CardView, tier: str) -> str:
     """The sentence below the bar: what is missing, or that nothing is."""
     if view.next_tier:
-        return wording.missing(view.to_next, view.next_tier, view.next_until)
-    if view.to_keep > 0:
-        return wording.missing(view.to_keep, tier, view.tier_until, verb="續等")
+        return wording.missing(view.way, view.next_tier, view.next_until)
+    if view.way_to_keep:
+        return wording.missing(view.way_to_keep, tier, view.tier_until, verb="續等")
     return "您已是最高等級，感謝您一路支持"
 
 
@@ -109,7 +109,7 @@ def _read(view: CardView) -> tuple[_Shape, _Words]:
     has_expiry = view.expiring > 0 and view.expires_on is not None
     shape = _Shape(
         view.tier_colour,
-        bool(view.next_tier or view.to_keep > 0),
+        bool(view.next_tier or view.way_to_keep),
         has_expiry,
         view.pending > 0,
         abs(view.points) > WIDE_POINTS,

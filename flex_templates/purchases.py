@@ -42,7 +42,7 @@ class ReceiptView:
     notes: tuple[str, ...] = ()
     tier: str = ""
     next_tier: str = ""
-    to_next: int = 0
+    way: str = ""
     next_until: date | None = None
     progress: int = 0
     history: Tap | None = None
@@ -145,7 +145,7 @@ def _progress(theme: Theme, view: ReceiptView) -> Node | None:
     if not view.next_tier:
         return None
     share = f"{max(0, min(100, view.progress))}%"
-    goal = wording.missing(view.to_next, view.next_tier, view.next_until)
+    goal = wording.missing(view.way, view.next_tier, view.next_until)
     return parts.column(
         parts.progress_bar(theme.track, theme.primary, share),
         parts.text(goal, theme.ink, "xs", margin="md"),

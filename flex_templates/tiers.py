@@ -15,23 +15,23 @@ MOST_BENEFITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One tier of the ladder; `threshold` is NT$ within twelve months, 0 for the lowest."""
+    """One tier of the ladder; `need` says what reaches it: `12 個月消費滿 NT$5,000`."""
 
     name: str
     colour: str
-    threshold: int
+    need: str
     benefits: tuple[str, ...]
     is_current: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LadderView:
-    """All tiers, lowest first, and where the member stands (`to_next` 0 at the top)."""
+    """All tiers, lowest first, and where the member stands (no `way` at the top)."""
 
     rungs: tuple[Rung, ...]
     card: Tap
     next_tier: str = ""
-    to_next: int = 0
+    way: str = ""
     next_until: date | None = None
     tier_until: date | None = None
     rules: Tap | None = None
@@ -54,20 +54,20 @@ class TierChangedView:
     gift: CouponView | None = None
     previous: str = ""
     next_tier: str = ""
-    to_next: int = 0
+    way: str = ""
     next_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TierExpiringView:
-    """A tier ends on `ends_on`; `to_keep` NT$ renew it, else it becomes `falls_to`."""
+    """A tier ends on `ends_on`; `way` renews it, else it becomes `falls_to`."""
 
     name: str
     tier: str
     colour: str
     ends_on: date
     days_left: int
-    to_keep: int
+    way: str
     falls_to: str
     progress: int
     tap: Tap
@@ -76,12 +76,12 @@ class TierExpiringView:
 
 @dataclass(frozen=True, slots=True)
 class NearUpgradeView:
-    """Only `to_next` NT$ are missing to the next tier."""
+    """Little is missing to the next tier: `way`."""
 
     name: str
     next_tier: str
     colour: str
-    to_next: int
+    way: str
     progress: int
     benefits: tuple[str, ...]
     tap: Tap
@@ -99,7 +99,7 @@ def _benefits(theme: Theme, benefits: tuple[str, ...]) -> list[Node]:
 
 def _rung(theme: Theme, rung: Rung) -> Node:
     face = theme.tier(rung.colour)
-    need = f"12 個月消費滿 {wording.money(rung.threshold)}" if rung.threshold > 0 else "加入即享"
+    need = wording.clip(wording.filled(rung.need, "加入即享"), 80)
     head = parts.column(
         parts.row(
             parts.text(_tier(rung.name), face.ink, "xl", weight="bold", flex=1, maxLines=2),
@@ -131,7 +131,7 @@ def ladder_message(view: LadderView, theme: Theme) -> Message:
     here = next((rung for rung in view.rungs if rung.is_current), None)
     standing = f"您目前是{_tier(here.name)}" if here else "您還沒有等級"
     if view.next_tier:
-        goal = wording.missing(view.to_next, view.next_tier, view.next_until)
+        goal = wording.missing(view.way, view.next_tier, view.next_until)
     else:
         goal = "您已是最高等級" if here else "加入會員即可開始累積"
     bubbles.insert(0, _standing(theme, view, standing, goal))
@@ -188,7 +188,7 @@ def changed_message(view: TierChangedView, theme: Theme) -> Message:
     tier = _tier(view.tier)
     until = f"有效{wording.until(view.until)}" if view.until else ""
     has_path = bool(view.next_tier) and view.change != "renewed"
-    path = wording.missing(view.to_next, view.next_tier, view.next_until)
+    path = wording.missing(view.way, view.next_tier, view.next_until)
     body = parts.column(
         _face(theme, view.colour, above, tier, until),
         parts.column(
@@ -213,7 +213,7 @@ def expiring_message(view: TierExpiringView, theme: Theme) -> Message:
     """Warn that a tier ends, with the amount that keeps it."""
     tier = _tier(view.tier)
     days = f"還有 {view.days_left} 天" if view.days_left > 0 else "今天是最後一天"
-    keep = wording.missing(view.to_keep, tier, view.ends_on, verb="續等")
+    keep = wording.missing(view.way, tier, view.ends_on, verb="續等")
     falls = (
         f"未達續等門檻時，到期後將調整為{_tier(view.falls_to)}。" if view.falls_to.strip() else ""
     )
@@ -240,7 +240,7 @@ def expiring_message(view: TierExpiringView, theme: Theme) -> Message:
 
 def near_upgrade_message(view: NearUpgradeView, theme: Theme) -> Message:
     """Tell a member that the next tier is close."""
-    goal = wording.missing(view.to_next, view.next_tier, view.until)
+    goal = wording.missing(view.way, view.next_tier, view.until)
     tier = _tier(view.next_tier)
     body = parts.column(
         _face(theme, view.colour, "只差一點點，您就是", tier, ""),

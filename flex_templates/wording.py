@@ -106,7 +106,7 @@ def folds(percent_off: int) -> str:
     return f"{left} 折" if tens else f"0.{ones} 折"
 
 
-def missing(amount: int, tier: str, by: date | None, *, verb: str = "升等") -> str:
-    """Say `再消費 NT$1,240 即可升等金卡（至 2026/12/31）`; never nothing or less is missing."""
+def missing(way: str, tier: str, by: date | None, *, verb: str = "升等") -> str:
+    """Say `再消費 NT$1,240 即可升等金卡（至 2026/12/31）`; `way` is what is still to do."""
     end = f"（{until(by)}）" if by else ""
-    return f"再消費 {money(max(amount, 1))} 即可{verb}{clip(filled(tier, '會員'), 20)}{end}"
+    return f"{clip(filled(way, '再次消費'), 80)} 即可{verb}{clip(filled(tier, '會員'), 20)}{end}"

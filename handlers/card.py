@@ -9,6 +9,7 @@ from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowCard, ShowCode
 from app.tiers import rules as tier_rules
+from app.tiers.rules import words
 from flex_templates import card as card_template
 from flex_templates import member_code
 from flex_templates.card import CardView
@@ -67,7 +68,7 @@ def _view(ctx: Context, found: Card) -> CardView:
         expiring=standing.next_expiry_points,
         expires_on=None if expiry is None else tier_rules.last_day(expiry),
         next_tier="" if next_tier is None else next_tier.name,
-        to_next=progress.to_next,
+        way=words.way_up(progress),
         next_until=None if next_tier is None else progress.until,
         progress=progress.percent,
     )

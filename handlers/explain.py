@@ -1,6 +1,5 @@
 """為什麼: the member's numbers, each opened down to what made it."""
 
-from app.core import money
 from app.explanations import queries
 from app.explanations.rules import Figure, Line
 from app.line.events import Event
@@ -44,5 +43,4 @@ def _explained(figure: Figure) -> Explained:
 def _cause(figure: Figure, line: Line) -> Cause:
     if line.amount is None:
         return Cause(line.words, "", line.on)
-    part = f"{line.amount:+,} 點" if figure.is_points else money.show(line.amount)
-    return Cause(line.words, part, line.on)
+    return Cause(line.words, figure.show(line.amount), line.on)

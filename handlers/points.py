@@ -3,6 +3,7 @@
 from datetime import date
 
 from app.core.clock import TAIPEI
+from app.coupons import queries as coupons
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowPoints, ShowWaysToEarn
@@ -12,14 +13,19 @@ from app.points import queries
 from app.points.queries import Movement
 from app.programmes import queries as programmes
 from app.rewards import queries as rewards
+from app.stamps import messages as stamp_words
+from app.stamps import queries as stamps
 from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
+from app.tiers.rules import words
 from flex_templates import missions as mission_template
 from flex_templates import parts, wording
 from flex_templates import points as template
+from flex_templates import stamps as stamp_template
 from flex_templates.missions import MissionsView
 from flex_templates.parts import Message
 from flex_templates.points import PointsEntry, PointsView
+from flex_templates.stamps import StampsView
 from handlers import replies, taps
 from handlers.context import Context
 
@@ -37,7 +43,7 @@ def show(_event: Event, _data: ShowPoints, ctx: Context) -> Reply:
     return _points(ctx)
 
 
-@routes.words("任務集點", "任務", "我的任務", "集點")
+@routes.words("任務集點", "任務", "我的任務", "集點", "集點卡", "我的集點卡")
 def ways_by_word(_event: Event, ctx: Context) -> Reply:
     return _ways(ctx)
 
@@ -88,7 +94,7 @@ def _entry(movement: Movement) -> PointsEntry:
 
 
 def _ways(ctx: Context) -> Reply:
-    """Missions under way, how points are earned here, and how far the next tier is."""
+    """Stamp cards and missions under way, how points are earned, how far the next tier is."""
     if not ctx.member.is_member:
         return [replies.invitation(ctx)]
     terms = programmes.terms_at(ctx.session, ctx.now)
@@ -107,10 +113,23 @@ def _ways(ctx: Context) -> Reply:
         if campaign.starts_at <= ctx.now < campaign.ends_at
     ]
     if progress.next_tier is not None:
-        missing = wording.missing(progress.to_next, progress.next_tier.name, progress.until)
+        missing = wording.missing(words.way_up(progress), progress.next_tier.name, progress.until)
         lines += ["", missing]
     buttons = (("我的點數", taps.POINTS), ("等級權益", taps.TIERS), ("會員卡", taps.CARD))
-    return [*_missions(ctx), parts.say("\n".join(lines), buttons)]
+    return [*_stamps(ctx), *_missions(ctx), parts.say("\n".join(lines), buttons)]
+
+
+def _stamps(ctx: Context) -> list[Message]:
+    found = stamps.standings(ctx.session, ctx.member.id, now=ctx.now)
+    if not found:
+        return []
+    names = coupons.names(ctx.session)
+    view = StampsView(
+        cards=tuple(stamp_words.view(standing, names) for standing in found),
+        card=taps.CARD,
+        page=ctx.brand.page("stamps"),
+    )
+    return [stamp_template.message(view, ctx.brand.theme)]
 
 
 def _missions(ctx: Context) -> list[Message]:

@@ -1,14 +1,13 @@
 """消費紀錄: the latest purchases with their points."""
 
-from app.core.clock import TAIPEI
+from app.core.clock import TAIPEI, taipei_date
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowPurchases
 from app.points import queries as points
-from app.programmes import queries as programmes
 from app.purchases import queries
 from app.staff import queries as staff
-from app.tiers import queries as tiers
+from app.tiers.rules import window_start
 from flex_templates import purchases as template
 from flex_templates.purchases import HistoryView, PurchaseLine
 from handlers import replies, taps
@@ -33,8 +32,8 @@ def _history(ctx: Context) -> Reply:
         return [replies.invitation(ctx)]
     names = {store.id: store.name for store in staff.open_stores(ctx.session)}
     bought = queries.purchases_of(ctx.session, ctx.member.id, limit=LATEST)
-    kept = points.kept_of_sales(ctx.session, ctx.member.id, [sale.id for sale in bought])
-    terms = programmes.terms_at(ctx.session, ctx.now)
+    kept = points.kept_of_sales(ctx.session, [sale.id for sale in bought])
+    today = taipei_date(ctx.now)
     view = HistoryView(
         purchases=tuple(
             PurchaseLine(
@@ -47,7 +46,9 @@ def _history(ctx: Context) -> Reply:
             for sale in bought
         ),
         card=taps.CARD,
-        year_total=tiers.window_sum(ctx.session, ctx.member.id, at=ctx.now, terms=terms),
+        year_total=queries.spent(
+            ctx.session, ctx.member.id, first=window_start(today), last=today
+        ).amount,
         more=ctx.brand.page("purchases"),
     )
     return [template.history_message(view, ctx.brand.theme)]

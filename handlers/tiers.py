@@ -5,6 +5,7 @@ from app.line.router import Reply, Router
 from app.line.taps import ShowTiers
 from app.programmes import queries as programmes
 from app.tiers import queries
+from app.tiers.rules import words
 from flex_templates import tiers as template
 from flex_templates.tiers import LadderView, Rung
 from handlers import replies, taps
@@ -34,7 +35,7 @@ def _ladder(ctx: Context) -> Reply:
             Rung(
                 tier.name,
                 tier.colour,
-                tier.threshold,
+                words.goals(tier, terms.tiering),
                 tier.benefits,
                 is_current=tier.code == progress.tier.code,
             )
@@ -42,7 +43,7 @@ def _ladder(ctx: Context) -> Reply:
         ),
         card=taps.CARD,
         next_tier="" if next_tier is None else next_tier.name,
-        to_next=progress.to_next,
+        way=words.way_up(progress),
         next_until=None if next_tier is None else progress.until,
         tier_until=progress.tier_until,
     )

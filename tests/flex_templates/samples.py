@@ -19,6 +19,7 @@ from flex_templates import (
     purchases,
     referrals,
     rewards,
+    stamps,
     stores,
     tiers,
 )
@@ -199,7 +200,7 @@ SILVER_CARD = card.CardView(
     expiring=120,
     expires_on=date(2026, 8, 31),
     next_tier="金卡",
-    to_next=1240,
+    way="再消費 NT$1,240",
     next_until=date(2026, 12, 31),
     progress=72,
 )
@@ -217,7 +218,7 @@ NEW_CARD = card.CardView(
     COUPONS,
     BENEFITS,
     next_tier="銀卡",
-    to_next=5000,
+    way="再消費 NT$5,000",
     next_until=date(2027, 7, 3),
     progress=0,
 )
@@ -235,7 +236,7 @@ GOLD_CARD = card.CardView(
     COUPONS,
     BENEFITS,
     next_tier="白金卡",
-    to_next=40001,
+    way="再消費 NT$40,001",
     next_until=date(2027, 3, 9),
     progress=33,
 )
@@ -251,7 +252,7 @@ TOP_CARD = card.CardView(
     CODE,
     POINTS,
     COUPONS,
-    to_keep=12_000,
+    way_to_keep="再消費 NT$12,000",
     progress=80,
 )
 LASTING_CARD = card.CardView(
@@ -274,7 +275,7 @@ LONG_CARD = card.CardView(
     expiring=HUGE,
     expires_on=date(2100, 12, 31),
     next_tier=LONG,
-    to_next=HUGE,
+    way=LONG,
     next_until=date(2100, 12, 31),
     progress=400,
 )
@@ -283,12 +284,26 @@ BLANK_CARD = card.CardView(
 )
 
 RUNGS = (
-    tiers.Rung("普卡", "plain", 0, ("消費 NT$100 累積 1 點", "生日當月點數 2 倍")),
+    tiers.Rung("普卡", "plain", "加入即享", ("消費 NT$100 累積 1 點", "生日當月點數 2 倍")),
     tiers.Rung(
-        "銀卡", "silver", 5_000, ("點數 1.2 倍", "升等禮 NT$100 優惠券", "生日當月點數 2 倍"), True
+        "銀卡",
+        "silver",
+        "12 個月消費滿 NT$5,000",
+        ("點數 1.2 倍", "升等禮 NT$100 優惠券", "生日當月點數 2 倍"),
+        True,
     ),
-    tiers.Rung("金卡", "gold", 20_000, ("點數 1.5 倍", "升等禮 NT$300 優惠券", "全年免運費")),
-    tiers.Rung("白金卡", "platinum", 60_000, ("點數 2 倍", "專屬客服", "年度封館活動邀請")),
+    tiers.Rung(
+        "金卡",
+        "gold",
+        "12 個月消費滿 NT$20,000",
+        ("點數 1.5 倍", "升等禮 NT$300 優惠券", "全年免運費"),
+    ),
+    tiers.Rung(
+        "白金卡",
+        "platinum",
+        "12 個月消費滿 NT$60,000，或消費 40 次",
+        ("點數 2 倍", "專屬客服", "年度封館活動邀請"),
+    ),
 )
 NOTICE = joining.NoticeView(
     collector="青禾選物有限公司",
@@ -336,7 +351,7 @@ RECEIPT = purchases.ReceiptView(
     invoice_number="AB-12345678",
     tier="銀卡",
     next_tier="金卡",
-    to_next=1240,
+    way="再消費 NT$1,240",
     next_until=date(2026, 12, 31),
     progress=72,
     history=Press("history", "消費紀錄"),
@@ -373,7 +388,7 @@ LONG_RECEIPT = purchases.ReceiptView(
     invoice_number=LONG,
     tier=LONG,
     next_tier=LONG,
-    to_next=HUGE,
+    way=LONG,
     next_until=date(2100, 1, 1),
     points_used=HUGE,
     points_worth=HUGE,
@@ -480,6 +495,36 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "stamps": stamps.message(
+            stamps.StampsView(
+                (
+                    stamps.StampCardView(
+                        "茶香集點卡",
+                        10,
+                        6,
+                        (
+                            stamps.Prize(5, "30 點", True),
+                            stamps.Prize(10, "當季茶品一杯", False),
+                        ),
+                        "單筆滿 NT$100 得 1 格，每天最多 1 格",
+                        2,
+                        "每次來店蓋一格，集滿送一杯。",
+                        date(2026, 12, 31),
+                    ),
+                    stamps.StampCardView(
+                        "新品集點卡",
+                        3,
+                        3,
+                        (stamps.Prize(3, "50 點", True),),
+                        "每次消費得 1 格",
+                        repeats=False,
+                    ),
+                ),
+                CARD,
+                PAGE,
+            ),
+            theme,
+        ),
         "missions": missions.message(
             missions.MissionsView(
                 (
@@ -569,7 +614,9 @@ def plain(theme: Theme) -> dict[str, Message]:
             coupons.CouponExpiringView(AMOUNT, 3, COUPONS, WHY, is_welcome=True), theme
         ),
         "tiers_ladder": tiers.ladder_message(
-            tiers.LadderView(RUNGS, CARD, "金卡", 1240, date(2026, 12, 31), date(2027, 3, 9), PAGE),
+            tiers.LadderView(
+                RUNGS, CARD, "金卡", "再消費 NT$1,240", date(2026, 12, 31), date(2027, 3, 9), PAGE
+            ),
             theme,
         ),
         "tier_upgraded": tiers.changed_message(
@@ -584,7 +631,7 @@ def plain(theme: Theme) -> dict[str, Message]:
                 GIFT,
                 "銀卡",
                 "白金卡",
-                40_000,
+                "再消費 NT$40,000",
                 date(2027, 7, 3),
             ),
             theme,
@@ -607,14 +654,23 @@ def plain(theme: Theme) -> dict[str, Message]:
                 None,
                 "金卡",
                 "金卡",
-                8_200,
+                "再消費 NT$8,200",
                 date(2027, 7, 3),
             ),
             theme,
         ),
         "tier_expiring": tiers.expiring_message(
             tiers.TierExpiringView(
-                "林小花", "金卡", "gold", date(2026, 8, 3), 30, 3_200, "銀卡", 84, BENEFITS, WHY
+                "林小花",
+                "金卡",
+                "gold",
+                date(2026, 8, 3),
+                30,
+                "再消費 NT$3,200",
+                "銀卡",
+                84,
+                BENEFITS,
+                WHY,
             ),
             theme,
         ),
@@ -623,7 +679,7 @@ def plain(theme: Theme) -> dict[str, Message]:
                 "林小花",
                 "金卡",
                 "gold",
-                1_240,
+                "再消費 NT$1,240",
                 93,
                 RUNGS[2].benefits,
                 BENEFITS,
@@ -731,7 +787,7 @@ def extreme(theme: Theme) -> dict[str, Message]:
     """Templates with everything too long, too large, too many, or missing."""
     why = Why(LONG, STOP)
     benefits = (LONG,) * 20
-    rungs = tuple(tiers.Rung(LONG, "gold", HUGE, benefits, True) for _ in range(20))
+    rungs = tuple(tiers.Rung(LONG, "gold", LONG, benefits, True) for _ in range(20))
     entries = tuple(points.PointsEntry(date(2100, 1, 1), LONG, HUGE, LONG) for _ in range(50))
     store = stores.StoreView(LONG, LONG, LONG, "+886" + "9" * 80, LONG)
     blank_store = stores.StoreView(BLANK, BLANK, BLANK, BLANK)
@@ -756,6 +812,26 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "points_long": points.message(
             points.PointsView(HUGE, CARD, HUGE, end, HUGE, end, HUGE, entries, PAGE), theme
+        ),
+        "stamps_long": stamps.message(
+            stamps.StampsView(
+                (
+                    stamps.StampCardView(
+                        LONG,
+                        30,
+                        17,
+                        tuple(stamps.Prize(at, LONG, at < 17) for at in (5, 10, 15, 20, 25, 30)),
+                        LONG,
+                        HUGE,
+                        LONG,
+                        date(2100, 1, 1),
+                    ),
+                )
+                * 9,
+                CARD,
+                PAGE,
+            ),
+            theme,
         ),
         "missions_long": missions.message(
             missions.MissionsView(
@@ -795,17 +871,17 @@ def extreme(theme: Theme) -> dict[str, Message]:
             coupons.CouponExpiringView(ODD, 0, COUPONS, why), theme
         ),
         "ladder_long": tiers.ladder_message(
-            tiers.LadderView(rungs, CARD, LONG, HUGE, end, end, PAGE), theme
+            tiers.LadderView(rungs, CARD, LONG, LONG, end, end, PAGE), theme
         ),
         "ladder_empty": tiers.ladder_message(tiers.LadderView((), CARD), theme),
         "tier_changed_long": tiers.changed_message(
             tiers.TierChangedView(
-                "upgraded", LONG, LONG, "", end, benefits, CARD, ODD, LONG, LONG, HUGE, end
+                "upgraded", LONG, LONG, "", end, benefits, CARD, ODD, LONG, LONG, LONG, end
             ),
             theme,
         ),
         "tier_expiring_long": tiers.expiring_message(
-            tiers.TierExpiringView(LONG, LONG, "", end, 0, HUGE, LONG, 900, CARD, why), theme
+            tiers.TierExpiringView(LONG, LONG, "", end, 0, LONG, LONG, 900, CARD, why), theme
         ),
         "receipt_long": purchases.receipt_message(LONG_RECEIPT, theme),
         "receipt_zero": purchases.receipt_message(

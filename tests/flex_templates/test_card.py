@@ -38,10 +38,10 @@ VIEWS = st.builds(
     expiring=COUNTS,
     expires_on=DAYS,
     next_tier=TEXTS,
-    to_next=COUNTS,
+    way=TEXTS,
     next_until=DAYS,
     progress=COUNTS,
-    to_keep=COUNTS,
+    way_to_keep=TEXTS,
 )
 CAST: list[Any] = [
     samples.SILVER_CARD,

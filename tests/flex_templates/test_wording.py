@@ -29,9 +29,9 @@ def test_a_percentage_off_is_said_as_folds(percent_off: int, shown: str) -> None
 
 
 def test_what_is_missing_is_never_nothing() -> None:
-    assert wording.missing(0, "金卡", None) == "再消費 NT$1 即可升等金卡"
+    assert wording.missing(" ", "金卡", None) == "再次消費 即可升等金卡"
     assert (
-        wording.missing(1240, "金卡", date(2026, 12, 31))
+        wording.missing("再消費 NT$1,240", "金卡", date(2026, 12, 31))
         == "再消費 NT$1,240 即可升等金卡（至\N{NO-BREAK SPACE}2026/12/31）"
     )
 

@@ -28,6 +28,8 @@ from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.programmes.rules import DEFAULT, InvoiceTerms
 from app.purchases.rules import PurchaseOrder, RefundOrder
+from app.stamps import service as stamps
+from app.stamps.rules import Milestone, StampDraft
 from flex_templates import limits
 from handlers import ROUTERS
 from handlers.context import Brand
@@ -42,7 +44,7 @@ BRAND = Brand("茶屋", "https://card.example.com", "", "key")
 WITH_PAGES = Brand("茶屋", "https://card.example.com", "1234567890-AbcdEfgh", "key")
 GUEST = "U" + "9" * 32
 MEMBER_WORDS = ["會員卡", "我的點數", "優惠券", "等級權益", "消費紀錄", "任務集點", "出示會員碼"]
-MEMBER_WORDS += ["為什麼", "怎麼算的", "登錄發票"]
+MEMBER_WORDS += ["集點卡", "為什麼", "怎麼算的", "登錄發票"]
 OPEN_WORDS = ["門市", "說明", "聯絡客服", "最新活動", "哈囉你好", "停止行銷訊息", "恢復行銷訊息"]
 OWN_WORDS = ["邀請好友", "抽獎", "會員中心", "下載我的資料", "刪除會員"]
 
@@ -439,7 +441,11 @@ def test_missions_show_how_far_one_is(session: Session, hana: str) -> None:
         ),
         now=NOW,
     )
+    card = StampDraft("tea", "茶香卡", 4, (Milestone(4, points=9),), NOW.date())
+    stamps.create(session, draft=card, now=NOW)
     words = say(session, hana, "任務集點", WITH_PAGES)
+    assert "茶香卡" in words
+    assert "集點明細" in words
     assert "每月常客" in words
     assert "來店 3 次" in words
     assert "NT$6,000/NT$10,000" in words
