@@ -20,8 +20,10 @@ from app.draws import queries as draw_queries
 from app.draws import service as draws
 from app.enrolments.service import joining
 from app.firings import service as firings
+from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
+from app.jobs import imports as files
 from app.jobs import photos, profiles
 from app.journeys import service as journeys
 from app.journeys.messages import Brand
@@ -152,6 +154,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "joinings": partial(joining.forget_old, now=now),
         "staff_sessions": partial(staff.forget_old, now=now),
         "invoice_photos": partial(invoices.forget_old, now=now),
+        "files_of_sales": partial(imports.forget, now=now),
         "invitations": partial(referrals.forget_old, now=now),
         "phone_hashes": partial(rights.forget_old, now=now),
         "firings": partial(firings.forget_old, now=now),
@@ -177,6 +180,10 @@ def _read_photos(desk: Desk, now: datetime) -> int:
     return photos.read(desk.db, desk.line, desk.run, theme=desk.brand.theme, now=now)
 
 
+def _bring_files(desk: Desk, now: datetime) -> int:
+    return files.advance(desk.db, is_stopping=desk.is_stopping.is_set, now=now)
+
+
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "invoices", partial(invoices.settle_due, now=now))
 
@@ -193,6 +200,7 @@ JOBS: tuple[Job, ...] = (
     Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),
     Job("photos", "讀取會員傳來的發票照片", _read_photos, every=timedelta(seconds=2)),
+    Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),

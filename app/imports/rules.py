@@ -1,0 +1,350 @@
+"""A file of sales: reading it, finding out which column is what, and the sales its rows tell.
+
+Written for what tills and Excel export: a byte-order mark or Big5, commas, semicolons or tabs,
+AD or ROC dates, times in a column of their own, NT$ and thousands separators, phone numbers that
+lost their first 0. Several rows with one transaction number are the lines of one sale."""
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from itertools import groupby
+from typing import Final
+
+from app.core import money, text
+from app.core.clock import TAIPEI
+from app.core.errors import Invalid
+from app.purchases.rules import Item
+
+MOST_BYTES: Final = 10_000_000
+MOST_ROWS: Final = 100_000
+MOST_COLUMNS: Final = 100
+
+# Field → what it is called, and other headings it is known by.
+FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
+    "external_id": (
+        "交易編號",
+        *("單號", "交易序號", "訂單編號", "銷售單號", "order id", "order", "id"),
+    ),
+    "sold_at": (
+        "日期",
+        *(
+            "日期時間",
+            "交易日期",
+            "消費日期",
+            "銷售日期",
+            "交易時間",
+            "date",
+            "datetime",
+            "sold at",
+        ),
+    ),
+    "time": ("時間", "交易時刻", "time"),
+    "amount": (
+        "金額",
+        *("實付金額", "消費金額", "交易金額", "總金額", "總計", "合計", "amount", "total"),
+    ),
+    "phone": ("手機", "電話", "會員手機", "手機號碼", "會員電話", "phone", "mobile"),
+    "number": ("會員編號", "會員卡號", "卡號", "member", "number"),
+    "store": ("門市代碼", "門市", "店代碼", "店號", "store"),
+    "invoice": ("發票號碼", "發票", "invoice", "invoice number"),
+    "sku": ("商品編號", "品號", "貨號", "sku"),
+    "name": ("品名", "商品名稱", "商品", "item", "name"),
+    "category": ("類別", "商品類別", "分類", "category"),
+    "quantity": ("數量", "qty", "quantity"),
+    "unit_price": ("單價", "售價", "price", "unit price"),
+}
+NEEDED: Final = ("sold_at", "amount")
+ITEM_FIELDS: Final = ("sku", "name", "category", "quantity", "unit_price")
+
+
+# Reading ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The cells that begin on a line of the file; the headings stand on line 1."""
+
+    line: int
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def read(content: bytes) -> Sheet:
+    """Raises Invalid("file", …) with what is wrong, in the marketer's words."""
+    if len(content) > MOST_BYTES:
+        raise Invalid("file", f"檔案超過 {MOST_BYTES // 1_000_000} MB，請分成幾個檔案")
+    if not content.strip():
+        raise Invalid("file", "檔案是空的")
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise Invalid("file", "這是 Excel 檔，請在 Excel 另存為「CSV UTF-8」再上傳")
+    found = _rows(_decoded(content))
+    if len(found) < 2:
+        raise Invalid("file", "只有標題，沒有資料")
+    headings, *rows = found
+    if len(headings.cells) > MOST_COLUMNS:
+        raise Invalid("file", f"最多 {MOST_COLUMNS} 欄")
+    if len(rows) > MOST_ROWS:
+        raise Invalid("file", f"最多 {MOST_ROWS:,} 列，請分成幾個檔案")
+    return Sheet(tuple(cell.strip() for cell in headings.cells), tuple(rows))
+
+
+def _rows(words: str) -> list[Row]:
+    """Without empty rows. Raises Invalid."""
+    first = words.lstrip().partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(words, newline=""), delimiter=delimiter)
+    found, line = [], 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                found.append(Row(line, tuple(cells)))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise Invalid("file", "不是 CSV：有一格太長，或引號沒有成對") from error
+    return found
+
+
+def _decoded(content: bytes) -> str:
+    """UTF-8, UTF-16 with its mark, or Big5 as Windows writes it."""
+    has_mark = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if has_mark else ("utf-8-sig", "cp950"):
+        try:
+            words = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\x00" not in words:
+            return words
+    raise Invalid("file", "看不懂檔案的文字編碼，請另存為「CSV UTF-8」再上傳")
+
+
+def guess(headings: Sequence[str]) -> dict[str, int]:
+    """Field → place of the column that seems to hold it; each column once."""
+    known = {_plain(heading): place for place, heading in reversed(list(enumerate(headings)))}
+    found: dict[str, int] = {}
+    for name, headings_known in FIELDS.items():
+        for heading in headings_known:
+            place = known.get(_plain(heading))
+            if place is not None and place not in found.values():
+                found[name] = place
+                break
+    return found
+
+
+def _plain(heading: str) -> str:
+    return re.sub(r"[\s_\-()（）*:：]", "", text.half_width(heading)).lower()
+
+
+def check_mapping(mapping: Mapping[str, int], headings: Sequence[str]) -> None:
+    """Raises Invalid naming the field."""
+    for name in NEEDED:
+        if name not in mapping:
+            raise Invalid(name, f"請選擇哪一欄是{FIELDS[name][0]}")
+    for name, place in mapping.items():
+        if name not in FIELDS or not 0 <= place < len(headings):
+            raise Invalid(name, "沒有這一欄")
+    counts = Counter(mapping.values())
+    for name, place in mapping.items():
+        if counts[place] > 1:
+            raise Invalid(name, f"「{headings[place]}」被選了兩次")
+
+
+# Sales ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with the sale that begins on that line."""
+
+    line: int
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What the rows from `line` on say, in the product's own terms."""
+
+    line: int
+    external_id: str
+    sold_at: datetime
+    amount: int
+    phone: str | None = None
+    number: str | None = None
+    store: str | None = None
+    invoice: str | None = None
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(slots=True)
+class _Ids:
+    """Numbers for rows without one: the same file gives the same again, and two equal rows of it
+    are two sales."""
+
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def of(self, cells: Sequence[str]) -> str:
+        same = hashlib.sha256("\x1f".join(cells).encode()).hexdigest()[:24]
+        self.seen[same] += 1
+        return f"csv-{same}-{self.seen[same]}"
+
+
+def sales(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[Sale | Fault]:
+    """Each sale of the file, or what is wrong with it, in the order of the file."""
+    ids = _Ids()
+    for together in _groups(sheet, mapping):
+        try:
+            yield _sale(together[0].line, [_cells(row.cells, mapping) for row in together], ids)
+        except Invalid as wrong:
+            yield Fault(together[0].line, wrong.field, wrong.reason)
+
+
+def _groups(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[list[Row]]:
+    """Rows in a row with one transaction number are one sale; a row without one is a sale."""
+    for _, group in groupby(
+        sheet.rows, key=lambda row: _cells(row.cells, mapping).get("external_id") or row.line
+    ):
+        yield list(group)
+
+
+def _cells(row: Sequence[str], mapping: Mapping[str, int]) -> dict[str, str]:
+    """Field → what the cell says; without those that say nothing."""
+    found = {name: row[place].strip() for name, place in mapping.items() if place < len(row)}
+    return {name: cell for name, cell in found.items() if cell}
+
+
+def _sale(line: int, rows: Sequence[dict[str, str]], ids: _Ids) -> Sale:
+    first = rows[0]
+    for name in NEEDED:
+        if name not in first:
+            raise Invalid(name, f"沒有{FIELDS[name][0]}")
+    for cells in rows[1:]:
+        for name in first.keys() - {*ITEM_FIELDS}:
+            if cells.get(name, first[name]) != first[name]:
+                raise Invalid(name, "同一交易編號的幾列寫得不一樣")
+    sold_at = _moment(first["sold_at"], first.get("time"))
+    return Sale(
+        line=line,
+        external_id=first.get("external_id") or ids.of([f"{k}={first[k]}" for k in sorted(first)]),
+        sold_at=sold_at,
+        amount=_amount(first["amount"]),
+        phone=_phone(first["phone"]) if "phone" in first else None,
+        number=_said("number", "會員編號的格式不對", text.parse_member_number, first),
+        store=first.get("store"),
+        invoice=_said(
+            "invoice", "發票號碼須為兩個英文字母加八個數字", text.parse_invoice_number, first
+        ),
+        items=tuple(_item(cells) for cells in rows if cells.keys() & {"sku", "name"}),
+    )
+
+
+def _said(name: str, reason: str, parse: object, cells: Mapping[str, str]) -> str | None:
+    if name not in cells:
+        return None
+    assert callable(parse)
+    try:
+        return str(parse(cells[name]))
+    except Invalid as wrong:
+        raise Invalid(name, reason) from wrong
+
+
+_CLOCK: Final = re.compile(
+    r"(上午|下午|am|pm)?\s*([0-9]{1,2}):?([0-9]{2})(?::?([0-9]{2})(?:\.[0-9]+)?)?\s*(am|pm)?", re.I
+)
+
+
+def _moment(day: str, clock: str | None) -> datetime:
+    """Taipei time; without a time of day it is noon."""
+    if clock is None:
+        day, _, clock = text.half_width(day).strip().replace("T", " ").partition(" ")
+    else:
+        day = text.half_width(day).strip().replace("T", " ").partition(" ")[0]
+    try:
+        on = text.parse_date(day)
+    except Invalid as wrong:
+        raise Invalid("sold_at", "日期請寫成 2026/07/04 或 115/07/04") from wrong
+    return datetime.combine(on, _time(clock) if clock.strip() else time(12), TAIPEI)
+
+
+def _time(words: str) -> time:
+    found = _CLOCK.fullmatch(text.half_width(words).strip())
+    if found is None:
+        raise Invalid("time", "時間請寫成 15:30")
+    half = (found[1] or found[5] or "").lower()
+    hour = int(found[2])
+    if half in ("下午", "pm") and hour < 12:
+        hour += 12
+    elif half in ("上午", "am") and hour == 12:
+        hour = 0
+    try:
+        return time(hour, int(found[3]), int(found[4] or 0))
+    except ValueError as wrong:
+        raise Invalid("time", "沒有這個時間") from wrong
+
+
+def _amount(words: str) -> int:
+    plain = text.half_width(words).strip()
+    if plain.startswith(("-", "(", "−")):
+        raise Invalid("amount", "金額是負的：退貨請在門市服務的「今日」或 POS 退款")
+    return _dollars(plain, "amount", "金額須為整數元，例如 1,240")
+
+
+def _dollars(words: str, name: str, reason: str) -> int:
+    """Whole dollars; `.0` and `.00`, as spreadsheets write them, are taken."""
+    try:
+        return money.parse(re.sub(r"\.0+$", "", words), field=name)
+    except Invalid as wrong:
+        raise Invalid(name, reason) from wrong
+
+
+def _phone(words: str) -> str:
+    if re.fullmatch(r"[0-9.]+E\+?[0-9]+", words, re.I):
+        raise Invalid("phone", "Excel 把手機改成了科學記號，請把整欄設為文字再另存")
+    try:
+        return text.parse_phone(words)
+    except Invalid as wrong:
+        raise Invalid("phone", "不是台灣的手機號碼") from wrong
+
+
+def _item(cells: Mapping[str, str]) -> Item:
+    quantity = cells.get("quantity", "1")
+    return Item(
+        sku=cells.get("sku", ""),
+        name=cells.get("name", ""),
+        category=cells.get("category", ""),
+        quantity=_dollars(quantity, "quantity", "數量須為整數"),
+        unit_price=_dollars(cells["unit_price"], "unit_price", "單價須為整數元")
+        if "unit_price" in cells
+        else 0,
+    )
+
+
+# Writing ----------------------------------------------------------------------------------------
+
+
+def faulty_rows(sheet: Sheet, mapping: Mapping[str, int], faults: Mapping[int, str]) -> str:
+    """The rows of refused sales as a file of the same columns with the reason in front, to be
+    mended and brought again. `faults` are reasons by line. A cell that a spreadsheet would take for
+    a formula is written as text."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["原因", *sheet.headings])
+    for together in _groups(sheet, mapping):
+        reason = faults.get(together[0].line)
+        if reason is not None:
+            for row in together:
+                writer.writerow([reason, *(_harmless(cell) for cell in row.cells)])
+    return "\ufeff" + out.getvalue()
+
+
+def _harmless(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
