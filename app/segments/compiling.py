@@ -1,0 +1,264 @@
+"""A tree of conditions as one SQL condition on `members.id`.
+
+What has to be added up is one grouped subquery a condition, so the database reads each table once
+however many members there are. A least amount asks who is in, a most who is not out, so that
+members with nothing at all are found, too."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from app.attention.models import MARKETING_DAYS
+from app.core.clock import taipei_date, taipei_midnight
+from app.core.db import table_of
+from app.coupons.models import COUPONS, ISSUED, KINDS
+from app.members.models import Member
+from app.points.models import ACCOUNTS, LOTS
+from app.purchases.models import DAYS, ITEMS, PURCHASES
+from app.segments.rules import THIS_MONTH, Condition, Group, Part
+from app.staff.models import Store
+from app.tiers.models import PERIODS
+
+_MEMBERS, _STORES = table_of(Member), table_of(Store)
+DAY = timedelta(days=1)
+Chosen = sa.ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    now: datetime
+
+    @property
+    def today(self) -> date:
+        return taipei_date(self.now)
+
+    def since(self, condition: Condition) -> date | None:
+        """The first of the condition's days."""
+        return None if condition.days is None else self.today - (condition.days - 1) * DAY
+
+    def in_days(self, days: int) -> datetime:
+        """The first instant after so many whole days from today on."""
+        return taipei_midnight(self.today + (days + 1) * DAY)
+
+
+def members(group: Group, *, now: datetime) -> sa.Select[Any]:
+    """The ids of the members who are meant; test members never are."""
+    return sa.select(_MEMBERS.c.id).where(
+        _MEMBERS.c.status == "member", _MEMBERS.c.is_test.is_(False), where(group, now=now)
+    )
+
+
+def where(group: Group, *, now: datetime) -> Chosen:
+    return _group(group, _At(now))
+
+
+def _group(group: Group, at: _At) -> Chosen:
+    parts = [_part(part, at) for part in group.parts]
+    if group.match == "all":
+        return sa.and_(sa.true(), *parts)
+    if not parts:
+        return sa.true() if group.match == "none" else sa.false()
+    return sa.not_(sa.or_(*parts)) if group.match == "none" else sa.or_(*parts)
+
+
+def _part(part: Part, at: _At) -> Chosen:
+    return _group(part, at) if isinstance(part, Group) else _COMPILED[part.of](part, at)
+
+
+# Sums ---------------------------------------------------------------------------------------------
+
+
+def _in(query: sa.Select[Any]) -> Chosen:
+    return _MEMBERS.c.id.in_(query)
+
+
+def _summed(
+    condition: Condition, member: sa.ColumnElement[Any], amount: Any, *where: Chosen
+) -> Chosen:
+    """Who has no sum at all counts as having nothing."""
+    query = sa.select(member).where(member.is_not(None), *where).group_by(member)
+    least, most = condition.at_least or 0, condition.at_most
+    found: list[Chosen] = [_in(query.having(amount >= least))] if least > 0 else []
+    if most is not None:
+        found.append(sa.not_(_in(query.having(amount > most))))
+    return sa.and_(sa.true(), *found)
+
+
+def _days(condition: Condition, at: _At) -> list[Chosen]:
+    since = at.since(condition)
+    return [DAYS.c.day <= at.today, *([] if since is None else [DAYS.c.day >= since])]
+
+
+def _spend(condition: Condition, at: _At) -> Chosen:
+    return _summed(condition, DAYS.c.member_id, sa.func.sum(DAYS.c.net), *_days(condition, at))
+
+
+def _visits(condition: Condition, at: _At) -> Chosen:
+    return _summed(
+        condition, DAYS.c.member_id, sa.func.count(), DAYS.c.net > 0, *_days(condition, at)
+    )
+
+
+def _purchases(condition: Condition, at: _At) -> Chosen:
+    return _summed(condition, DAYS.c.member_id, sa.func.sum(DAYS.c["count"]), *_days(condition, at))
+
+
+def _marketing(condition: Condition, at: _At) -> Chosen:
+    since = at.since(condition) or date.min
+    booked = (MARKETING_DAYS.c.day >= since, MARKETING_DAYS.c.day <= at.today)
+    return _summed(condition, MARKETING_DAYS.c.member_id, sa.func.count(), *booked)
+
+
+def _points(condition: Condition, _at: _At) -> Chosen:
+    return _summed(condition, ACCOUNTS.c.member_id, sa.func.sum(ACCOUNTS.c.balance))
+
+
+def _points_expiring(condition: Condition, at: _At) -> Chosen:
+    return _summed(
+        condition,
+        LOTS.c.member_id,
+        sa.func.sum(LOTS.c.remaining),
+        LOTS.c.remaining > 0,
+        LOTS.c.is_active.is_(True),
+        LOTS.c.expires_at > at.now,
+        LOTS.c.expires_at <= at.in_days(condition.days or 0),
+    )
+
+
+# Ages ---------------------------------------------------------------------------------------------
+
+
+def _ago(condition: Condition, edge: Callable[[Any], Any], at: _At) -> Chosen:
+    """Days since the first or the last purchase day; nobody without any."""
+    found = edge(DAYS.c.day)
+    query = sa.select(DAYS.c.member_id).where(DAYS.c.net > 0).group_by(DAYS.c.member_id)
+    if condition.at_least is not None:
+        query = query.having(found <= at.today - condition.at_least * DAY)
+    if condition.at_most is not None:
+        query = query.having(found >= at.today - condition.at_most * DAY)
+    return _in(query)
+
+
+def _joined(condition: Condition, at: _At) -> Chosen:
+    found: list[Chosen] = [_MEMBERS.c.joined_at.is_not(None)]
+    if condition.at_least is not None:
+        last = at.today - condition.at_least * DAY
+        found.append(_MEMBERS.c.joined_at < taipei_midnight(last + DAY))
+    if condition.at_most is not None:
+        first = at.today - condition.at_most * DAY
+        found.append(_MEMBERS.c.joined_at >= taipei_midnight(first))
+    return sa.and_(*found)
+
+
+def _tier_ends(condition: Condition, at: _At) -> Chosen:
+    """Whole days left after today; tiers without an end never count."""
+    query = sa.select(PERIODS.c.member_id).where(
+        PERIODS.c.closed_at.is_(None), PERIODS.c.ends_at > at.now
+    )
+    if condition.at_least is not None:
+        query = query.where(PERIODS.c.ends_at >= at.in_days(condition.at_least))
+    if condition.at_most is not None:
+        query = query.where(PERIODS.c.ends_at <= at.in_days(condition.at_most))
+    return _in(query)
+
+
+# Choices ------------------------------------------------------------------------------------------
+
+
+def _tier(condition: Condition, _at: _At) -> Chosen:
+    return _in(
+        sa.select(PERIODS.c.member_id).where(
+            PERIODS.c.closed_at.is_(None), PERIODS.c.tier_code.in_(condition.any_of)
+        )
+    )
+
+
+def _sales(condition: Condition, at: _At) -> sa.Select[Any]:
+    since = at.since(condition)
+    query = sa.select(PURCHASES.c.member_id).where(
+        PURCHASES.c.member_id.is_not(None), PURCHASES.c.amount > PURCHASES.c.refunded
+    )
+    return query if since is None else query.where(PURCHASES.c.sold_at >= taipei_midnight(since))
+
+
+def _bought(condition: Condition, at: _At) -> Chosen:
+    wanted = sa.or_(ITEMS.c.sku.in_(condition.any_of), ITEMS.c.category.in_(condition.any_of))
+    query = _sales(condition, at).join(ITEMS, ITEMS.c.purchase_id == PURCHASES.c.id)
+    return _in(query.where(wanted))
+
+
+def _store(condition: Condition, at: _At) -> Chosen:
+    query = _sales(condition, at).join(_STORES, _STORES.c.id == PURCHASES.c.store_id)
+    return _in(query.where(_STORES.c.code.in_(condition.any_of)))
+
+
+def _coupon(condition: Condition, at: _At) -> Chosen:
+    return _in(
+        sa.select(COUPONS.c.member_id)
+        .join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
+        .where(
+            COUPONS.c.member_id.is_not(None),
+            COUPONS.c.status == ISSUED,
+            COUPONS.c.usable_from <= at.now,
+            sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > at.now),
+            KINDS.c.code.in_(condition.any_of),
+        )
+    )
+
+
+def _known(column: sa.ColumnElement[Any], chosen: Chosen) -> Chosen:
+    """Who never said is not chosen, and so is left in where the choice is left out: a bare NULL
+    would be neither."""
+    return sa.and_(column.is_not(None), chosen)
+
+
+def _birth_month(condition: Condition, at: _At) -> Chosen:
+    months = {at.today.month if code == THIS_MONTH else int(code) for code in condition.any_of}
+    return _known(_MEMBERS.c.birth_month, _MEMBERS.c.birth_month.in_(sorted(months)))
+
+
+def _city(condition: Condition, _at: _At) -> Chosen:
+    """臺 and 台 are one letter here."""
+    plain = sa.func.replace(_MEMBERS.c.city, "台", "臺")
+    wanted = [city.replace("台", "臺") for city in condition.any_of]
+    return _known(_MEMBERS.c.city, plain.in_(wanted))
+
+
+def _gender(condition: Condition, _at: _At) -> Chosen:
+    return _known(_MEMBERS.c.gender, _MEMBERS.c.gender.in_(condition.any_of))
+
+
+def _source(condition: Condition, _at: _At) -> Chosen:
+    return _known(_MEMBERS.c.join_source, _MEMBERS.c.join_source.in_(condition.any_of))
+
+
+def _sample(condition: Condition, _at: _At) -> Chosen:
+    """The same members each time. Their ids run on, so they are stirred first."""
+    stirred = _MEMBERS.c.id * 48_271 % 2_147_483_647 % 100
+    return stirred < (100 if condition.at_most is None else condition.at_most)
+
+
+_COMPILED: Final[Mapping[str, Callable[[Condition, _At], Chosen]]] = {
+    "tier": _tier,
+    "spend": _spend,
+    "visits": _visits,
+    "purchases": _purchases,
+    "last_visit": lambda condition, at: _ago(condition, sa.func.max, at),
+    "first_visit": lambda condition, at: _ago(condition, sa.func.min, at),
+    "bought": _bought,
+    "store": _store,
+    "points": _points,
+    "points_expiring": _points_expiring,
+    "coupon": _coupon,
+    "tier_ends": _tier_ends,
+    "joined": _joined,
+    "birth_month": _birth_month,
+    "city": _city,
+    "gender": _gender,
+    "source": _source,
+    "marketing": _marketing,
+    "sample": _sample,
+}

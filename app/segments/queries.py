@@ -1,0 +1,129 @@
+"""Segments that were kept; who is in one, counted and shown; what can be chosen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import table_of
+from app.core.errors import NotFound
+from app.core.text import CITIES
+from app.coupons import queries as coupons
+from app.members.models import Member
+from app.programmes import queries as programmes
+from app.programmes.queries import NoProgramme
+from app.segments import compiling, rules
+from app.segments.models import SEGMENTS
+from app.segments.rules import THIS_MONTH, Group
+from app.staff import queries as staff
+
+_MEMBERS = table_of(Member)
+MOST_SOURCES: Final = 50
+GENDERS: Final = {"female": "女", "male": "男", "undisclosed": "不透露"}
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentShown:
+    id: int
+    name: str
+    version: int
+    tree: Group
+    is_active: bool
+    changed_at: datetime
+
+
+_SHOWN = sa.select(
+    SEGMENTS.c.id,
+    SEGMENTS.c.name,
+    SEGMENTS.c.version,
+    SEGMENTS.c.tree,
+    SEGMENTS.c.is_active,
+    SEGMENTS.c.changed_at,
+)
+
+
+def segments(session: Session) -> list[SegmentShown]:
+    """Those in use, by name."""
+    rows = session.execute(_SHOWN.where(SEGMENTS.c.is_active.is_(True)).order_by(SEGMENTS.c.name))
+    return [_shown(row) for row in rows]
+
+
+def segment(session: Session, segment_id: int) -> SegmentShown:
+    """Raises NotFound."""
+    row = session.execute(_SHOWN.where(SEGMENTS.c.id == segment_id)).one_or_none()
+    if row is None:
+        raise NotFound("segment", segment_id)
+    return _shown(row)
+
+
+def _shown(row: Any) -> SegmentShown:
+    return SegmentShown(
+        row.id, row.name, row.version, rules.from_document(row.tree), row.is_active, row.changed_at
+    )
+
+
+# Who is in it -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Members who are meant, and those of them who may be sent marketing: friends who agreed."""
+
+    members: int
+    reachable: int
+
+
+def size(session: Session, group: Group, *, now: datetime) -> Size:
+    """One statement, however many members there are."""
+    row = session.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.sum(sa.case((reachable(), 1), else_=0)), 0),
+        ).where(_MEMBERS.c.id.in_(compiling.members(group, now=now)))
+    ).one()
+    return Size(int(row[0]), int(row[1]))
+
+
+def reachable() -> sa.ColumnElement[bool]:
+    """Of a member: a friend on LINE who agreed to marketing."""
+    return sa.and_(
+        _MEMBERS.c.is_friend.is_(True),
+        _MEMBERS.c.line_user_id.is_not(None),
+        _MEMBERS.c.marketing_ok.is_(True),
+    )
+
+
+def some(session: Session, group: Group, *, now: datetime, limit: int = 5) -> list[int]:
+    """Ids of a few members who are meant, the newest first."""
+    ids = compiling.members(group, now=now).order_by(_MEMBERS.c.id.desc()).limit(limit)
+    return list(session.scalars(ids))
+
+
+# What can be chosen -------------------------------------------------------------------------------
+
+
+def choices(session: Session, *, now: datetime) -> Mapping[str, Mapping[str, str]]:
+    """Names by code, by the kind of choice."""
+    try:
+        tiers = {tier.code: tier.name for tier in programmes.terms_at(session, now).tiers}
+    except NoProgramme:
+        tiers = {}
+    sources = session.scalars(
+        sa.select(_MEMBERS.c.join_source)
+        .where(_MEMBERS.c.join_source.is_not(None))
+        .distinct()
+        .order_by(_MEMBERS.c.join_source)
+        .limit(MOST_SOURCES)
+    )
+    return {
+        "tier": tiers,
+        "city": {city: city for city in CITIES},
+        "gender": GENDERS,
+        "month": {THIS_MONTH: "本月", **{str(month): f"{month} 月" for month in range(1, 13)}},
+        "store": {store.code: store.name for store in staff.open_stores(session)},
+        "coupon": coupons.names(session),
+        "source": {source: source for source in sources},
+    }
