@@ -1,5 +1,6 @@
 # make demo   run the product with a seeded brand on this machine
 # make test   everything that can be tested here
+# make soak   many more random histories than make test, new ones each time
 # make bench  print figures as ratios
 .DEFAULT_GOAL := help
 PORT ?= 8000
@@ -8,10 +9,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 STAMP_DEV := $(VENV)/.installed-dev
 
-.PHONY: help install demo test bench fmt lint types constraints images clean
+.PHONY: help install demo test soak bench fmt lint types constraints images clean
 
 help:
-	@sed -n '1,3s/^# //p' Makefile
+	@sed -n '1,4s/^# //p' Makefile
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)
@@ -42,6 +43,10 @@ demo: install
 test: $(STAMP_DEV) lint types
 	$(BIN)/pytest -n 2 --dist worksteal -m "not browser" tests
 	$(BIN)/pytest -m browser tests
+
+# Ten times as many random histories as `make test`, and new ones each time.
+soak: $(STAMP_DEV)
+	SOAK_STEPS=100000 $(BIN)/pytest -n 2 --timeout 3600 tests/app/test_against_model.py
 
 lint: $(STAMP_DEV)
 	$(BIN)/ruff check .

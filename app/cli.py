@@ -21,11 +21,13 @@ draw_cli = typer.Typer(no_args_is_help=True, help="Draws that anybody can recomp
 staff_cli = typer.Typer(no_args_is_help=True, help="People who may enter the console and the till.")
 token_cli = typer.Typer(no_args_is_help=True, help="Bearer tokens for tills and shops.")
 program_cli = typer.Typer(no_args_is_help=True, help="Points, tiers and coupons as one file.")
+import_cli = typer.Typer(no_args_is_help=True, help="Files of sales.")
 menu_cli = typer.Typer(no_args_is_help=True, help="Rich menus under the chat.")
 cli.add_typer(store_cli, name="store")
 cli.add_typer(staff_cli, name="staff")
 cli.add_typer(draw_cli, name="draw")
 cli.add_typer(token_cli, name="token")
+cli.add_typer(import_cli, name="import")
 cli.add_typer(program_cli, name="program")
 cli.add_typer(menu_cli, name="richmenu")
 
@@ -321,6 +323,55 @@ def token_revoke(number: Annotated[int, typer.Argument(help="from `token list`")
 Book = Annotated[
     Path, typer.Argument(help="YAML as `program export` prints it", exists=True, dir_okay=False)
 ]
+
+
+@import_cli.command("sales")
+def import_sales(
+    file: Annotated[Path, typer.Argument(help="CSV with a heading; at least date and amount")],
+    column: Annotated[
+        list[str] | None, typer.Option(help="field=heading where the guess is wrong: phone=電話")
+    ] = None,
+    store: Annotated[str | None, typer.Option(help="code, for rows that name none")] = None,
+    keep_strangers: Annotated[
+        bool, typer.Option(help="record sales whose member is not found, without points")
+    ] = False,
+    tell: Annotated[bool, typer.Option(help="send members their receipts")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only say what would happen")] = False,
+    refused: Annotated[
+        Path | None, typer.Option(help="write the rows that were refused to this file")
+    ] = None,
+) -> None:
+    """Record the sales of a file, each once however often it is brought; exit 1 when some were
+    refused."""
+    from app.jobs import imports
+
+    config = settings()
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        _stop(f"無法讀取 {file}：{error.strerror}")
+    wish = imports.Wish(
+        name=file.name,
+        content=content,
+        columns=dict(entry.partition("=")[::2] for entry in column or ()),
+        store=store,
+        keeps_strangers=keep_strangers,
+        tells=tell,
+        is_rehearsal=dry_run,
+    )
+    done = imports.run(_migrated(config), wish, now=clock_from(config.regulars_clock)())
+    for fault in done.faults[:20]:
+        typer.echo(f"第 {fault.line} 列：{fault.reason}", err=True)
+    verb = "可以寫入" if dry_run else "已寫入"
+    typer.echo(
+        f"{verb} {done.file.created:,} 筆，合計 NT${done.file.amount:,}，"
+        f"{done.file.points:,} 點；重複 {done.file.repeated:,} 筆，"
+        f"有問題 {done.file.refused:,} 筆"
+    )
+    if refused is not None and done.faults:
+        refused.write_text(done.refused_rows, encoding="utf-8")
+    if done.faults:
+        raise typer.Exit(1)
 
 
 @program_cli.command("export")

@@ -1,10 +1,12 @@
 """Every table, for migrations and tests: importing this fills the metadata. Nothing else."""
 
+import app.attention.models
 import app.cards.models
 import app.coupons.models
 import app.draws.models
 import app.enrolments.models
 import app.firings.models
+import app.imports.models
 import app.inbox.models
 import app.invoices.models
 import app.journeys.models
@@ -18,7 +20,9 @@ import app.purchases.models
 import app.referrals.models
 import app.rewards.models
 import app.rights.models
+import app.segments.models
 import app.staff.models
+import app.stamps.models
 import app.tiers.models
 import app.timeline.models
 import app.verifications.models

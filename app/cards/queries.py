@@ -20,9 +20,10 @@ from app.points.rules import Standing
 from app.programmes import queries as programmes
 from app.programmes.rules import Terms, Tier
 from app.purchases.models import PurchaseDay
+from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
 from app.tiers.models import PERIODS
-from app.tiers.rules import Progress
+from app.tiers.rules import Counted, Progress, Sums
 
 _MEMBERS, _DAYS = table_of(Member), table_of(PurchaseDay)
 
@@ -83,6 +84,7 @@ _CARDS = Prepared(
         ACCOUNTS.c.next_change_at,
         PERIODS.c.tier_code,
         PERIODS.c.ends_at,
+        _MEMBERS.c.joined_at,
         _COUPONS.label("coupons"),
         _SPENT.label("spent"),
         _FIRST_DAY.label("first_day"),
@@ -110,11 +112,31 @@ def cards(session: Session, member_ids: Sequence[int], *, now: datetime) -> dict
         return {}
     terms = programmes.terms_at(session, now)
     today = taipei_date(now)
-    window_start = tier_rules.window_start(today, months=terms.tiering.window_months)
-    rows = _CARDS.rows(
+    # Everybody's, except in years of membership, which are read by themselves.
+    window_start = tier_rules.first_day(terms.tiering, today, today)
+    found = _CARDS.rows(
         session, {"members": list(member_ids), "now": now, "window_start": window_start}
     )
-    return {row[0]: _card(session, terms, _Row(*row), now=now, today=today) for row in rows}
+    rows = [_Row(*row) for row in found]
+    counted = _counted(session, terms, rows, today)
+    return {
+        row.member_id: _card(session, terms, row, counted[row.member_id], now=now, today=today)
+        for row in rows
+    }
+
+
+def _counted(
+    session: Session, terms: Terms, rows: Sequence["_Row"], today: date
+) -> dict[int, Counted]:
+    """What each member's window comes to."""
+    if terms.counts_only_spend and terms.tiering.window != "anniversary":
+        return {row.member_id: Counted(Sums(spend=row.spent), row.first_day) for row in rows}
+    joined = {row.member_id: _joined_on(row, today) for row in rows}
+    return tiers.windows(session, joined, last=today, terms=terms)
+
+
+def _joined_on(row: "_Row", today: date) -> date:
+    return today if row.joined_at is None else taipei_date(row.joined_at)
 
 
 class _Row(NamedTuple):
@@ -130,20 +152,28 @@ class _Row(NamedTuple):
     next_change_at: datetime | None
     tier_code: str | None
     tier_ends_at: datetime | None
+    joined_at: datetime | None
     coupons: int
     spent: int
     first_day: date | None
 
 
-def _card(session: Session, terms: Terms, row: _Row, *, now: datetime, today: date) -> Card:
-    progress = tier_rules.progress(
+def _card(
+    session: Session,
+    terms: Terms,
+    row: _Row,
+    counted: Counted,
+    *,
+    now: datetime,
+    today: date,
+) -> Card:
+    progress = tier_rules.progress(  # renewal is told on the page of tiers, not on the card
         terms,
+        counted,
         code=row.tier_code or terms.tiers[0].code,
-        period_ends_at=row.tier_ends_at,
-        spent=row.spent,
-        first_day=row.first_day,
-        spent_in_period=0,  # renewal is told on the page of tiers, not on the card
         today=today,
+        joined_on=_joined_on(row, today),
+        period_ends_at=row.tier_ends_at,
     )
     return Card(
         member_id=row.member_id,

@@ -6,8 +6,9 @@ from typing import Any
 from app.core.clock import TAIPEI, taipei_date
 from app.line.taps import ShowCard, ShowPurchases
 from app.points.rules import Earned, Formula, Standing
-from app.programmes.rules import Terms, Tier
+from app.programmes.rules import Tier
 from app.tiers import rules as tier_rules
+from app.tiers.rules import Progress, words
 from flex_templates import purchases, tiers
 from flex_templates.parts import Press
 from flex_templates.purchases import Reason, ReceiptView, RefundView
@@ -39,9 +40,7 @@ def receipt(
     usable_from: datetime,
     sold_at: datetime,
     store: str,
-    tier: Tier,
-    spent: int,
-    terms: Terms,
+    way: Progress,
     now: datetime,
     discount: int = 0,
     coupon: str = "",
@@ -51,8 +50,6 @@ def receipt(
     notes: tuple[str, ...] = (),
     theme: Theme = CAMPHOR,
 ) -> dict[str, Any]:
-    next_tier = tier_rules.next_tier(terms, tier.code)
-    to_next = 0 if next_tier is None else max(1, next_tier.threshold - spent)
     view = ReceiptView(
         amount=amount,
         earned=earned.total,
@@ -69,10 +66,10 @@ def receipt(
         points_worth=points_worth,
         invoice_number=invoice_number,
         notes=notes,
-        tier=tier.name,
-        next_tier="" if next_tier is None else next_tier.name,
-        to_next=to_next,
-        progress=100 if next_tier is None else _percent(spent, next_tier.threshold),
+        tier=way.tier.name,
+        next_tier="" if way.next_tier is None else way.next_tier.name,
+        way=words.way_up(way),
+        progress=way.percent,
         history=HISTORY,
     )
     return purchases.receipt_message(view, theme)
@@ -120,7 +117,3 @@ def upgraded(
         previous=previous,
     )
     return tiers.changed_message(view, theme)
-
-
-def _percent(done: int, goal: int) -> int:
-    return 100 if goal <= 0 else max(0, min(100, done * 100 // goal))

@@ -69,6 +69,14 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return write
 
 
+def taipei_day(instant: sa.SQLColumnExpression[Any], dialect: str) -> sa.ColumnElement[str]:
+    """The Taipei day of an instant, as text: `2026-03-10`. A shift of eight hours on SQLite, which
+    knows no zones: Taipei has had no daylight saving since 1979."""
+    if dialect == "sqlite":
+        return sa.func.date(instant, "+8 hours")
+    return sa.func.to_char(sa.func.timezone("Asia/Taipei", instant), "YYYY-MM-DD")
+
+
 def driver_instant(value: datetime, dialect: str) -> datetime | str:
     """An instant as `UtcDateTime` stores it, for SQL that goes to the driver as it is."""
     utc = value.astimezone(UTC)

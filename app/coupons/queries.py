@@ -149,6 +149,11 @@ def kinds(session: Session) -> list[KindState]:
     return [_kind_state(row._mapping) for row in rows]
 
 
+def names(session: Session) -> dict[str, str]:
+    """What each kind is called now, by its code."""
+    return {kind.draft.code: kind.draft.name for kind in kinds(session)}
+
+
 def newest_offer(session: Session, code: str) -> KindState | None:
     row = session.execute(_KIND_STATES.where(KINDS.c.code == code)).one_or_none()
     return None if row is None else _kind_state(row._mapping)

@@ -2,7 +2,7 @@
 rules and lots behind it. Read from the very rows that made it."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -21,18 +21,22 @@ from app.programmes import queries as programmes
 from app.programmes.rules import Terms
 from app.purchases import queries as purchases
 from app.purchases.queries import Counted
+from app.stamps import messages as stamp_words
+from app.stamps import queries as stamps
+from app.stamps.queries import Standing
 from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
 from app.tiers.queries import Period
+from app.tiers.rules import Progress, words
 
 MOST_SALES: Final = 60
 
 
 def everything(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
-    """Usable points, pending points if there are any, the tier, and the way to the next."""
+    """Usable points, pending points if any, the tier, the way to the next, stamp cards."""
     usable, pending = point_figures(session, member_id, now=now)
     found = [usable, pending, tier(session, member_id, now=now)]
-    found.append(progress(session, member_id, now=now))
+    found += [progress(session, member_id, now=now), *stamp_cards(session, member_id, now=now)]
     return [figure for figure in found if figure.code != "pending" or figure.amount]
 
 
@@ -135,13 +139,7 @@ def tier(session: Session, member_id: int, *, now: datetime) -> Figure:
 def _why_tier(held: Period, terms: Terms, name: str) -> str:
     on = _day(held.starts_at)
     if held.reason == "upgrade" and held.upgraded_on is not None:
-        first = tier_rules.window_start(held.upgraded_on, months=terms.tiering.window_months)
-        span = f"{text.show_date(first)}–{text.show_date(held.upgraded_on)}"
-        return (
-            f"{text.show_date(held.upgraded_on)} 消費後，{span} 的消費累積 "
-            f"{money.show(held.qualifying)}，達到{name}門檻 "
-            f"{money.show(terms.tier(held.tier_code).threshold)}。"
-        )
+        return _why_upgraded(held, held.upgraded_on, terms, name)
     sentences = {
         "join": f"{on} 入會，從{name}開始。",
         "renewed": f"前一期到期時已達續等條件，{on} 續等{name}。",
@@ -154,18 +152,34 @@ def _why_tier(held: Period, terms: Terms, name: str) -> str:
     return sentences.get(held.reason, f"{on} 起為{name}。")
 
 
+def _why_upgraded(held: Period, day: date, terms: Terms, name: str) -> str:
+    first = tier_rules.first_day(terms.tiering, day, held.joined_on)
+    tier = terms.tier(held.tier_code)
+    span = f"{text.show_date(day)} 消費後，{_span(first, day)} 的消費"
+    if tier.asks_only_spend:
+        sums = f"累積 {money.show(held.qualifying)}，達到{name}門檻 {money.show(tier.threshold)}"
+    else:
+        sums = f"達到{name}條件：{words.goals(tier, terms.tiering)}"
+    return f"{span}{sums}。"
+
+
+def _span(first: date, last: date) -> str:
+    start = "入會以來" if first == tier_rules.EVER else text.show_date(first)
+    return f"{start}–{text.show_date(last)}"
+
+
 def _until(held: Period, terms: Terms) -> str:
     if held.ends_at is None:
         return "沒有到期日，達到更高門檻就升等"
     last = text.show_date(tier_rules.last_day(held.ends_at))
-    return f"效期到 {last}，等級效期為 {terms.tiering.validity_months} 個月"
+    return f"效期到 {last}，等級{words.length(terms.tiering)}"
 
 
 def _made_the_tier(session: Session, held: Period, terms: Terms) -> tuple[Line, ...]:
     """The sales of the window that reached the threshold, at what they were worth then: what was
     given back since is a line of its own."""
     assert held.upgraded_on is not None
-    first = tier_rules.window_start(held.upgraded_on, months=terms.tiering.window_months)
+    first = tier_rules.first_day(terms.tiering, held.upgraded_on, held.joined_on)
     sales = purchases.counted_sales(
         session, held.member_id, first=first, last=held.upgraded_on, limit=MOST_SALES
     )
@@ -177,28 +191,31 @@ def progress(session: Session, member_id: int, *, now: datetime) -> Figure:
     """The sales of the window that ends today."""
     terms, today = programmes.terms_at(session, now), taipei_date(now)
     way = tiers.progress(session, member_id, now=now)
-    months = terms.tiering.window_months
-    first = tier_rules.window_start(today, months=months)
-    spent = purchases.spent(session, member_id, first=first, last=today).amount
+    first, spent = way.since, way.sums.spend
     sales = purchases.counted_sales(session, member_id, first=first, last=today, limit=MOST_SALES)
-    span = f"{text.show_date(first)}–{text.show_date(today)} 的消費合計"
-    if way.next_tier is None:
-        sentence = f"{span}，您已經是最高等級。"
-    else:
-        sentence = (
-            f"{span}。{way.next_tier.name}門檻是 {money.show(way.next_tier.threshold)}，"
-            f"還差 {money.show(way.to_next)}。"
-        )
+    window = words.window(terms.tiering)
     return Figure(
         code="progress",
-        title=f"近 {months} 個月消費",
+        title=f"{window}消費",
         value=money.show(spent),
         amount=spent,
-        sentence=sentence,
+        sentence=f"{_span(first, today)} 的消費合計{_still_missing(way, terms)}。",
         lines=with_rest([_sale_line(sale) for sale in sales], spent, "更早的消費"),
-        rule=f"只計算最近 {months} 個月；付款後的金額，扣除退貨，不含運費與禮券"
+        rule=f"只計算{window}；付款後的金額，扣除退貨，不含運費與禮券"
         f"（會員制度第 {terms.version} 版）",
     )
+
+
+def _still_missing(way: Progress, terms: Terms) -> str:
+    goal = way.next_tier
+    if goal is None:
+        return "，您已經是最高等級"
+    if goal.asks_only_spend:
+        return f"。{goal.name}門檻是 {money.show(goal.threshold)}，還差 {money.show(way.to_next)}"
+    sums = way.sums
+    done = f"消費 {sums.visits} 次，得 {sums.points:,} 點，單筆最高 {money.show(sums.single)}"
+    asked = f"{goal.name}條件是{words.goals(goal, terms.tiering)}；{words.way_up(way)}即可升等"
+    return f"；{done}。{asked}"
 
 
 def _sale_line(sale: Counted) -> Line:
@@ -209,6 +226,30 @@ def _sale_line(sale: Counted) -> Line:
     if left_out:
         details.append(f"不列入的品項 {money.show(left_out)}")
     return Line(sale.store or "線上消費", sale.counted, sale.sold_on, tuple(details))
+
+
+# Stamp cards --------------------------------------------------------------------------------------
+
+
+def stamp_cards(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
+    """Each card under way: which day's purchases stamped it."""
+    return [_stamp_card(item) for item in stamps.standings(session, member_id, now=now)]
+
+
+def _stamp_card(standing: Standing) -> Figure:
+    sheet, terms = standing.sheet, standing.sheet.terms
+    number = f"第 {sheet.number} 張，" if sheet.number > 1 else ""
+    return Figure(
+        code=f"stamps-{standing.card.code}",
+        title=f"集點卡「{standing.card.terms.name}」",
+        value=f"{sheet.stamps}/{terms.size} 格",
+        amount=sheet.stamps,
+        sentence=f"{number}{stamp_words.how(terms)}。"
+        + ("" if sheet.days else "還沒有計入的消費。"),
+        lines=tuple(Line(f"{len(day.sales)} 筆消費", day.count, day.on) for day in sheet.days),
+        rule=f"{text.show_date(terms.starts_on)} 起的消費，付款後的金額，扣除退貨"
+        f"（集點卡第 {standing.card.version} 版）",
+    )
 
 
 # Coupons ------------------------------------------------------------------------------------------
@@ -236,6 +277,7 @@ _SOURCES: Final = {
     "upgrade": "升等禮",
     "referral": "好友推薦禮",
     "mission": "任務獎勵",
+    "stamps": "集點卡獎勵",
     "reward": "點數兌換",
 }
 

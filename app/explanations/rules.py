@@ -4,6 +4,8 @@ give its number, no more and no less."""
 from dataclasses import dataclass
 from datetime import date
 
+from app.core import money
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -20,7 +22,7 @@ class Figure:
     """`value` is the number as shown, `amount` the number itself (None: it is no number, such as a
     tier), `sentence` how the lines make it, `rule` the term of the programme it follows."""
 
-    code: str  # points | pending | tier | progress | coupon
+    code: str  # points | pending | tier | progress | coupon | stamps-<code>
     title: str
     value: str
     sentence: str
@@ -28,10 +30,11 @@ class Figure:
     lines: tuple[Line, ...] = ()
     rule: str = ""
 
-    @property
-    def is_points(self) -> bool:
-        """Whether amounts are points; else they are NT$."""
-        return self.code in ("points", "pending")
+    def show(self, part: int) -> str:
+        """A part of the number in its own unit: `+7 點`, `+1 格`, `NT$500`."""
+        if self.code in ("points", "pending"):
+            return f"{part:+,} 點"
+        return f"{part:+,} 格" if self.code.startswith("stamps-") else money.show(part)
 
     @property
     def adds_up(self) -> bool:

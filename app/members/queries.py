@@ -83,6 +83,13 @@ def person_by_line_id(session: Session, line_user_id: str) -> Person | None:
     return people_by_line_id(session, [line_user_id]).get(line_user_id)
 
 
+def names(session: Session, member_ids: Sequence[int]) -> dict[int, str]:
+    """What members are called, by id: their own name, else the one on LINE."""
+    name = sa.func.coalesce(Member.name, Member.display_name, "")
+    rows = session.execute(sa.select(Member.id, name).where(Member.id.in_(member_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
 def living_id(session: Session, member_id: int) -> int:
     """The member that this one was merged into, or the member itself."""
     living = session.scalar(_LIVING.where(_ROW.id == member_id))

@@ -47,6 +47,7 @@ FATES: Final[dict[str, Fate]] = {
     "reward_exchanges.member_id": "moves",
     "reward_holdings.member_id": "folded",
     "staff_memberships.member_id": "moves",
+    "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",
     "timeline.member_id": "moves",
 }

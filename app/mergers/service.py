@@ -26,6 +26,7 @@ from app.points import service as points
 from app.points.models import ENTRIES, LOTS
 from app.purchases import service as purchases
 from app.rewards import service as rewards
+from app.stamps import service as stamps
 from app.tiers import service as tiers
 from app.timeline import service as timeline
 
@@ -83,6 +84,7 @@ def merge(
         .values(took_line=took_line, took_phone=took_phone, period_id=period_id),
     )
     checkouts.review_tier(session, member_id=kept_id, now=now)
+    stamps.catch_up(session, member_id=kept_id, now=now)
     _note(session, "member.merged", kept_id, absorbed_id, now)
     return merger_id
 
@@ -139,6 +141,7 @@ def part(session: Session, *, merger_id: int, staff_id: int | None, now: datetim
     )
     for member_id in (merger.kept_id, merger.absorbed_id):
         checkouts.review_tier(session, member_id=member_id, now=now)
+        stamps.catch_up(session, member_id=member_id, now=now)
     _note(session, "member.parted", merger.kept_id, merger.absorbed_id, now)
     return queries.merger(session, merger_id)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import BigId, Json, Table, UtcDateTime
 
-GIVEN, SOLD_OUT, TAKEN_BACK = "given", "sold_out", "taken_back"
+SOLD_OUT = "sold_out"  # else as a gift is: given, taken_back
 
 
 class Mission(Table):

@@ -17,11 +17,9 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import digest
 from app.missions import queries, rules
 from app.missions.models import (
-    GIVEN,
     MISSIONS,
     REWARDS,
     SOLD_OUT,
-    TAKEN_BACK,
     VERSIONS,
     MissionDeed,
     MissionReward,
@@ -31,7 +29,7 @@ from app.missions.queries import Begun, Participant, Reward, Running
 from app.missions.rules import MissionDraft, Period, Record
 from app.points import service as points
 from app.prizes import service as prizes
-from app.prizes.service import Won
+from app.prizes.service import GIVEN, Won
 from app.tiers import queries as tiers
 from app.timeline import service as timeline
 
@@ -444,38 +442,23 @@ def _reconsider(
     done: Mapping[str, bool],
     now: datetime,
 ) -> str:
-    """A refund may take a completed round below its target, a later sale may lift it again. What
-    was given is kept and flagged, or what is unused of it goes back: as the version says."""
+    """A refund may take a completed round below its target, a later sale may lift it again."""
     covered = [period for period in look.around if won.first <= period.first < won.until]
-    is_done = all(done[period.key] for period in covered)
-    if is_done == (won.fell_at is None):
+    turned = prizes.reconsider(
+        session,
+        member_id=who.id,
+        award=won,
+        won=lambda turn: _won(look, won.id, turn=turn),
+        is_reached=all(done[period.key] for period in covered),
+        takes_back=look.terms.on_refund == "take_back",
+        now=now,
+    )
+    if turned is None:
         return ""
-    row = sa.update(REWARDS).where(REWARDS.c.id == won.id)
-    changed(session, row.values(fell_at=None if is_done else now))
-    if is_done and won.status == TAKEN_BACK:
-        prizes.give_again(
-            session,
-            member_id=who.id,
-            won=_won(look, won.id, turn=won.turn + 1),
-            before=_won(look, won.id, turn=won.turn),
-            points=won.taken_points,
-            coupon_id=won.coupon_id if won.taken_coupon else None,
-            now=now,
-        )
-        changed(session, row.values(status=GIVEN, turn=won.turn + 1))
+    changed(session, sa.update(REWARDS).where(REWARDS.c.id == won.id).values(**turned.values))
+    if turned.what == "given_again":
         return f"任務「{look.terms.name}」再次完成，獎勵已還給您"
-    if not is_done and won.status == GIVEN and look.terms.on_refund == "take_back":
-        points_out = won.points if won.turn == 1 else won.taken_points
-        taken = prizes.take_back(
-            session,
-            member_id=who.id,
-            won=_won(look, won.id, turn=won.turn),
-            points=points_out,
-            coupon_id=won.coupon_id,
-            now=now,
-        )
-        values = {"taken_points": taken.points, "taken_coupon": taken.coupon_id is not None}
-        changed(session, row.values(status=TAKEN_BACK, **values))
+    if turned.what == "taken_back":
         return f"任務「{look.terms.name}」未達目標，收回未使用的獎勵"
     return ""
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from app.core.prepared import Prepared, among
 from app.points import rules
 from app.points.models import ACCOUNTS, CORRECTIONS, ENTRIES, LOTS, OPERATIONS
 from app.points.rules import Lot, Standing
@@ -272,22 +273,32 @@ def earned_between(session: Session, member_id: int, *, since: datetime, until: 
     return int(session.execute(_EARNED_SINCE, binds).scalar_one())
 
 
-_KEPT_OF_SALES = (
-    sa.select(OPERATIONS.c.source_id, sa.func.sum(OPERATIONS.c.amount))
-    .where(
-        OPERATIONS.c.member_id == sa.bindparam("member"),
-        OPERATIONS.c.kind.in_(("earn", "revoke")),
-        OPERATIONS.c.source == "purchase",
-        OPERATIONS.c.source_id.in_(sa.bindparam("sales", expanding=True)),
+def kept_by_sale() -> sa.Select[Any]:
+    """(source_id, kept): points that each sale gave, less what its refunds took back."""
+    return (
+        sa.select(OPERATIONS.c.source_id, sa.func.sum(OPERATIONS.c.amount).label("kept"))
+        .where(
+            sa.or_(OPERATIONS.c.kind == "earn", OPERATIONS.c.kind == "revoke"),
+            OPERATIONS.c.source == "purchase",
+        )
+        .group_by(OPERATIONS.c.source_id)
     )
-    .group_by(OPERATIONS.c.source_id)
+
+
+_KEPT = Prepared(kept_by_sale().where(among(OPERATIONS.c.source_id, "sales")))
+_AMOUNT = sa.select(OPERATIONS.c.amount).where(
+    OPERATIONS.c.external_id == sa.bindparam("external_id")
 )
 
 
-def kept_of_sales(session: Session, member_id: int, sales: Sequence[int]) -> dict[int, int]:
+def kept_of_sales(session: Session, sales: Sequence[int]) -> dict[int, int]:
     """Points that each of these sales gave, less what its refunds took back."""
-    rows = session.execute(_KEPT_OF_SALES, {"member": member_id, "sales": list(sales)})
-    return {sale: int(points) for sale, points in rows}
+    return {sale: int(points) for sale, points in _KEPT.rows(session, {"sales": list(sales)})}
+
+
+def revoked_by(session: Session, refund_id: int) -> int:
+    """Points that a refund took back."""
+    return -(session.scalar(_AMOUNT, {"external_id": f"refund:{refund_id}"}) or 0)
 
 
 _USED_ON_SALES = sa.select(OPERATIONS.c.source_id, OPERATIONS.c.amount, OPERATIONS.c.facts).where(

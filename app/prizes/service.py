@@ -1,8 +1,10 @@
 """Hand over what somebody won by a mission or a full stamp card: points, a coupon. And take back
 what of it is unused."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final, Literal, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +16,8 @@ from app.points.service import Cause
 from app.programmes import queries as programmes
 
 SYSTEM = "system"
+GIVEN: Final = "given"
+TAKEN_BACK: Final = "taken_back"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,84 @@ def give_again(
     _award(session, member_id, won, points, now)
     if coupon_id is not None:
         coupons.reinstate(session, coupon_id=coupon_id, reason=before.key, now=now)
+
+
+class Award(Protocol):
+    """A gift as the noun that promised it keeps it. `turn`: how often it was given."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def points(self) -> int: ...
+    @property
+    def coupon_id(self) -> int | None: ...
+    @property
+    def fell_at(self) -> datetime | None: ...
+    @property
+    def taken_points(self) -> int: ...
+    @property
+    def taken_coupon(self) -> bool: ...
+    @property
+    def turn(self) -> int: ...
+
+
+Outcome = Literal["fell", "taken_back", "rose", "given_again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What became of a gift, and what its row says from now on."""
+
+    what: Outcome
+    values: Mapping[str, Any]
+
+
+def reconsider(
+    session: Session,
+    *,
+    member_id: int,
+    award: Award,
+    won: Callable[[int], Won],
+    is_reached: bool,
+    takes_back: bool,
+    now: datetime,
+) -> Turned | None:
+    """A refund may take what was reached below its target, a later sale may lift it again. What was
+    given is kept and flagged, or what is unused of it goes back. None when nothing turns. `won` of
+    a turn names the gift of that turn."""
+    if is_reached == (award.fell_at is None):
+        return None
+    if is_reached and award.status == TAKEN_BACK:
+        give_again(
+            session,
+            member_id=member_id,
+            won=won(award.turn + 1),
+            before=won(award.turn),
+            points=award.taken_points,
+            coupon_id=award.coupon_id if award.taken_coupon else None,
+            now=now,
+        )
+        again = {"fell_at": None, "status": GIVEN, "turn": award.turn + 1}
+        return Turned("given_again", again)
+    if is_reached:
+        return Turned("rose", {"fell_at": None})
+    if not takes_back or award.status != GIVEN:
+        return Turned("fell", {"fell_at": now})
+    taken = take_back(
+        session,
+        member_id=member_id,
+        won=won(award.turn),
+        points=award.points if award.turn == 1 else award.taken_points,
+        coupon_id=award.coupon_id,
+        now=now,
+    )
+    values = {
+        "fell_at": now,
+        "status": TAKEN_BACK,
+        "taken_points": taken.points,
+        "taken_coupon": taken.coupon_id is not None,
+    }
+    return Turned("taken_back", values)
 
 
 def _award(session: Session, member_id: int, won: Won, amount: int, now: datetime) -> None:

@@ -16,6 +16,9 @@ Path = tuple[str | int, ...]  # a place in the document: ("tiers", 1, "threshold
 Combine = Literal["max", "sum", "product"]
 ExpiryModel = Literal["end_of_month", "end_of_next_year", "after_activity", "never"]
 Downgrade = Literal["by_amount", "one_down"]
+Window = Literal["rolling", "calendar_year", "anniversary", "lifetime"]
+Measure = Literal["spend", "visits", "points", "single"]
+Match = Literal["any", "all"]
 
 
 class ContradictoryTerms(DomainError):
@@ -28,10 +31,16 @@ class ContradictoryTerms(DomainError):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
+    """What reaches a tier: one of its goals (`match` any) or each of them (all)."""
+
     code: str
     name: str
-    threshold: int  # NT$ within the window; 0 for the tier everyone starts in
+    threshold: int  # NT$ within the window; 0: money is not a goal, as in everybody's first tier
     renewal: int | None = None  # NT$ inside the validity period; None: the same as `threshold`
+    visits: int | None = None  # purchases within the window
+    points: int | None = None  # points that the window's purchases earned
+    single: int | None = None  # NT$ of one purchase
+    match: Match = "any"
     percent: int = 100  # of the base points
     colour: str = "plain"  # a card face of the theme: plain, bronze, silver, gold, platinum, black
     gift: str | None = None  # coupon kind given on an upgrade
@@ -41,6 +50,30 @@ class Tier:
     @property
     def renewal_threshold(self) -> int:
         return self.threshold if self.renewal is None else self.renewal
+
+    @property
+    def goals(self) -> tuple[tuple[Measure, int], ...]:
+        """What is measured and how much of it is needed; nothing for a first or invited tier."""
+        named: tuple[tuple[Measure, int | None], ...] = (
+            ("spend", self.threshold or None),
+            ("visits", self.visits),
+            ("points", self.points),
+            ("single", self.single),
+        )
+        return tuple((measure, needed) for measure, needed in named if needed is not None)
+
+    @property
+    def asks_only_spend(self) -> bool:
+        """Neither visits, points nor a single large purchase."""
+        return self.visits is None and self.points is None and self.single is None
+
+    @property
+    def renewal_goals(self) -> tuple[tuple[Measure, int], ...]:
+        """The same goals, with the NT$ that renewal asks for."""
+        return tuple(
+            (measure, self.renewal_threshold if measure == "spend" else needed)
+            for measure, needed in self.goals
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +140,13 @@ class Adjustments:
 
 @dataclass(frozen=True, slots=True)
 class TierTerms:
-    window_months: int = 12
-    validity_months: int = 12
+    """What is counted together, and how long a tier lasts: `rolling` months before each sale and
+    months from the upgrade; calendar years or years of membership through the end of the next one;
+    or everything since joining, for good."""
+
+    window: Window = "rolling"
+    window_months: int = 12  # of a rolling window
+    validity_months: int = 12  # with a rolling window
     downgrade: Downgrade = "by_amount"
     grace_days: int = 0
     gift_months: int = 12  # an upgrade gift of one tier at most once within
@@ -191,6 +229,11 @@ class Terms:
     def rank(self, code: str) -> int:
         """0 is the lowest tier."""
         return self.tiers.index(self.tier(code))
+
+    @property
+    def counts_only_spend(self) -> bool:
+        """No tier asks for visits, points or a single large purchase."""
+        return all(tier.asks_only_spend for tier in self.tiers)
 
 
 DEFAULT = Terms(
@@ -347,21 +390,36 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
         return
     if tiers[0].threshold != 0 or tiers[0].is_invite_only:
         yield ("tiers", 0, "threshold"), "第一個等級的門檻須為 0"
+    if tiers[0].goals and tiers[0].threshold == 0:
+        yield ("tiers", 0), "第一個等級人人都有，不可設條件"
     seen: set[str] = set()
-    below = -1
+    below: dict[Measure, int] = {}
     for index, tier in enumerate(tiers):
         here: Path = ("tiers", index)
         if tier.code in seen:
             yield (*here, "code"), f"等級代碼重複：{tier.code}"
         seen.add(tier.code)
         if not tier.is_invite_only:
-            if tier.threshold <= below:
+            yield from _goal_faults(tier, here, below)
+            if index and not tier.goals:
                 yield (*here, "threshold"), "等級門檻須由低到高遞增"
-            below = tier.threshold
         if tier.percent < 100:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
+
+
+def _goal_faults(tier: Tier, here: Path, below: dict[Measure, int]) -> Iterator[tuple[Path, str]]:
+    """`below` holds what the tiers before asked for, and is raised."""
+    for measure, needed in tier.goals:
+        key = "threshold" if measure == "spend" else measure
+        if needed < 1:
+            yield (*here, key), "須大於 0"
+        elif needed <= below.get(measure, 0):
+            yield (*here, key), "等級門檻須由低到高遞增"
+        below[measure] = needed
+    if tier.renewal is not None and not tier.threshold and tier.renewal != 0:
+        yield (*here, "renewal"), "沒有消費門檻的等級不可設續等金額"
 
 
 def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:

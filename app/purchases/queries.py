@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.clock import taipei_midnight
 from app.core.db import table_of
 from app.core.prepared import Prepared
 from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
@@ -153,15 +154,6 @@ _SPENT = Prepared(
         _DAYS.c.day <= sa.bindparam("last"),
     )
 )
-_BY_DAY = (
-    sa.select(_DAYS.c.day, _DAYS.c.qualifying)
-    .where(
-        _DAYS.c.member_id == sa.bindparam("member"),
-        _DAYS.c.day >= sa.bindparam("first"),
-        _DAYS.c.day <= sa.bindparam("last"),
-    )
-    .order_by(_DAYS.c.day)
-)
 
 
 def spent(session: Session, member_id: int, *, first: date, last: date) -> Spent:
@@ -170,13 +162,6 @@ def spent(session: Session, member_id: int, *, first: date, last: date) -> Spent
         session, {"member": member_id, "first": first, "last": last}
     )
     return Spent(int(amount), first_day)
-
-
-def spent_by_day(
-    session: Session, member_id: int, *, first: date, last: date
-) -> list[tuple[date, int]]:
-    rows = session.execute(_BY_DAY, {"member": member_id, "first": first, "last": last})
-    return [(row.day, row.qualifying) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,28 +206,70 @@ def counted_sales(
 
 @dataclass(frozen=True, slots=True)
 class SaleFacts:
-    """When a sale was, and how many qualifying NT$ its last refund took."""
+    """When a sale was, and its last refund: its id, and how many qualifying NT$ it took."""
 
     sold_at: datetime
     sold_on: date
+    last_refund_id: int | None
     last_refund_qualifying: int
 
 
-_LAST_REFUND = (
-    sa.select(_REFUNDS.c.qualifying)
-    .where(_REFUNDS.c.purchase_id == _PURCHASES.c.id)
-    .order_by(_REFUNDS.c.id.desc())
-    .limit(1)
-    .correlate(_PURCHASES)
-    .scalar_subquery()
-)
+def _of_last_refund(column: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+    return (
+        sa.select(column)
+        .where(_REFUNDS.c.purchase_id == _PURCHASES.c.id)
+        .order_by(_REFUNDS.c.id.desc())
+        .limit(1)
+        .correlate(_PURCHASES)
+        .scalar_subquery()
+    )
+
+
 _SALE_FACTS = sa.select(
-    _PURCHASES.c.sold_at, _PURCHASES.c.sold_on, sa.func.coalesce(_LAST_REFUND, 0)
+    _PURCHASES.c.sold_at,
+    _PURCHASES.c.sold_on,
+    _of_last_refund(_REFUNDS.c.id),
+    sa.func.coalesce(_of_last_refund(_REFUNDS.c.qualifying), 0),
 ).where(_PURCHASES.c.id == sa.bindparam("purchase"))
 
 
 def sale_facts(session: Session, purchase_id: int) -> SaleFacts:
     return SaleFacts(*tuple(session.execute(_SALE_FACTS, {"purchase": purchase_id}).one()))
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """A member's sale and what of it counts towards a tier: NT$, and whether anything was kept."""
+
+    id: int
+    member_id: int
+    sold_at: datetime
+    sold_on: date
+    qualifying: int
+    is_kept: bool
+
+
+_WORTHS = (
+    sa.select(
+        _PURCHASES.c.id,
+        _PURCHASES.c.member_id,
+        _PURCHASES.c.sold_at,
+        _PURCHASES.c.sold_on,
+        _COUNTED,
+        _PURCHASES.c.amount > _PURCHASES.c.refunded,
+    )
+    .where(
+        _PURCHASES.c.member_id.in_(sa.bindparam("members", expanding=True)),
+        _PURCHASES.c.sold_at >= sa.bindparam("since"),
+    )
+    .order_by(_PURCHASES.c.member_id, _PURCHASES.c.sold_at, _PURCHASES.c.id)
+)
+
+
+def worths(session: Session, member_ids: Sequence[int], *, first: date) -> list[Worth]:
+    """The sales of these members from that day on, by member and then by time."""
+    binds = {"members": list(member_ids), "since": taipei_midnight(first)}
+    return [Worth(*tuple(row)) for row in session.execute(_WORTHS, binds)]
 
 
 _DAY_TOTALS = (

@@ -20,8 +20,12 @@ from app.rulebooks.rules import NAMES, Book, Fault
 
 HINTS: Mapping[str, str] = {
     "tiers": "由低到高；第一個等級人人都有，門檻為 0",
-    "tiers.threshold": "NT$，累計月數內的消費",
+    "tiers.threshold": "NT$，累計期間內的消費；0 為不看金額",
     "tiers.renewal": "NT$，效期內的消費；null 為與升等門檻相同",
+    "tiers.visits": "累計期間內的筆數；null 為不看次數",
+    "tiers.points": "累計期間內消費得到的點數；null 為不看點數",
+    "tiers.single": "NT$，累計期間內的單筆消費；null 為不看單筆",
+    "tiers.match": "any 達成一項即可、all 全部達成",
     "tiers.percent": "基本點數的百分比，150 為 1.5 倍",
     "tiers.colour": "plain bronze silver gold platinum black",
     "tiers.gift": "優惠券代碼",
@@ -40,6 +44,10 @@ HINTS: Mapping[str, str] = {
     "redemption.minimum": "點",
     "redemption.max_percent": "折扣與優惠券之後金額的百分比",
     "adjustments": "點；一次可調整的點數，超過需另一人核准，null 為不限",
+    "tiering.window": "rolling 近 N 個月、calendar_year 當年 1–12 月、anniversary 會員年度、"
+    "lifetime 入會以來（沒有到期日）",
+    "tiering.window_months": "rolling 時使用",
+    "tiering.validity_months": "rolling 時使用；年度制到次年度結束",
     "tiering.downgrade": "by_amount 依消費、one_down 降一級",
     "gifts": "優惠券代碼；null 為不送",
     "referral": "兩項獎勵皆為 0 與 null 即為停辦",
@@ -82,6 +90,17 @@ HINTS: Mapping[str, str] = {
     "missions.reward.coupon": "優惠券代碼；null 為不送",
     "missions.on_refund": "keep 保留獎勵、take_back 收回未用的",
     "missions.reward_limit": "null 為不限",
+    "stamps": "消費就蓋格，到格有獎勵；修改從隔天起算，進行中的卡維持開始時的格數與獎勵",
+    "stamps.milestones.at": "由小到大，最後一個通常是最後一格",
+    "stamps.milestones.coupon": "優惠券代碼；null 為不送",
+    "stamps.per": "visit 每筆一格、amount 每滿 amount 一格",
+    "stamps.amount": "NT$；visit 時為單筆最低金額",
+    "stamps.stores": "門市代碼；[] 為不限",
+    "stamps.cap_per_day": "格；null 為不限",
+    "stamps.gap_days": "1 為天天可蓋，7 為一週一次",
+    "stamps.ends_on": "最後一天；null 為不結束",
+    "stamps.repeats": "false 為每人只有一張",
+    "stamps.on_refund": "keep 保留獎勵、take_back 收回未用的",
     "rewards.unclaimed": "lost 點數不退、returned 點數與數量退回",
 }
 
@@ -165,8 +184,9 @@ def load(text: str) -> Book:
 
 def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
     lists = {name: given.get(name) or [] for name in _LISTS}
-    # Days of missions are days; everywhere else a date means its midnight.
-    lists["missions"] = json.loads(json.dumps(lists["missions"], default=_day))
+    # Days of missions and stamp cards are days; everywhere else a date means its midnight.
+    for name in ("missions", "stamps"):
+        lists[name] = json.loads(json.dumps(lists[name], default=_day))
     terms = {key: value for key, value in given.items() if key not in _LISTS}
     document = json.dumps({"terms": terms, **lists}, default=_instant)
     try:
@@ -178,7 +198,7 @@ def _built(given: Mapping[str, Any], found: list[Fault]) -> Book | None:
         return None
 
 
-_LISTS = ("coupons", "rewards", "missions")
+_LISTS = ("coupons", "rewards", "missions", "stamps")
 _BOOK = TypeAdapter(Book)
 _WORDS = {
     "missing": "缺少這一項",

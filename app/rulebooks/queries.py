@@ -1,25 +1,31 @@
 """The book in force, and what another one would do to the members there are."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
+from app.core.db import table_of, taipei_day
 from app.coupons import queries as coupons
+from app.members.models import Member
 from app.missions import queries as missions
+from app.points import queries as points
 from app.points.models import ACCOUNTS
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
-from app.programmes.rules import Terms
+from app.programmes.rules import Terms, Tier
 from app.purchases.models import DAYS, PURCHASES
 from app.rewards import queries as rewards
 from app.rulebooks.rules import Book, Crowd, Effects
+from app.stamps import queries as stamps
 from app.tiers import rules as tiers
 from app.tiers.models import PERIODS
 
 YEAR = timedelta(days=365)
+_MEMBERS = table_of(Member)
+Step = tuple[sa.ColumnElement[bool], sa.ColumnElement[str]]
 
 
 def book_at(session: Session, instant: datetime) -> Book | None:
@@ -45,7 +51,14 @@ def _with_lists(session: Session, terms: Terms) -> Book:
         for mission in missions.missions(session)
         if mission.is_active
     )
-    return Book(terms, tuple(given), tuple(reward.draft for reward in by_age), tuple(asked))
+    stamped = (card.terms for card in stamps.cards(session) if card.is_active)
+    return Book(
+        terms,
+        tuple(given),
+        tuple(reward.draft for reward in by_age),
+        tuple(asked),
+        tuple(stamped),
+    )
 
 
 def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effects:
@@ -62,9 +75,11 @@ def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effec
 
 
 def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Crowd]:
-    before, after = _spent(old, now, "spent_before"), _spent(new, now, "spent_after")
-    reached_before = _reached(old, before.c.spent).label("reached_before")
-    reached_after = _reached(new, after.c.spent).label("reached_after")
+    dialect = session.get_bind().dialect.name
+    before = _sums(old, now, "sums_before", dialect)
+    after = _sums(new, now, "sums_after", dialect)
+    reached_before = _reached(old, before).label("reached_before")
+    reached_after = _reached(new, after).label("reached_after")
     statement = (
         sa.select(PERIODS.c.tier_code, reached_before, reached_after, sa.func.count())
         .select_from(
@@ -78,29 +93,67 @@ def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Cro
     return [Crowd(*tuple(row)) for row in session.execute(statement)]
 
 
-def _spent(terms: Terms, now: datetime, name: str) -> sa.Subquery:
-    """Each member's sum within the window that ends today."""
+def _sums(terms: Terms, now: datetime, name: str, dialect: str) -> sa.Subquery:
+    """What each member's window that ends today comes to, by measure."""
     today = taipei_date(now)
-    first = tiers.window_start(today, months=terms.tiering.window_months)
-    return (
-        sa.select(DAYS.c.member_id, sa.func.sum(DAYS.c.qualifying).label("spent"))
-        .where(DAYS.c.day >= first, DAYS.c.day <= today)
-        .group_by(DAYS.c.member_id)
-        .subquery(name)
+    is_by_member = terms.tiering.window == "anniversary"
+    if terms.counts_only_spend and not is_by_member:
+        first = tiers.first_day(terms.tiering, today, today)
+        return (
+            sa.select(DAYS.c.member_id, sa.func.sum(DAYS.c.qualifying).label("spend"))
+            .where(DAYS.c.day >= first, DAYS.c.day <= today)
+            .group_by(DAYS.c.member_id)
+            .subquery(name)
+        )
+    counted = PURCHASES.c.qualifying - PURCHASES.c.qualifying_refunded
+    kept = points.kept_by_sale().subquery(f"{name}_points")
+    statement = (
+        sa.select(
+            PURCHASES.c.member_id,
+            sa.func.sum(counted).label("spend"),
+            sa.func.sum(sa.case((PURCHASES.c.amount > PURCHASES.c.refunded, 1), else_=0)).label(
+                "visits"
+            ),
+            sa.func.sum(sa.func.coalesce(kept.c.kept, 0)).label("points"),
+            sa.func.max(counted).label("single"),
+        )
+        .join_from(PURCHASES, _MEMBERS, _MEMBERS.c.id == PURCHASES.c.member_id)
+        .outerjoin(kept, kept.c.source_id == PURCHASES.c.id)
+        .where(PURCHASES.c.sold_on <= today)
+        .group_by(PURCHASES.c.member_id)
     )
+    if is_by_member:
+        return statement.where(_is_in_year_of_membership(today, dialect)).subquery(name)
+    first = tiers.first_day(terms.tiering, today, today)
+    return statement.where(PURCHASES.c.sold_on >= first).subquery(name)
 
 
-def _reached(terms: Terms, spent: sa.ColumnElement[int]) -> sa.Case[str]:
+def _is_in_year_of_membership(today: date, dialect: str) -> sa.ColumnElement[bool]:
+    """The sale is of the year since joining that holds today. Days are compared as texts."""
+    joined = sa.func.substr(taipei_day(_MEMBERS.c.joined_at, dialect), 6)  # 03-10
+    sold = sa.cast(PURCHASES.c.sold_on, sa.Text)
+    leapling, _ = tiers.year_of_membership(today, date(2000, 2, 29))
+    first = sa.case(
+        (joined == "02-29", leapling.isoformat()),
+        (joined <= f"{today:%m-%d}", sa.literal(f"{today.year}-").concat(joined)),
+        else_=sa.literal(f"{today.year - 1}-").concat(joined),
+    )
+    return sold >= first
+
+
+def _reached(terms: Terms, sums: sa.Subquery) -> sa.Case[str]:
     """The highest tier that so much is enough for."""
-    ladder = [tier for tier in reversed(terms.tiers) if not tier.is_invite_only]
-    return sa.case(
-        *(
-            (spent >= tier.threshold, sa.literal_column(f"'{tier.code}'"))
-            for tier in ladder
-            if tier.threshold
-        ),
-        else_=sa.literal_column(f"'{terms.tiers[0].code}'"),
-    )
+    ladder = [tier for tier in reversed(terms.tiers) if not tier.is_invite_only and tier.goals]
+    lowest: sa.ColumnElement[str] = sa.literal_column(f"'{terms.tiers[0].code}'")
+    steps: list[Step] = [
+        (_meets(tier, sums), sa.literal_column(f"'{tier.code}'")) for tier in ladder
+    ]
+    return sa.case(*steps, else_=lowest) if steps else sa.case((sa.true(), lowest))
+
+
+def _meets(tier: Tier, sums: sa.Subquery) -> sa.ColumnElement[bool]:
+    goals = (sums.c[measure] >= needed for measure, needed in tier.goals)
+    return sa.and_(*goals) if tier.match == "all" else sa.or_(*goals)
 
 
 def _base_points(session: Session, terms: Terms, now: datetime) -> int:

@@ -1,5 +1,5 @@
-"""The whole programme as one value: its terms, the coupons, the rewards for points, the missions.
-What contradicts itself, and what two books differ in, in words."""
+"""The whole programme as one value: its terms, the coupons, the rewards for points, the missions,
+the stamp cards. What contradicts itself, and what two books differ in, in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
@@ -16,6 +16,8 @@ from app.programmes import rules as programmes
 from app.programmes.rules import Path, Terms
 from app.rewards import rules as rewards
 from app.rewards.rules import RewardDraft
+from app.stamps import rules as stamps
+from app.stamps.rules import StampDraft
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Book:
     coupons: tuple[KindDraft, ...] = ()
     rewards: tuple[RewardDraft, ...] = ()
     missions: tuple[MissionDraft, ...] = ()
+    stamps: tuple[StampDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,7 @@ def faults(book: Book) -> list[Fault]:
         *_coupon_faults(book),
         *_reward_faults(book),
         *_mission_faults(book),
+        *_stamp_faults(book),
         *_dangling(book),
     ]
 
@@ -134,6 +138,20 @@ def _mission_faults(book: Book) -> Iterator[Fault]:
                 yield Fault((*here, "audience", "tiers", place), f"沒有等級 {code}")
 
 
+def _stamp_faults(book: Book) -> Iterator[Fault]:
+    seen: set[str] = set()
+    known = {draft.code for draft in book.coupons}
+    for index, draft in enumerate(book.stamps):
+        here: Path = ("stamps", index)
+        yield from (Fault((*here, *path), reason) for path, reason in stamps.faults(draft))
+        if draft.code in seen:
+            yield Fault((*here, "code"), f"集點卡代碼 {draft.code} 重複")
+        seen.add(draft.code)
+        for place, item in enumerate(draft.milestones):
+            if item.coupon is not None and item.coupon not in known:
+                yield Fault((*here, "milestones", place, "coupon"), f"沒有優惠券 {item.coupon}")
+
+
 def _dangling(book: Book) -> Iterator[Fault]:
     """Gifts that no coupon of the book is."""
     known = {draft.code for draft in book.coupons}
@@ -156,6 +174,10 @@ NAMES: Mapping[str, str] = {
     "tiers.name": "名稱",
     "tiers.threshold": "升等門檻",
     "tiers.renewal": "續等門檻",
+    "tiers.visits": "消費次數",
+    "tiers.points": "消費所得點數",
+    "tiers.single": "單筆消費",
+    "tiers.match": "多項條件",
     "tiers.percent": "點數倍率",
     "tiers.colour": "卡面",
     "tiers.gift": "升等禮",
@@ -194,6 +216,7 @@ NAMES: Mapping[str, str] = {
     "adjustments.marketer": "行銷",
     "adjustments.owner": "負責人",
     "tiering": "等級規則",
+    "tiering.window": "累計方式",
     "tiering.window_months": "累計月數",
     "tiering.validity_months": "效期月數",
     "tiering.downgrade": "降等方式",
@@ -290,10 +313,27 @@ NAMES: Mapping[str, str] = {
     "missions.reward.badge": "徽章",
     "missions.on_refund": "退貨後未達標",
     "missions.reward_limit": "獎勵名額",
+    "stamps": "集點卡",
+    "stamps.name": "名稱",
+    "stamps.size": "格數",
+    "stamps.milestones": "各格獎勵",
+    "stamps.milestones.at": "第幾格",
+    "stamps.milestones.points": "點數",
+    "stamps.milestones.coupon": "優惠券",
+    "stamps.starts_on": "開始日",
+    "stamps.description": "說明",
+    "stamps.per": "蓋格方式",
+    "stamps.amount": "單筆金額",
+    "stamps.stores": "限定門市",
+    "stamps.cap_per_day": "每日上限",
+    "stamps.gap_days": "間隔天數",
+    "stamps.ends_on": "結束日",
+    "stamps.repeats": "集滿換新卡",
+    "stamps.on_refund": "退貨後未達",
 }
-_MONEY = frozenset({"tiers.threshold", "tiers.renewal", "earning.unit", "points.value",
-                    "redemption.pays", "referral.min_spend", "invoices.min_total", "coupons.cap",
-                    "coupons.min_spend"})  # fmt: skip
+_MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",
+                    "points.value", "redemption.pays", "referral.min_spend", "invoices.min_total",
+                    "coupons.cap", "coupons.min_spend", "stamps.amount"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 
 
@@ -311,6 +351,7 @@ def plain(book: Book) -> dict[str, Any]:
         "coupons": [asdict(draft) for draft in book.coupons],
         "rewards": [asdict(draft) for draft in book.rewards],
         "missions": [asdict(draft) for draft in book.missions],
+        "stamps": [asdict(draft) for draft in book.stamps],
     }
 
 

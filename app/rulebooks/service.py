@@ -1,5 +1,5 @@
-"""Putting a book in force: its terms as a new version, its coupons, rewards and missions as new
-ones or new versions."""
+"""Putting a book in force: its terms as a new version, its coupons, rewards, missions and stamp
+cards as new ones or new versions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,11 +19,14 @@ from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rulebooks.rules import Book
 from app.staff import service as staff
+from app.stamps import queries as stamp_queries
+from app.stamps import service as stamps
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """`version` None: the terms were in force already. Codes of coupons, rewards, missions."""
+    """`version` None: the terms were in force already. Codes of coupons, rewards, missions,
+    stamp cards."""
 
     version: int | None
     created: tuple[str, ...]
@@ -39,7 +42,7 @@ def apply(
     session: Session, book: Book, *, starts_at: datetime, actor: str, now: datetime, note: str = ""
 ) -> Applied:
     """The same book again changes nothing. Members keep the tier, the coupons and the points they
-    have; coupons, rewards and missions the book does not name are given no more.
+    have; coupons, rewards, missions and stamp cards the book does not name are given no more.
 
     Raises ContradictoryTerms, Invalid."""
     created, revised, stopped = (
@@ -48,6 +51,7 @@ def apply(
             _put_coupons(session, book, now),
             _put_rewards(session, book, now),
             _put_missions(session, book, now),
+            _put_stamps(session, book, now),
             strict=True,
         )
     )
@@ -99,6 +103,16 @@ def _put_missions(session: Session, book: Book, now: datetime) -> Put:
         create=lambda draft: missions.create(session, draft=draft, now=now),
         revise=lambda draft: missions.revise(session, draft=draft, now=now),
         switch=lambda code, is_on: missions.set_active(session, code=code, is_active=is_on),
+    )
+
+
+def _put_stamps(session: Session, book: Book, now: datetime) -> Put:
+    return _put(
+        book.stamps,
+        {card.code for card in stamp_queries.cards(session)},
+        create=lambda draft: stamps.create(session, draft=draft, now=now),
+        revise=lambda draft: stamps.revise(session, draft=draft, now=now),
+        switch=lambda code, is_on: stamps.set_active(session, code=code, is_active=is_on),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -17,7 +17,11 @@ from app.programmes import service as programmes
 from app.programmes.rules import DEFAULT, Campaign, InvoiceTerms, Terms
 from app.rewards import service as rewards
 from app.rewards.rules import RewardDraft
+from app.segments import rules as segment_rules
+from app.segments import service as segments
 from app.staff import service as staff
+from app.stamps import service as stamps
+from app.stamps.rules import Milestone, StampDraft
 
 NAME: Final = "栗川茶事"
 NAME_EN: Final = "Lichuan Tea & Home"
@@ -387,6 +391,24 @@ MISSIONS: Final = (
 )
 
 
+STAMPS_SINCE: Final = timedelta(days=75)
+
+
+SEGMENTS = ("regulars", "drowsy")  # kept from the start
+
+
+def stamp_card(since: date) -> StampDraft:
+    return StampDraft(
+        code="tea",
+        name="茶香集點卡",
+        size=10,
+        milestones=(Milestone(5, points=30), Milestone(10, coupon="tasting")),
+        starts_on=since,
+        description="來店就蓋一格，集滿十格送當季茶品一杯。",
+        amount=200,
+    )
+
+
 def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:
     """Write down everything a shop has on the day it opens, and the terms of its second year."""
     programmes.publish(
@@ -406,6 +428,11 @@ def open_shop(session: Session, *, opened_at: datetime, now: datetime) -> Shop:
         since = max(taipei_date(opened_at), taipei_date(now) - MISSIONS_SINCE)
         window = replace(mission.window, starts_on=since)
         missions.create(session, draft=replace(mission, window=window), now=opened_at)
+    since = max(taipei_date(opened_at), taipei_date(now) - STAMPS_SINCE)
+    stamps.create(session, draft=stamp_card(since), now=opened_at)
+    for code in SEGMENTS:
+        name, tree = segment_rules.READY[code]
+        segments.create(session, name=name, tree=tree, now=opened_at)
     for reward in REWARDS:
         rewards.create_reward(session, draft=reward, now=opened_at)
     store_ids = {

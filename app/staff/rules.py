@@ -31,6 +31,8 @@ class Permission(StrEnum):
     MERGE_MEMBERS = "merge_members"  # make one of two memberships, and two again
     RETRY_DELIVERY = "retry_delivery"
     READ_AUDIT = "read_audit"
+    IMPORT_SALES = "import_sales"  # bring a file of sales
+    REACH_MEMBERS = "reach_members"  # say who is meant, and send to them
     RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
     REVIEW_INVOICES = "review_invoices"  # confirm or reject what members registered
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
@@ -53,6 +55,8 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.REVIEW_INVOICES,
             _P.REVIEW_REFERRALS,
             _P.RUN_DRAWS,
+            _P.IMPORT_SALES,
+            _P.REACH_MEMBERS,
         }
     ),
     Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS}),

@@ -4,9 +4,9 @@ Whoever calls for one member holds that member's account (`points.service.lock`)
 that both cross a threshold the second finds the tier already there. A period is closed only by a
 conditional update, and only who closed it opens the next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from app.purchases import queries as purchases
 from app.tiers import queries, rules
 from app.tiers.models import PERIODS, TierPeriod
 from app.tiers.queries import Period
+from app.tiers.rules import DaySums, Sums
 from app.timeline import service as timeline
 from app.timeline.models import Fact
 
@@ -181,19 +182,14 @@ def _had_gift(session: Session, member_id: int, follows: _Next, terms: Terms) ->
     )
 
 
-def _fresh_end(terms: Terms, tier: Tier, starts_at: datetime) -> datetime | None:
+def _upgrade_end(terms: Terms, tier: Tier, starts_at: datetime, joined_on: date) -> datetime | None:
     """The lowest tier never ends."""
     if terms.rank(tier.code) == 0:
         return None
-    return rules.ends_at(starts_at, months=terms.tiering.validity_months)
+    return rules.upgrade_ends_at(terms.tiering, starts_at, joined_on)
 
 
 # At the till --------------------------------------------------------------------------------------
-
-
-def window_sum(session: Session, *, member_id: int, at: datetime, terms: Terms) -> int:
-    """Qualifying NT$ of the rolling window that ends with that day."""
-    return queries.window_sum(session, member_id, at=at, terms=terms)
 
 
 def tier_of_sale(
@@ -224,34 +220,42 @@ def review_after_purchase(
         held = _held(session, member_id, now)
     if terms.rank(held.tier_code) == len(terms.tiers) - 1:
         return None
-    spent = _best_window(session, member_id, sold_at, terms, now)
-    tier = rules.earned_tier(terms, spent)
+    sums = _best_window(session, held, sold_at, terms, now)
+    tier = rules.earned_tier(terms, sums)
     if terms.rank(tier.code) <= terms.rank(held.tier_code):
         return None
     starts_at = max(sold_at, held.starts_at)
-    ends_at = _fresh_end(terms, tier, starts_at)
-    change = _change(
-        session,
-        held,
-        _Next("upgraded", tier.code, starts_at, ends_at, purchase_id, spent),
-        terms,
-        now,
-    )
+    # A year's sales give a tier through the next year, however late they were told of.
+    reached_at = starts_at if terms.tiering.window == "rolling" else sold_at
+    ends_at = _upgrade_end(terms, tier, reached_at, held.joined_on)
+    if ends_at is not None and ends_at <= starts_at:
+        return None
+    follows = _Next("upgraded", tier.code, starts_at, ends_at, purchase_id, sums.spend)
+    change = _change(session, held, follows, terms, now)
     settle(session, member_id=member_id, terms=terms, until=now, now=now)
     return change
 
 
 def _best_window(
-    session: Session, member_id: int, sold_at: datetime, terms: Terms, now: datetime
-) -> int:
-    """NT$ of the best window that holds the sale; a late sale may be in one that ended since."""
-    months, sold_on, today = terms.tiering.window_months, taipei_date(sold_at), taipei_date(now)
-    first = rules.window_start(sold_on, months=months)
+    session: Session, held: Period, sold_at: datetime, terms: Terms, now: datetime
+) -> Sums:
+    """The best window that holds the sale; a late sale may be in one that ended since."""
+    member_id, joined_on = held.member_id, held.joined_on
+    sold_on, today = taipei_date(sold_at), taipei_date(now)
     if sold_on >= today:
-        return purchases.spent(session, member_id, first=first, last=sold_on).amount
-    days = purchases.spent_by_day(session, member_id, first=first, last=today)
-    last = rules.counts_until(sold_on, months=months)
-    return rules.best_window(days, since=sold_on, until=last, months=months)[1]
+        found = queries.window(session, member_id, last=sold_on, joined_on=joined_on, terms=terms)
+        return found.sums
+    first = rules.first_day(terms.tiering, sold_on, joined_on)
+    days = queries.days(session, member_id, first=first, last=today, terms=terms)
+    last = rules.last_day_counted(terms.tiering, sold_on, joined_on) or today
+    _, sums = rules.best_window(
+        days, terms, since=sold_on, until=last, first_of=_first_of(terms, joined_on)
+    )
+    return sums
+
+
+def _first_of(terms: Terms, joined_on: date) -> Callable[[date], date]:
+    return lambda day: rules.first_day(terms.tiering, day, joined_on)
 
 
 def review_after_refund(
@@ -265,34 +269,29 @@ def review_after_refund(
         return None
     if not rules.is_within_return_window(terms, sale.sold_at, now):
         return None
-    months = terms.tiering.window_months
-    days = purchases.spent_by_day(
-        session,
-        member_id,
-        first=rules.window_start(held.upgraded_on, months=months),
-        last=taipei_date(now),
+    first = rules.first_day(terms.tiering, held.upgraded_on, held.joined_on)
+    today = taipei_date(now)
+    before, days = queries.days_around_refund(
+        session, member_id, purchase_id=purchase_id, first=first, last=today, terms=terms
     )
     rank = terms.rank(held.tier_code)
     now_earned = _earned(terms, days, held)
-    before = [*days, (sale.sold_on, sale.last_refund_qualifying)]
     if terms.rank(now_earned.code) >= rank or terms.rank(_earned(terms, before, held).code) < rank:
         return None
     return _change(session, held, _instead(session, held, now_earned, terms, now), terms, now)
 
 
-def _earned(terms: Terms, days: Sequence[tuple[Any, int]], held: Period) -> Tier:
+def _earned(terms: Terms, days: Sequence[DaySums], held: Period) -> Tier:
     """The best tier of any window from the upgrade on."""
     assert held.upgraded_on is not None
-    merged: dict[Any, int] = {}
-    for day, amount in days:
-        merged[day] = merged.get(day, 0) + amount
-    _, spent = rules.best_window(
-        sorted(merged.items()),
+    _, sums = rules.best_window(
+        days,
+        terms,
         since=held.upgraded_on,
-        until=max([held.upgraded_on, *merged]),
-        months=terms.tiering.window_months,
+        until=max([held.upgraded_on, *(day for day, _ in days)]),
+        first_of=_first_of(terms, held.joined_on),
     )
-    return rules.earned_tier(terms, spent)
+    return rules.earned_tier(terms, sums)
 
 
 def _instead(session: Session, held: Period, earned: Tier, terms: Terms, now: datetime) -> _Next:
@@ -304,7 +303,7 @@ def _instead(session: Session, held: Period, earned: Tier, terms: Terms, now: da
         fallen = _Next("revoked", terms.tiers[0].code, now, None)
     else:
         fallen = _Next("revoked", before.tier_code, now, before.ends_at, before.purchase_id)
-    ends_at = _fresh_end(terms, earned, held.upgraded_at)
+    ends_at = _upgrade_end(terms, earned, held.upgraded_at, held.joined_on)
     is_running = ends_at is None or ends_at > now
     if is_running and terms.rank(earned.code) > terms.rank(fallen.tier_code):
         return _Next("revoked", earned.code, now, ends_at, held.purchase_id)
@@ -469,8 +468,8 @@ def _end(
     ended_ids = _END.rows(session, {"periods": [period.id for period in periods]})
     mine = {period_id for (period_id,) in ended_ids}
     ended = [period for period in periods if period.id in mine]
-    spent = queries.spent_in(session, ended)
-    follows = [(period, _following(period, spent[period.member_id], terms)) for period in ended]
+    sums = queries.sums_in_periods(session, ended, terms)
+    follows = [(period, _following(period, sums[period.member_id], terms)) for period in ended]
     if not follows:
         return []
     late = [
@@ -502,12 +501,14 @@ def _fact(change: TierChange) -> dict[str, Any]:
     }
 
 
-def _following(held: Period, spent: int, terms: Terms) -> _Next:
+def _following(held: Period, sums: Sums, terms: Terms) -> _Next:
     assert held.ends_at is not None
-    outcome = rules.at_expiry(terms, held.tier_code, spent)
-    if outcome.is_renewed:
-        ends_at = _fresh_end(terms, outcome.tier, held.ends_at)
-        return _Next("renewed", outcome.tier.code, held.ends_at, ends_at, qualifying=spent)
-    starts_at = held.ends_at + timedelta(days=terms.tiering.grace_days)
-    ends_at = _fresh_end(terms, outcome.tier, starts_at)
-    return _Next("downgraded", outcome.tier.code, starts_at, ends_at, qualifying=spent)
+    outcome = rules.at_expiry(terms, held.tier_code, sums)
+    starts_at = held.ends_at
+    kind: Kind = "renewed"
+    if not outcome.is_renewed:
+        starts_at, kind = held.ends_at + timedelta(days=terms.tiering.grace_days), "downgraded"
+    ends_at = None
+    if terms.rank(outcome.tier.code):  # the lowest tier never ends
+        ends_at = rules.next_ends_at(terms.tiering, starts_at, held.joined_on)
+    return _Next(kind, outcome.tier.code, starts_at, ends_at, qualifying=sums.spend)

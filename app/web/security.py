@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse
 
@@ -50,6 +51,30 @@ class ForeignForm(Exception):
 
 def device(request: Request) -> str:
     return request.headers.get("user-agent", "")[: staff.DEVICE_LENGTH]
+
+
+def audit(
+    request: Request,
+    session: Session,
+    visitor: Visitor,
+    action: str,
+    object: str,
+    *,
+    before: Any = None,
+    after: Any = None,
+) -> None:
+    """Write down what the visitor did, in the transaction that did it: `staff.service.audit`."""
+    staff.audit(
+        session,
+        staff_id=visitor.staff_id,
+        action=action,
+        object=object,
+        before=before,
+        after=after,
+        store_id=visitor.store_id,
+        device=device(request),
+        now=request.app.state.clock(),
+    )
 
 
 def address(request: Request) -> str:

@@ -12,6 +12,7 @@ from app.web.console import (
     delivery,
     draws,
     home,
+    imports,
     invoices,
     liability,
     members,
@@ -19,15 +20,20 @@ from app.web.console import (
     missions,
     referrals,
     rewards,
+    segments,
+    stamps,
 )
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.router,
     home.router,
+    imports.router,
     members.router,
+    segments.router,
     corrections.router,
     missions.router,
+    stamps.router,
     rewards.router,
     liability.router,
     mergers.router,

@@ -55,6 +55,7 @@ KINDS: Final = {
     "reward.lapsed": "兌換逾期未領",
     "reward.returned": "兌換逾期退回點數",
     "mission.completed": "完成任務",
+    "stamps.reached": "集點卡達成",
     "message.sent": "送出訊息",
 }
 ACTIONS: Final = {
@@ -78,6 +79,11 @@ ACTIONS: Final = {
     "referral.approved": "核准好友推薦",
     "referral.rejected": "退回好友推薦",
     "event.retried": "重新處理事件",
+    "sales.file_brought": "上傳消費檔",
+    "sales.import_started": "匯入消費檔",
+    "sales.import_cancelled": "停止匯入",
+    "segment.saved": "儲存分眾",
+    "segment.removed": "刪除分眾",
 }
 CHANNELS: Final = {
     "pos": "POS",
@@ -94,6 +100,7 @@ CHANNELS: Final = {
 }
 SOURCES: Final = {
     "reward": "點數兌換",
+    "stamps": "集點卡獎勵",
     "welcome": "入會禮",
     "birthday": "生日禮",
     "upgrade": "升等禮",
@@ -214,6 +221,8 @@ OBJECTS: Final = {
     "store": "門市",
     "outbox": "訊息",
     "inbox": "事件",
+    "import": "匯入檔",
+    "segment": "分眾",
 }
 BROWSERS: Final = {  # in this order: those further down are named by those above, too
     "Line/": "LINE",

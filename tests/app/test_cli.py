@@ -182,6 +182,30 @@ def test_a_token_is_made_listed_and_revoked(regulars: Regulars) -> None:
     assert (code, "找不到" in said) == (2, True)
 
 
+def test_a_file_of_sales_is_tried_and_recorded(regulars: Regulars) -> None:
+    regulars.set(REGULARS_CLOCK="2026-07-04T09:00:00+08:00")
+    regulars("store create --code TPE01 --name 永康店")
+    (regulars.folder / "program.yaml").write_text(regulars("program export --starter")[1], "utf-8")
+    regulars("program apply program.yaml")
+    regulars.set(REGULARS_CLOCK="2026-07-05T09:00:00+08:00")
+    file = regulars.folder / "sales.csv"
+    file.write_text("日子,總計\n2026/07/04,500\n2026/07/04,x\n2026/07/01,1\n", "utf-8")
+    assert "請選擇哪一欄是日期" in regulars("import sales sales.csv")[1]
+    assert "沒有「日」這一欄" in regulars("import sales sales.csv --column sold_at=日")[1]
+    assert "NOWHERE" in regulars("import sales sales.csv --store NOWHERE")[1]
+    assert regulars("import sales none.csv")[0] == 2
+    order = "import sales sales.csv --store TPE01 --column sold_at=日子 --refused bad.csv"
+    code, said = regulars(f"{order} --dry-run")
+    assert (code, "可以寫入 1 筆" in said) == (1, True)
+    code, said = regulars(order)
+    assert (code, "已寫入 1 筆，合計 NT$500" in said) == (1, True)
+    assert "第 4 列：2026/07/01 還沒有會員制度" in said
+    assert (regulars.folder / "bad.csv").read_text("utf-8").count("2026/07/0") == 3
+    file.write_text("日子,總計\n2026/07/04,500\n", "utf-8")
+    code, said = regulars(order)
+    assert (code, "重複 1 筆" in said) == (0, True)
+
+
 def test_a_new_shop_gets_its_programme_from_the_starter(regulars: Regulars) -> None:
     code, said = regulars("program export")
     assert (code, "--starter" in said) == (2, True)

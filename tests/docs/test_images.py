@@ -9,7 +9,9 @@ from flex_templates.theme import CAMPHOR, THEMES
 from tests.flex_templates import samples
 
 NOT_PAGES = {
-    "/console/live",  # a part of a page
+    "/console/live", "/console/imports/{import_id}/live", "/console/segments/{segment_id}/size",
+    "/console/segments/new",  # parts of pages, and one that looks like another
+    "/console/imports/{import_id}/refused.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep
 }  # fmt: skip
 

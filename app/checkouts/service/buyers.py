@@ -1,11 +1,12 @@
 """The member at the till, held for the whole of the transaction, and the store."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core.clock import taipei_date
 from app.core.db import table_of
 from app.core.errors import Invalid
 from app.core.prepared import Prepared
@@ -33,6 +34,7 @@ class Buyer:
     tier: Tier
     earns_as: Tier
     standing: Standing
+    joined_on: date
 
 
 _BUYER = Prepared(
@@ -44,6 +46,7 @@ _BUYER = Prepared(
         _MEMBERS.c.birth_month,
         _MEMBERS.c.status,
         _MEMBERS.c.merged_into_id,
+        _MEMBERS.c.joined_at,
         PERIODS.c.tier_code,
         PERIODS.c.starts_at,
         PERIODS.c.ends_at,
@@ -87,6 +90,7 @@ def buyer_of(
         tier=tier,
         earns_as=earns_as,
         standing=standing,
+        joined_on=taipei_date(row.joined_at or now),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.draws import service as draws
 from app.missions import service as missions
 from app.referrals import service as referrals
+from app.stamps import service as stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,10 @@ def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...
         tier=sold.tier_code,
         now=now,
     )
-    return (*referred, *entered, *moved)
+    stamped = stamps.bought(
+        session, member_id=sold.member_id, purchase_id=sold.purchase_id, now=now
+    )
+    return (*referred, *entered, *moved, *stamped)
 
 
 def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
@@ -80,4 +84,5 @@ def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[s
         *referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now),
         *draws.refunded(session, purchase_id=back.purchase_id, net=back.net),
         *missions.refunded(session, member_id=back.member_id, sold_on=back.sold_on, now=now),
+        *stamps.refunded(session, member_id=back.member_id, sold_on=back.sold_on, now=now),
     )

@@ -31,6 +31,7 @@ from app.purchases import service as purchases
 from app.purchases.queries import Bought
 from app.purchases.rules import PurchaseOrder
 from app.purchases.service import Recorded
+from app.tiers import queries as tier_queries
 from app.tiers import service as tiers
 from app.tiers.service import TierChange
 from app.timeline import service as timeline
@@ -53,11 +54,13 @@ def record_purchase(
     coupon: CouponUse | None = None,
     payment: PointPayment | None = None,
     hold_until: date | None = None,
+    is_quiet: bool = False,
     theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
     the same facts. `order.amount` is what was paid, after the coupon and then the points. Points of
-    a sale that is not proven yet cannot be used before `hold_until`.
+    a sale that is not proven yet cannot be used before `hold_until`. Of a quiet sale the member is
+    told nothing.
 
     Raises Invalid, Conflict, NotFound, CouponNotUsable, PaymentRefused and NotEnoughPoints; then
     the caller must roll back."""
@@ -71,6 +74,8 @@ def record_purchase(
     )
     if buyer is not None:
         order = replace(order, member_id=buyer.id)
+        if is_quiet:
+            buyer = replace(buyer, line_user_id=None)
     is_first = _is_first(session, order, coupon)
     try:
         sale = purchases.record(session, order=order, terms=terms, now=now)
@@ -434,9 +439,9 @@ def _send_receipt(
         usable_from=point_rules.usable_from(terms.points, order.sold_at),
         sold_at=order.sold_at,
         store=store_name,
-        tier=tier,
-        spent=tiers.window_sum(session, member_id=buyer.id, at=now, terms=terms),
-        terms=terms,
+        way=tier_queries.way_up(
+            session, buyer.id, tier=tier, joined_on=buyer.joined_on, now=now, terms=terms
+        ),
         now=now,
         discount=0 if coupon is None else coupon.discount,
         coupon="" if coupon is None else coupon.kind_name,

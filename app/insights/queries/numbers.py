@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
+from app.core.db import taipei_day
 from app.inbox import queries as inbox
 from app.members.models import MEMBER, Member
 from app.outbox import queries as outbox
@@ -128,12 +129,7 @@ def _sold_by_members(start: datetime, end: datetime) -> tuple[sa.ColumnElement[b
 
 
 def _joined_by_day(session: Session, start: datetime, end: datetime) -> dict[date, int]:
-    # Taipei has had no daylight saving since 1979, so a day is a shift of eight hours.
-    if session.get_bind().dialect.name == "sqlite":
-        day: sa.ColumnElement[str] = sa.func.date(Member.joined_at, "+8 hours")
-    else:
-        shifted = sa.func.timezone("Asia/Taipei", Member.joined_at)
-        day = sa.func.to_char(shifted, "YYYY-MM-DD")
+    day = taipei_day(Member.joined_at, session.get_bind().dialect.name)
     rows = session.execute(
         sa.select(day.label("day"), sa.func.count())
         .where(_joined_between(start, end))

@@ -10,7 +10,6 @@ from app.cards import service as cards
 from app.core import text
 from app.core.errors import DomainError, NotFound
 from app.members import queries as members
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.verifications.rules import Expired, Wrong
@@ -83,15 +82,13 @@ def check(
 
 
 def _note(request: Request, session: Session, visitor: Visitor, given: Pass) -> None:
-    staff.audit(
+    security.audit(
+        request,
         session,
-        staff_id=visitor.staff_id,
-        action="member.identified",
-        object=f"member:{given.member_id}",
+        visitor,
+        "member.identified",
+        f"member:{given.member_id}",
         after={"by": OTP},
-        store_id=visitor.store_id,
-        device=security.device(request),
-        now=request.app.state.clock(),
     )
 
 

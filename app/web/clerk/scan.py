@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Form, Request, Response
 from starlette.responses import JSONResponse, RedirectResponse
 
 from app.core.errors import DomainError
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -76,15 +75,13 @@ def _identified(request: Request, visitor: Visitor, code: str) -> str:
     now = request.app.state.clock()
     with request.app.state.db.transaction() as session:
         found = identify(session, code, now=now)
-        staff.audit(
+        security.audit(
+            request,
             session,
-            staff_id=visitor.staff_id,
-            action="member.identified",
-            object=f"member:{found.member_id}",
+            visitor,
+            "member.identified",
+            f"member:{found.member_id}",
             after={"by": found.proof},
-            store_id=visitor.store_id,
-            device=security.device(request),
-            now=now,
         )
     given = Pass.issue(
         member_id=found.member_id, proof=found.proof, session_id=visitor.session_id, now=now

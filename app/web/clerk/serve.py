@@ -1,6 +1,5 @@
 """/clerk/serve/{pass}: the member at the till, the amount, the confirmation, the result."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -22,9 +21,9 @@ from app.insights.queries import portrait, till
 from app.insights.queries.till import SaleShown
 from app.members import queries as members
 from app.staff import queries
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
+from app.tiers.rules import words
 from app.web import pages, security
 from app.web.clerk import baskets, passes, refusals
 from app.web.clerk.baskets import Basket, Typed
@@ -48,6 +47,14 @@ class ServeView:
     has_phone: bool
     typed: Typed
     error: str = ""
+
+    @property
+    def window(self) -> str:
+        return words.window(self.card.terms.tiering)
+
+    @property
+    def way_up(self) -> str:
+        return words.way_up(self.card.progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +220,7 @@ def _carry_out(
         if queries.last_done(session, visitor.staff_id, "coupon.redeemed", target) == proof:
             return  # the same page sent again
         baskets.redeem_alone(session, basket.coupon, given=given, visitor=visitor, now=now)
-        _audit(request, session, visitor, "coupon.redeemed", target, proof, now)
+        security.audit(request, session, visitor, "coupon.redeemed", target, after=proof)
         return
     theme = request.app.state.settings.theme
     checkout = baskets.check_out(
@@ -224,28 +231,7 @@ def _carry_out(
         if basket.points:
             what["points"] = basket.points
         target = f"purchase:{checkout.purchase_id}"
-        _audit(request, session, visitor, "purchase.recorded", target, what, now)
-
-
-def _audit(
-    request: Request,
-    session: Session,
-    visitor: Visitor,
-    action: str,
-    target: str,
-    after: Mapping[str, int | str],
-    now: datetime,
-) -> None:
-    staff.audit(
-        session,
-        staff_id=visitor.staff_id,
-        action=action,
-        object=target,
-        after=dict(after),
-        store_id=visitor.store_id,
-        device=security.device(request),
-        now=now,
-    )
+        security.audit(request, session, visitor, "purchase.recorded", target, after=what)
 
 
 class _Rehearsed(Exception):

@@ -15,7 +15,6 @@ from app.insights.queries import till
 from app.insights.queries.till import DayAtStore, SaleShown
 from app.purchases.rules import RefundOrder
 from app.staff import queries
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.staff.service import LoginBlocked
@@ -143,16 +142,14 @@ def _give_back(
     theme = request.app.state.settings.theme
     done = checkouts.refund_purchase(session, order=order, now=now, theme=theme)
     if done.is_new:
-        staff.audit(
+        security.audit(
+            request,
             session,
-            staff_id=visitor.staff_id,
-            action="purchase.refunded",
-            object=f"purchase:{sale.id}",
+            visitor,
+            "purchase.refunded",
+            f"purchase:{sale.id}",
             before={"refunded": sale.refunded},
             after={"refunded": sale.refunded + order.amount, "approved_by": approver},
-            store_id=visitor.store_id,
-            device=security.device(request),
-            now=now,
         )
 
 

@@ -21,7 +21,6 @@ from app.points.service import (
     SecondPersonNeeded,
 )
 from app.programmes import queries as programmes
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -177,13 +176,11 @@ def word_for(error: DomainError) -> str:
 def _audit(
     request: Request, session: Session, visitor: Visitor, action: str, correction: Correction
 ) -> None:
-    staff.audit(
+    security.audit(
+        request,
         session,
-        staff_id=visitor.staff_id,
-        action=action,
-        object=f"member:{correction.member_id}",
+        visitor,
+        action,
+        f"member:{correction.member_id}",
         after={"points": correction.points, "reason": correction.reason},
-        store_id=visitor.store_id,
-        device=security.device(request),
-        now=request.app.state.clock(),
     )

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
-from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
 from app.inbox import queries as inbox
@@ -16,7 +15,6 @@ from app.insights.queries.numbers import Delivery
 from app.outbox import queries as outbox
 from app.outbox import service as outbox_service
 from app.outbox.queries import Sending
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -72,7 +70,7 @@ def retry_message(request: Request, visitor: Mender, row_id: PathId) -> Response
     with request.app.state.db.transaction() as session:
         is_queued = outbox_service.retry(session, row_id, now=now)
         if is_queued:
-            _audit(session, request, visitor, "message.retried", f"outbox:{row_id}")
+            security.audit(request, session, visitor, "message.retried", f"outbox:{row_id}")
     return RedirectResponse(f"/console/delivery?done={int(is_queued)}", 303)
 
 
@@ -82,19 +80,8 @@ def retry_event(request: Request, visitor: Mender, event_id: PathId) -> Response
     with request.app.state.db.transaction() as session:
         is_queued = inbox_service.retry(session, event_id, now=now)
         if is_queued:
-            _audit(session, request, visitor, "event.retried", f"inbox:{event_id}")
+            security.audit(request, session, visitor, "event.retried", f"inbox:{event_id}")
     return RedirectResponse(f"/console/delivery?done={int(is_queued)}", 303)
-
-
-def _audit(session: Session, request: Request, visitor: Visitor, action: str, object: str) -> None:
-    staff.audit(
-        session,
-        staff_id=visitor.staff_id,
-        action=action,
-        object=object,
-        device=security.device(request),
-        now=request.app.state.clock(),
-    )
 
 
 def excerpt(row: Sending) -> str:

@@ -13,7 +13,6 @@ from app.draws.models import DRAWN, FROZEN, OPEN
 from app.draws.queries import DrawShown, WinShown
 from app.draws.rules import NotOpen
 from app.draws.service.handing import NothingToClaim
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -131,14 +130,7 @@ def _done(
     with request.app.state.db.transaction() as session:
         done = work(session)
         if done in (FROZEN, DRAWN):
-            staff.audit(
-                session,
-                staff_id=visitor.staff_id,
-                action=action,
-                object=f"draw:{draw_id}",
-                device=security.device(request),
-                now=request.app.state.clock(),
-            )
+            security.audit(request, session, visitor, action, f"draw:{draw_id}")
     return RedirectResponse(f"/console/draws/{draw_id}?done={done}", 303)
 
 

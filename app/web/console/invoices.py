@@ -5,13 +5,11 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from sqlalchemy.orm import Session
 
 from app.core.errors import Invalid, NotFound
 from app.invoices import messages, queries, service
 from app.invoices.queries import Claim
 from app.invoices.service import NotReviewable
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -77,7 +75,7 @@ def approve(request: Request, visitor: Reviewer, claim_id: PathId) -> Response:
     try:
         with request.app.state.db.transaction() as session:
             service.approve(session, claim_id=claim_id, staff_id=visitor.staff_id, now=now)
-            _audit(session, request, visitor, "invoice.approved", claim_id, "")
+            security.audit(request, session, visitor, "invoice.approved", f"invoice:{claim_id}")
     except NotReviewable:
         return RedirectResponse("/console/invoices?done=late", 303)
     return RedirectResponse("/console/invoices?done=approved", 303)
@@ -101,7 +99,14 @@ def reject(
                 theme=request.app.state.settings.theme,
                 now=now,
             )
-            _audit(session, request, visitor, "invoice.rejected", claim_id, reason)
+            security.audit(
+                request,
+                session,
+                visitor,
+                "invoice.rejected",
+                f"invoice:{claim_id}",
+                after={"reason": reason} if reason else None,
+            )
     except NotReviewable:
         return RedirectResponse("/console/invoices?done=late", 303)
     except NotFound:
@@ -109,17 +114,3 @@ def reject(
     except Invalid:
         return RedirectResponse("/console/invoices?done=reason", 303)
     return RedirectResponse("/console/invoices?done=rejected", 303)
-
-
-def _audit(
-    session: Session, request: Request, visitor: Visitor, action: str, claim_id: int, reason: str
-) -> None:
-    staff.audit(
-        session,
-        staff_id=visitor.staff_id,
-        action=action,
-        object=f"invoice:{claim_id}",
-        after={"reason": reason} if reason else None,
-        device=security.device(request),
-        now=request.app.state.clock(),
-    )

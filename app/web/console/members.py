@@ -28,7 +28,6 @@ from app.points import queries as points
 from app.points.queries import Movement
 from app.points.rules import Earned, Standing, formula_from_facts
 from app.programmes import queries as programmes
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.timeline import queries as timeline
@@ -300,11 +299,4 @@ def _birthday(profile: Profile) -> str | None:
 def _note_access(request: Request, visitor: Visitor, member_id: int) -> None:
     """Who looked at whose data is kept, as the protection of personal data asks."""
     with request.app.state.db.transaction() as session:
-        staff.audit(
-            session,
-            staff_id=visitor.staff_id,
-            action="member.viewed",
-            object=f"member:{member_id}",
-            device=security.device(request),
-            now=request.app.state.clock(),
-        )
+        security.audit(request, session, visitor, "member.viewed", f"member:{member_id}")

@@ -19,7 +19,6 @@ from app.members import queries as members
 from app.mergers import queries, service
 from app.mergers.service import NotMergeable
 from app.purchases import queries as purchases
-from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -219,12 +218,11 @@ def _audit(
     merger_id: int,
     absorbed_id: int,
 ) -> None:
-    staff.audit(
+    security.audit(
+        request,
         session,
-        staff_id=visitor.staff_id,
-        action=action,
-        object=f"member:{member_id}",
+        visitor,
+        action,
+        f"member:{member_id}",
         after={"merger": merger_id, "absorbed": absorbed_id},
-        device=security.device(request),
-        now=request.app.state.clock(),
     )

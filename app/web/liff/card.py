@@ -5,6 +5,7 @@ from starlette.responses import JSONResponse
 
 from app.cards import queries
 from app.cards import service as cards
+from app.tiers.rules import words
 from app.web.liff import pages
 from app.web.liff.guard import LiffRoute, Member
 
@@ -21,6 +22,7 @@ def show(request: Request, member: Member) -> Response:
         "card.html",
         card=card,
         progress=card.progress,
+        way_up=words.way_up(card.progress),
         barcode=pages.barcode(card.number),
     )
 

@@ -14,6 +14,7 @@ from app.purchases.queries import Bought, BoughtItem
 from app.staff import queries as staff
 from app.staff.queries import StoreShown
 from app.tiers import queries as tiers
+from app.tiers.rules import words
 from app.web.liff import pages
 from app.web.liff.guard import LiffRoute, Looker, Member
 
@@ -46,7 +47,12 @@ def benefits(request: Request, member: Member) -> Response:
         progress = tiers.progress(session, member.id, now=now)
         terms = programmes.terms_at(session, now)
     return pages.render(
-        request, "tiers.html", progress=progress, tiers=terms.tiers, tiering=terms.tiering
+        request,
+        "tiers.html",
+        progress=progress,
+        tiers=terms.tiers,
+        tiering=terms.tiering,
+        words=words,
     )
 
 
@@ -57,7 +63,7 @@ def history(request: Request, member: Member) -> Response:
         bought = purchases.purchases_of(session, member.id, limit=RECENT)
         ids = [sale.id for sale in bought]
         items = purchases.items_of_all(session, ids)
-        kept = points.kept_of_sales(session, member.id, ids)
+        kept = points.kept_of_sales(session, ids)
         used = points.used_on_sales(session, member.id, ids)
     sales = [
         Sale(

@@ -19,6 +19,7 @@ from app.web.liff import (
     points,
     rewards,
     session,
+    stamps,
     why,
 )
 
@@ -30,6 +31,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     why.router,
     invoices.router,
     missions.router,
+    stamps.router,
     coupons.router,
     rewards.router,
     looks.router,

@@ -20,7 +20,7 @@ from app.coupons.models import COUPONS
 from app.coupons.rules import KindDraft
 from app.outbox.models import OutboxRow
 from app.points import queries as points
-from app.programmes.rules import DEFAULT, Terms
+from app.programmes.rules import DEFAULT, Terms, Tier
 from app.purchases import queries as purchases
 from app.purchases.rules import Item, PurchaseOrder, RefundOrder, RefundTooLarge
 from app.tiers import queries as tiers
@@ -317,3 +317,36 @@ def test_sales_and_refunds_of_many_members_at_once_keep_all_books(
     at_once(24, post)
     with db.transaction() as session:
         assert evidence(session) == []
+
+
+# Tiers that count points --------------------------------------------------------------------------
+
+
+def test_points_that_purchases_earned_lift_and_fall_with_a_refund(session: Session) -> None:
+    silver = Tier("silver", "銀卡", 0, percent=120, points=20)
+    member = open_shop(session, replace(DEFAULT, tiers=(DEFAULT.tiers[0], silver)))
+    buy(session, order(member, 1_900, "p1"))
+    assert tiers.progress(session, member, now=NOW).tier.code == "basic"
+    facts = buy(session, order(member, 100, "p2")).facts
+    assert facts["tier"]["code"] == "silver"
+    receipt = session.scalars(
+        sa.select(OutboxRow.payload).where(OutboxRow.dedup_key.like("receipt:%"))
+    ).first()
+    assert "再以消費得 1 點 即可升等銀卡" in str(receipt)
+    service.refund_purchase(session, order=RefundOrder("r1", "p2", 1), now=NOW + DAY)
+    assert tiers.progress(session, member, now=NOW + DAY).tier.code == "basic"
+
+
+def test_a_refund_that_took_no_points_is_not_blamed(session: Session) -> None:
+    """The first refund took points outside the return window, the second takes none."""
+    silver = Tier("silver", "銀卡", 0, percent=120, points=20)
+    terms = replace(DEFAULT, tiers=(DEFAULT.tiers[0], silver))
+    member = open_shop(session, terms)
+    old = buy(session, order(member, 1_000, "p1"))
+    assert old.is_new
+    buy(session, order(member, 1_050, "p2", sold_at=NOW + 40 * DAY))
+    later = NOW + 41 * DAY
+    service.refund_purchase(session, order=RefundOrder("r1", "p1", 500), now=later)
+    assert tiers.progress(session, member, now=later).tier.code == "silver"
+    service.refund_purchase(session, order=RefundOrder("r2", "p2", 10), now=later)
+    assert tiers.progress(session, member, now=later).tier.code == "silver"

@@ -7,12 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import rules as attention
 from app.checkouts import service as checkouts
 from app.core.clock import TAIPEI
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.coupons.service import Issued
-from app.journeys import rules, service
+from app.journeys import service
 from app.journeys.messages import Brand
 from app.journeys.models import SENDS
 from app.members.models import Member
@@ -26,7 +27,7 @@ from tests.support.loyalty import publish
 
 BRAND = Brand("小日子選物")
 DAY = timedelta(days=1)
-_ids = (number for number in count(1_000) if not rules.is_held_out(number))
+_ids = (number for number in count(1_000) if not attention.is_held_out(number))
 _keys = count(1)
 KINDS = (
     KindDraft("welcome", "入會禮", "amount_off", 100, valid_days=14),

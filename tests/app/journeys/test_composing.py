@@ -10,11 +10,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import rules as attention
+from app.attention import service as governor
+from app.attention.models import MARKETING_DAYS
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons.models import COUPONS
 from app.journeys import queries, rules, service
-from app.journeys.models import MARKETING_DAYS, SENDS
+from app.journeys.models import SENDS
 from app.members import service as members
 from app.members.models import Member
 from app.outbox.models import OutboxRow
@@ -221,7 +224,7 @@ def test_who_blocked_between_look_and_queue_takes_no_day(db: Database) -> None:
 
 
 def held_out_id() -> int:
-    return next(number for number in range(500_000, 501_000) if rules.is_held_out(number))
+    return next(number for number in range(500_000, 501_000) if attention.is_held_out(number))
 
 
 def test_the_hold_out_gets_no_marketing_but_every_warning(db: Database) -> None:
@@ -279,7 +282,7 @@ def test_the_order_holds_however_small_the_batches(session: Session, limit: int)
 
 def booked(session: Session, member: int, *days_ago: int) -> None:
     for ago in days_ago:
-        assert service.take_day(session, member_id=member, day=D - ago * DAY, what=f"mail:{ago}")
+        assert governor.take_day(session, member_id=member, day=D - ago * DAY, what=f"mail:{ago}")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +333,7 @@ def test_two_takers_of_one_day_get_it_once(db: Database) -> None:
     taken = together(
         db,
         8,
-        lambda session, number: service.take_day(
+        lambda session, number: governor.take_day(
             session, member_id=member, day=D, what=f"mail:{number}"
         ),
     )

@@ -364,6 +364,15 @@ def test_an_entry_that_is_lost_shows_as_an_imbalance(session: Session) -> None:
     assert found == {("balance", 10, 0), ("lot", 10, 0), ("operation", 10, 0)}
 
 
+def test_points_of_more_sales_than_a_statement_has_binds(db: Database) -> None:
+    """A night may end the tiers of a thousand members with a hundred sales each."""
+    with db.transaction() as session:
+        member = new_member(session)
+        earn(session, member, 7, sale=5)
+        revoke(session, member, remaining=500, sale=5, refund=1)
+        assert queries.kept_of_sales(session, range(1, 100_001)) == {5: 5}
+
+
 def test_settling_many_members_leaves_what_settling_each_would(db: Database) -> None:
     with db.transaction() as session:
         twins = [(new_member(session), new_member(session)) for _ in range(4)]

@@ -16,6 +16,7 @@ from app.rewards.rules import RewardDraft
 from app.rulebooks import document, rules
 from app.rulebooks.document import BadBook
 from app.rulebooks.rules import STARTER, Book
+from app.stamps.rules import Milestone, StampDraft
 
 BEGIN = datetime(2026, 11, 1, tzinfo=TAIPEI)
 FULL = Book(
@@ -64,7 +65,40 @@ FULL = Book(
             reward_limit=100,
         ),
     ),
+    (
+        StampDraft(
+            "tea",
+            "茶香集點卡",
+            10,
+            (Milestone(5, points=30), Milestone(10, coupon="tea")),
+            date(2026, 7, 1),
+            per="amount",
+            amount=200,
+            stores=("S01",),
+            cap_per_day=None,
+            gap_days=2,
+            ends_on=date(2027, 12, 31),
+            on_refund="take_back",
+        ),
+    ),
 )
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"code": "tea"}, "stamps[1].code"),
+        ({"size": 31}, "stamps[1].size"),
+        ({"milestones": (Milestone(5, coupon="none"),)}, "stamps[1].milestones[0].coupon"),
+        ({"milestones": (Milestone(5),)}, "stamps[1].milestones[0]"),
+    ],
+)
+def test_a_stamp_card_that_contradicts_the_book_is_found(
+    changes: dict[str, object], where: str
+) -> None:
+    odd = replace(FULL.stamps[0], **({"code": "other"} | changes))  # type: ignore[arg-type]  # a test's shorthand
+    faults = rules.faults(replace(FULL, stamps=(*FULL.stamps, odd)))
+    assert [fault.where for fault in faults] == [where]
 
 
 @pytest.mark.parametrize(

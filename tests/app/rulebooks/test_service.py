@@ -1,23 +1,32 @@
 """Putting a programme in force, and what it would do to the members there are."""
 
+from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.core.clock import TAIPEI, taipei_date
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons import service as coupon_service
 from app.coupons.rules import KindDraft
-from app.missions.rules import MissionDraft, Step, Window
+from app.missions.rules import MissionDraft, Step
 from app.missions.rules import Reward as Prize
-from app.programmes.rules import Terms
+from app.missions.rules import Window as MissionWindow
+from app.programmes.rules import Terms, Window
 from app.purchases.rules import PurchaseOrder
 from app.rewards.rules import RewardDraft
 from app.rulebooks import queries, rules, service
 from app.rulebooks.rules import STARTER, Book
 from app.rulebooks.service import Applied
-from tests.support.loyalty import new_member
+from app.stamps.rules import Milestone, StampDraft
+from app.tiers import queries as tiers
+from app.tiers.rules import earned_tier
+from tests.support.loyalty import new_member, publish
 from tests.support.times import NOW
 
 
@@ -85,6 +94,56 @@ def test_who_would_rise_and_who_may_fall_is_counted(db: Database) -> None:
     assert higher == ["1 位銀卡會員近一年的消費未達新的門檻，等級保留到期末，到期時可能調整"]
 
 
+JOINED = ("2024-02-29", "2024-07-04", "2024-07-05", "2025-01-01", "2025-12-31")
+OTHER_TERMS: list[tuple[Window, dict[str, Any]]] = [
+    ("calendar_year", {}),
+    ("anniversary", {}),
+    ("lifetime", {}),
+    ("rolling", {"visits": 2}),
+    ("rolling", {"single": 3_000}),
+    ("rolling", {"points": 40}),
+    ("anniversary", {"visits": 2, "match": "all"}),
+]
+
+
+@pytest.mark.parametrize(("window", "goals"), OTHER_TERMS)
+def test_who_would_rise_is_who_does(db: Database, window: Window, goals: dict[str, Any]) -> None:
+    """The count of the whole brand agrees with what each member's own progress says."""
+    silver = replace(STARTER.terms.tiers[1], **goals)
+    new = replace(
+        STARTER.terms,
+        tiers=(STARTER.terms.tiers[0], silver, *STARTER.terms.tiers[2:]),
+        tiering=replace(STARTER.terms.tiering, window=window),
+    )
+    high = replace(silver, threshold=1_000_000, visits=None, single=None, points=None)
+    old = replace(STARTER.terms, tiers=(STARTER.terms.tiers[0], high))
+    with db.transaction() as session:
+        publish(session, old)
+        members = []
+        for joined_on in JOINED:
+            joined_at = datetime.fromisoformat(f"{joined_on}T00:30").replace(tzinfo=TAIPEI)
+            members.append(new_member(session, joined_at=joined_at))
+            for number, days in enumerate((0, 1, 130, 190, 370)):
+                sold_at = NOW - timedelta(days=days)
+                order = PurchaseOrder(
+                    f"s-{members[-1]}-{number}", 1_700, sold_at, member_id=members[-1]
+                )
+                checkouts.record_purchase(session, order=order, now=max(sold_at, NOW))
+        crowds = queries.effects(session, old, new, now=NOW).crowds
+        found = Counter({crowd.reached_after: crowd.members for crowd in crowds})
+        expected = Counter(_reached(session, member, new) for member in members)
+    assert found == expected
+
+
+def _reached(session: Session, member: int, terms: Terms) -> str:
+    held = tiers.open_period(session, member)
+    assert held is not None
+    counted = tiers.window(
+        session, member, last=taipei_date(NOW), joined_on=held.joined_on, terms=terms
+    )
+    return earned_tier(terms, counted.sums).code
+
+
 def test_what_points_would_cost_is_counted(db: Database) -> None:
     with db.transaction() as session:
         apply(session, STARTER)
@@ -124,12 +183,29 @@ def test_rewards_are_put_in_the_catalogue_revised_and_stopped(session: Session) 
     assert apply(session, replace(book, rewards=())).stopped == ("tote",)
 
 
+def test_stamp_cards_begin_change_and_stop(session: Session) -> None:
+    tea = StampDraft("tea", "茶香", 10, (Milestone(10, points=50),), NOW.date())
+    book = replace(STARTER, stamps=(tea,))
+    assert apply(session, book).created[-1:] == ("tea",)
+    assert apply(session, book).is_nothing
+    held = queries.book_at(session, NOW)
+    assert held is not None
+    assert held.stamps == (tea,)
+    longer = replace(book, stamps=(replace(tea, size=12, cap_per_day=None),))
+    assert apply(session, longer).revised == ("tea",)
+    assert rules.differences(book, longer) == [
+        "集點卡「茶香」 格數：10 → 12",
+        "集點卡「茶香」 每日上限：1 → 無",
+    ]
+    assert apply(session, replace(book, stamps=())).stopped == ("tea",)
+
+
 def test_missions_begin_change_and_stop(session: Session) -> None:
     regular = MissionDraft(
         "regular",
         "每月常客",
         (Step("visits", 3),),
-        window=Window("month", starts_on=NOW.date()),
+        window=MissionWindow("month", starts_on=NOW.date()),
         reward=Prize(50),
         reward_limit=9,
     )

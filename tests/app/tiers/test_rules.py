@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from app.core.clock import TAIPEI
 from app.programmes.rules import DEFAULT, Terms, Tier
 from app.tiers import rules
+from app.tiers.rules import Counted, Sums
 
 DAY = timedelta(days=1)
 
@@ -67,16 +68,16 @@ def test_a_tier_lasts_through_the_day_before_the_same_date(start: str, last: str
     ],
 )
 def test_the_threshold_itself_is_enough_and_one_below_is_not(spent: int, code: str) -> None:
-    assert rules.earned_tier(DEFAULT, spent).code == code
+    assert rules.earned_tier(DEFAULT, Sums(spend=spent)).code == code
 
 
 INVITED = replace(DEFAULT, tiers=(*DEFAULT.tiers, Tier("black", "黑卡", 0, is_invite_only=True)))
 
 
 def test_an_invitation_is_not_bought() -> None:
-    assert rules.earned_tier(INVITED, 9_000_000).code == "platinum"
+    assert rules.earned_tier(INVITED, Sums(spend=9_000_000)).code == "platinum"
     assert rules.next_tier(INVITED, "platinum") is None
-    assert rules.at_expiry(INVITED, "black", 9_000_000).tier.code == "platinum"
+    assert rules.at_expiry(INVITED, "black", Sums(spend=9_000_000)).tier.code == "platinum"
 
 
 def terms(**tiering: object) -> Terms:
@@ -98,23 +99,29 @@ def terms(**tiering: object) -> Terms:
 def test_what_follows_the_end_of_a_tier(
     downgrade: str, code: str, spent: int, expected: str, renewed: bool
 ) -> None:
-    outcome = rules.at_expiry(terms(downgrade=downgrade), code, spent)
+    outcome = rules.at_expiry(terms(downgrade=downgrade), code, Sums(spend=spent))
     assert (outcome.tier.code, outcome.is_renewed) == (expected, renewed)
 
 
 def test_renewal_may_ask_for_less_or_more_than_the_tier() -> None:
     basic, silver, gold, platinum = DEFAULT.tiers
     cheap = replace(DEFAULT, tiers=(basic, silver, replace(gold, renewal=12_000), platinum))
-    assert rules.at_expiry(cheap, "gold", 12_000).is_renewed
+    assert rules.at_expiry(cheap, "gold", Sums(spend=12_000)).is_renewed
     dear = replace(DEFAULT, tiers=(basic, silver, replace(gold, renewal=30_000), platinum))
-    outcome = rules.at_expiry(dear, "gold", 29_999)
+    outcome = rules.at_expiry(dear, "gold", Sums(spend=29_999))
     assert (outcome.tier.code, outcome.is_renewed) == ("silver", False)
 
 
 def test_a_late_sale_is_seen_in_the_windows_that_ended_since() -> None:
     days = [(date(2026, 1, 5), 100), (date(2026, 3, 1), 300), (date(2026, 6, 1), 700)]
-    best = rules.best_window(days, since=date(2026, 3, 1), until=date(2027, 2, 28), months=12)
-    assert best == (date(2026, 6, 1), 1_100)
+    best = rules.best_window(
+        [(day, Sums(spend=amount)) for day, amount in days],
+        DEFAULT,
+        since=date(2026, 3, 1),
+        until=date(2027, 2, 28),
+        first_of=rules.window_start,
+    )
+    assert best == (date(2026, 6, 1), Sums(spend=1_100))
 
 
 def progress(spent: int, *, first: date | None = None, inside: int = 0) -> rules.Progress:
@@ -122,10 +129,10 @@ def progress(spent: int, *, first: date | None = None, inside: int = 0) -> rules
         DEFAULT,
         code="silver",
         period_ends_at=taipei("2027-01-01T00:00"),
-        spent=spent,
-        first_day=first,
-        spent_in_period=inside,
+        counted=Counted(Sums(spend=spent), first),
+        in_period=Sums(spend=inside),
         today=date(2026, 7, 4),
+        joined_on=date(2025, 1, 1),
     )
 
 
@@ -147,10 +154,10 @@ def test_the_top_tier_has_nothing_to_reach() -> None:
         DEFAULT,
         code="platinum",
         period_ends_at=None,
-        spent=1,
-        first_day=None,
-        spent_in_period=0,
+        counted=Counted(Sums(spend=1), None),
+        in_period=Sums(),
         today=date(2026, 7, 4),
+        joined_on=date(2025, 1, 1),
     )
     assert (seen.next_tier, seen.to_next, seen.percent, seen.to_renew) == (None, 0, 100, 0)
 

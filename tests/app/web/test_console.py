@@ -10,6 +10,7 @@ from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.inbox.models import InboxEvent
+from app.jobs.imports import advance
 from app.members.models import Consent, Member
 from app.missions import service as missions
 from app.missions.rules import MissionDraft, Step, Window
@@ -20,12 +21,15 @@ from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardDraft
 from app.staff import queries
+from app.staff.models import AuditEntry
 from app.staff.rules import Role
+from app.stamps import service as stamps
+from app.stamps.rules import Milestone, StampDraft
 from app.timeline import service as timeline
 from tests.support.people import bought, coupon_for, grant_points, number_of, regular
 from tests.support.staffing import Shop
 from tests.support.times import NOW
-from tests.support.web import Browser
+from tests.support.web import SAME_ORIGIN, Browser, Page
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
@@ -392,6 +396,86 @@ def test_the_liability_of_points_opens_by_month(
     page = visitor.get("/console/liability").text
     for words in ("1,050", "待生效 1,000・贈點 50", "NT$1,050", "2026/07", "NT$990"):
         assert words in page, words  # 100,000 × 1,000 / 101,000
+
+
+def test_stamp_cards_with_who_collects_and_what_went_out(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    visitor.log_in(Role.MARKETER)
+    assert "還沒有集點卡" in visitor.get("/console/stamps").text
+    draft = StampDraft("tea", "茶香", 4, (Milestone(1, 50), Milestone(4, coupon="x")), NOW.date())
+    with sqlite_db.transaction() as session:
+        stamps.create(session, draft=draft, now=NOW)
+        bought(session, regular(session), 790, store_id=shop.store_id)
+    page = visitor.get("/console/stamps").text
+    assert "茶香" in page
+    assert "1 位會員有格" in page
+    assert "50 點" in page
+    assert "第 4 格</strong>・優惠券 1 張" in page
+
+
+def brought(visitor: Browser, content: bytes) -> Page:
+    form = {"form_token": visitor.form_token()}
+    return Page(
+        visitor.http.post(
+            "/console/imports",
+            data=form,
+            files={"file": ("六月.csv", content, "text/csv")},
+            headers=SAME_ORIGIN,
+            follow_redirects=False,
+        )
+    )
+
+
+def test_a_file_of_sales_from_upload_to_receipt(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        member = regular(session, phone="+886912345678")
+    visitor.log_in(Role.MARKETER)
+    assert "還沒有匯入過" in visitor.get("/console/imports").text
+    assert "Excel" in brought(visitor, b"PK\x03\x04").text
+    assert "請選擇檔案" in visitor.post("/console/imports").text
+    rows = "日期,金額,電話\n2026/07/01,500,0912345678\n2026/07/01,<b>,\n"
+    here = brought(visitor, rows.encode()).location
+    page = visitor.get(here).text
+    assert '<option value="2" selected>電話</option>' in page
+    assert "&lt;b&gt;" in page
+    columns = {"column-sold_at": "0", "column-amount": "1", "column-phone": "2"}
+    wrong = visitor.post(f"{here}/rehearse", columns | {"column-phone": "1"})
+    assert (wrong.status, "「金額」被選了兩次" in wrong.text) == (422, True)
+    assert visitor.post(f"{here}/rehearse", columns | {"column-phone": "x"}).status == 422
+    assert visitor.post(f"{here}/rehearse", columns | {"store": "999"}).status == 422
+    wishes = {"store": str(shop.store_id), "tells": "yes"}
+    assert visitor.post(f"{here}/rehearse", columns | wishes).location == here
+    assert "試算中" in visitor.get(here).text
+    advance(sqlite_db, is_stopping=lambda: False, now=NOW)
+    page = visitor.get(f"{here}/live").text
+    assert "可以寫入 1 筆" in page
+    assert "金額須為整數元" in page
+    csv = visitor.get(f"{here}/refused.csv")
+    assert csv.header("content-type").startswith("text/csv")
+    assert "<b>" in csv.text
+    visitor.post(f"{here}/start")
+    assert visitor.post(f"{here}/start").status == 422
+    advance(sqlite_db, is_stopping=lambda: False, now=NOW)
+    assert "已寫入 1 筆" in visitor.get(here).text
+    assert "NT$500" in visitor.get(f"/console/members/{member}").text
+    assert visitor.get("/console/imports/99").status == 404
+    with sqlite_db.reading() as session:
+        said = session.scalars(sa.select(AuditEntry.action).order_by(AuditEntry.id)).all()
+    assert [word for word in said if word.startswith("sales.")] == [
+        "sales.file_brought",
+        "sales.import_started",
+    ]
+
+
+def test_a_file_can_be_given_up(visitor: Browser) -> None:
+    visitor.log_in(Role.MARKETER)
+    here = brought(visitor, "日期,金額\n2026/07/01,1\n".encode()).location
+    visitor.post(f"{here}/cancel")
+    assert "已停止" in visitor.get(here).text
+    assert visitor.post(f"{here}/cancel").status == 422
 
 
 def test_missions_with_who_follows_and_what_went_out(

@@ -1,5 +1,6 @@
 // Small conveniences of every console page; nothing here is needed to use it.
 import { keepFresh } from "./live.js";
+import { redrawn } from "./redraw.js";
 
 for (const field of document.querySelectorAll("[data-submit]")) {
   field.addEventListener("change", () => field.form.requestSubmit());
@@ -13,6 +14,19 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   wanted.focus();
 });
+
+for (const form of document.querySelectorAll("[data-redraw]")) redrawn(form);
+
+// Parts that take the server a while come one after another, once the page is there.
+async function fill() {
+  for (const place of document.querySelectorAll("[data-fill]")) {
+    const response = await fetch(place.dataset.fill, { redirect: "manual" }).catch(() => null);
+    if (!response?.ok) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    place.replaceChildren(...fresh.body.childNodes);
+  }
+}
+fill();
 
 for (const place of document.querySelectorAll("[data-live]")) {
   keepFresh(place, document.getElementById(place.dataset.liveNote));

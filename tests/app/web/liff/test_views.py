@@ -22,6 +22,8 @@ from app.points import service as points
 from app.points.service import Cause
 from app.programmes.rules import DEFAULT, InvoiceTerms
 from app.purchases.rules import Item, PurchaseOrder
+from app.stamps import service as stamps
+from app.stamps.rules import Milestone, StampDraft
 from tests.support import loyalty
 from tests.support.joining import HANA, KEN, MEI, join, person_of
 from tests.support.liff import Phone, phone
@@ -102,7 +104,7 @@ def test_the_card_shows_name_number_tier_points_and_the_way_up(
         number = person_of(session, HANA).number or ""
     for words in ("王小明", f"{number[:4]} {number[4:7]} {number[7:]}", "普卡", "<b>12</b> 點"):
         assert words in page
-    assert '再消費 <b>NT$3,760</b> 即可升等 <b class="whole">銀卡</b>' in page
+    assert '<b>再消費 NT$3,760</b> 即可升等 <b class="whole">銀卡</b>' in page
     assert 'value="24"' in page
     assert page.count("<svg") > 2  # barcodes
 
@@ -450,6 +452,24 @@ def test_missions_with_their_progress(hana: Phone, shop_db: Database, store_id: 
     assert "1/2" in page
     buy(shop_db, store_id, 600, 0, "M-2")
     assert "已完成" in hana.view("missions").text
+
+
+def test_a_stamp_card_with_its_dots_and_why(hana: Phone, shop_db: Database, store_id: int) -> None:
+    assert "目前沒有集點卡" in hana.view("stamps").text
+    since = (NOW - 40 * DAY).date()
+    with shop_db.transaction() as session:
+        draft = StampDraft("tea", "茶香", 5, (Milestone(3, 30), Milestone(5, 50)), since)
+        stamps.create(session, draft=draft, now=NOW - 40 * DAY)
+    for day in range(3):
+        buy(shop_db, store_id, 600, 3 - day, f"S-{day}")
+    page = hana.view("stamps").text
+    assert "3/5" in page
+    assert page.count("is-stamped") == 3
+    assert page.count("is-prize") == 2
+    assert "再 2 格，獲得50 點" in page
+    why = hana.view("why").text
+    assert "集點卡「茶香」" in why
+    assert "+1 格" in why
 
 
 def test_an_id_beyond_any_is_refused_quietly(hana: Phone) -> None:

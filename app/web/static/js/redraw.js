@@ -1,0 +1,44 @@
+// Lets the server draw a form again after each choice: what was chosen decides which fields follow,
+// and how many members are meant. Without it, the form's own buttons do the same with a page each.
+export function redrawn(form) {
+  let latest = 0;
+
+  async function draw(button) {
+    const mine = (latest += 1);
+    const place = form.querySelector("[data-drawn]");
+    place.setAttribute("aria-busy", "true");
+    try {
+      const body = new URLSearchParams(new FormData(form, button));
+      const response = await fetch(form.dataset.redraw, { method: "POST", body });
+      if (!response.ok || response.redirected) throw new Error(String(response.status));
+      const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (mine === latest) swap(place, fresh.querySelector("[data-drawn]"));
+    } catch {
+      if (mine === latest) form.requestSubmit(button ?? form.querySelector("button"));
+    } finally {
+      if (mine === latest) place.removeAttribute("aria-busy");
+    }
+  }
+
+  form.addEventListener("change", (event) => {
+    if (event.target.closest("[data-drawn]")) draw(null);
+  });
+  form.addEventListener("click", (event) => {
+    const button = event.target.closest("button[formaction]");
+    if (!button) return;
+    event.preventDefault();
+    draw(button);
+  });
+}
+
+// What is being typed meanwhile stays as it is, and so does the focus.
+function swap(place, fresh) {
+  const held = document.activeElement;
+  const twin = held?.id ? fresh.querySelector(`#${CSS.escape(held.id)}`) : null;
+  if (twin && held.matches("input:not([type=checkbox])")) twin.value = held.value;
+  const at = twin && "selectionStart" in held ? held.selectionStart : null;
+  place.replaceChildren(...fresh.childNodes);
+  if (!twin) return;
+  twin.focus({ preventScroll: true });
+  if (at !== null && twin.matches("input:not([type=checkbox])")) twin.setSelectionRange(at, at);
+}
