@@ -14,6 +14,7 @@ from handlers import (
     invites,
     invoices,
     join,
+    letters,
     points,
     purchases,
     rewards,
@@ -40,6 +41,7 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     helping.routes,
     draws.routes,
     invites.routes,
+    letters.routes,
     join.routes,
     helping.fallback,
 )

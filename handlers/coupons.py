@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from app.core.clock import TAIPEI, taipei_date
+from app.core.clock import TAIPEI
 from app.core.errors import DomainError, NotFound
-from app.coupons import queries, rules, service
+from app.coupons import messages, queries, service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
 from app.line.events import Event
@@ -14,7 +14,7 @@ from app.purchases import queries as purchases
 from app.tiers import queries as tiers
 from flex_templates import coupons as template
 from flex_templates import parts, wording
-from flex_templates.coupons import ConfirmView, CouponView, RedeemedView, WalletView
+from flex_templates.coupons import ConfirmView, RedeemedView, WalletView
 from flex_templates.parts import Press
 from handlers import replies, taps
 from handlers.context import Context
@@ -40,7 +40,7 @@ def use(_event: Event, data: UseCoupon, ctx: Context) -> Reply:
     if held is None or not held.is_usable(ctx.now):
         return [_refused(_why_not(held, ctx))]
     view = ConfirmView(
-        coupon=coupon_view(held, ctx),
+        coupon=messages.view(held, now=ctx.now, countdown=SOON),
         confirm=Press(ConfirmCoupon(held.id).pack(), says="由店員操作"),
         cancel=taps.COUPONS,
     )
@@ -95,7 +95,7 @@ def _wallet(ctx: Context) -> Reply:
         return [replies.invitation(ctx)]
     held = queries.usable_coupons(ctx.session, ctx.member.id, now=ctx.now)
     view = WalletView(
-        coupons=tuple(coupon_view(coupon, ctx) for coupon in held),
+        coupons=tuple(messages.view(coupon, now=ctx.now, countdown=SOON) for coupon in held),
         total=len(held),
         card=taps.CARD,
         more=ctx.brand.page("coupons"),
@@ -103,23 +103,6 @@ def _wallet(ctx: Context) -> Reply:
     if not held:
         return [template.empty_message(view, ctx.brand.theme)]
     return [template.wallet_message(view, ctx.brand.theme)]
-
-
-def coupon_view(held: HeldCoupon, ctx: Context) -> CouponView:
-    ends_on = None if held.expires_at is None else rules.last_day(held.expires_at)
-    days_left = None if ends_on is None else (ends_on - taipei_date(ctx.now)).days
-    return CouponView(
-        name=held.name,
-        type=held.type,  # type: ignore[arg-type]  # the template's words are the rules' words
-        value=held.value,
-        code=held.code,
-        ends_on=ends_on,
-        min_spend=held.min_spend,
-        cap=held.cap or 0,
-        days_left=days_left if days_left is not None and days_left <= SOON.days else None,
-        terms=held.terms,
-        use=Press(UseCoupon(held.id).pack(), says="使用優惠券"),
-    )
 
 
 def _why_not(held: HeldCoupon | None, ctx: Context) -> DomainError:

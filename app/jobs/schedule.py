@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.campaigns.messages import Brand as Letterhead
 from app.cards import service as cards
 from app.core.config import Settings
 from app.core.db import Database
@@ -23,8 +24,8 @@ from app.firings import service as firings
 from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
+from app.jobs import broadcasts, photos, profiles
 from app.jobs import imports as files
-from app.jobs import photos, profiles
 from app.journeys import service as journeys
 from app.journeys.messages import Brand
 from app.line.gateway import Gateway
@@ -184,6 +185,13 @@ def _bring_files(desk: Desk, now: datetime) -> int:
     return files.advance(desk.db, is_stopping=desk.is_stopping.is_set, now=now)
 
 
+def _send_broadcasts(desk: Desk, now: datetime) -> int:
+    config = desk.config
+    key = config.secret_key.get_secret_value()
+    brand = Letterhead(config.theme, config.public_base_url.rstrip("/"), key)
+    return broadcasts.advance(desk.db, brand=brand, is_stopping=desk.is_stopping.is_set, now=now)
+
+
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "invoices", partial(invoices.settle_due, now=now))
 
@@ -201,6 +209,7 @@ JOBS: tuple[Job, ...] = (
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),
     Job("photos", "讀取會員傳來的發票照片", _read_photos, every=timedelta(seconds=2)),
     Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
+    Job("broadcasts", "凍結群發名單並寫好每一封", _send_broadcasts, every=timedelta(seconds=2)),
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),

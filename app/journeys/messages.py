@@ -11,6 +11,7 @@ from functools import lru_cache
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
+from app.coupons import messages as coupon_words
 from app.coupons import queries as coupons
 from app.coupons import rules as coupon_rules
 from app.coupons.queries import HeldCoupon
@@ -262,7 +263,7 @@ def _dormant(session: Session, this: Occasion) -> Message | Gone:
         points=standing.balance,
         tap=COUPONS if held else CARD,
         why=this.why,
-        coupon=_shown(held[0], this.now) if held else None,
+        coupon=coupon_words.view(held[0], now=this.now) if held else None,
         expires_on=None if end is None else tier_rules.last_day(end),
     )
     return journeys.dormancy_message(view, this.brand.theme)
@@ -275,33 +276,17 @@ def _coupon(session: Session, this: Occasion) -> CouponView | None:
     mine = [held for held in ending if held.id == this.subject_id]
     if this.rule is rules.COUPON_EXPIRING:
         mine += [held for held in ending if held.source != "welcome"]
-    return _shown(mine[0], this.now) if mine else None
+    return coupon_words.view(mine[0], now=this.now) if mine else None
 
 
 def _gift(session: Session, this: Occasion, source: str) -> CouponView | None:
     usable = coupons.usable_coupons(session, this.to.id, now=this.now)
     held = next((held for held in usable if held.source == source), None)
-    return None if held is None else _shown(held, this.now)
+    return None if held is None else coupon_words.view(held, now=this.now)
 
 
 def _last_day(held: HeldCoupon) -> date | None:
     return None if held.expires_at is None else coupon_rules.last_day(held.expires_at)
-
-
-def _shown(held: HeldCoupon, now: datetime) -> CouponView:
-    ends_on = _last_day(held)
-    return CouponView(
-        name=held.name,
-        type=held.type,  # type: ignore[arg-type]  # the template's words are the rules' words
-        value=held.value,
-        code=held.code,
-        ends_on=ends_on,
-        min_spend=held.min_spend,
-        cap=held.cap or 0,
-        days_left=None if ends_on is None else (ends_on - taipei_date(now)).days,
-        terms=held.terms,
-        use=Press(taps.UseCoupon(held.id).pack(), says="使用優惠券"),
-    )
 
 
 _LETTERS: dict[str, Callable[[Session, Occasion], Message | Gone]] = {

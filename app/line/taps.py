@@ -101,6 +101,15 @@ class ConfirmCoupon(Postback):
 
 
 @dataclass(frozen=True, slots=True)
+class FollowLetter(Postback):
+    """The button of a letter to many; `place` is what it opens. Broadcast 0: only a preview."""
+
+    prefix: ClassVar[str] = "letter"
+    broadcast_id: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopMarketing(Postback):
     prefix: ClassVar[str] = "marketing.stop"
 

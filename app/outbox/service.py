@@ -18,7 +18,7 @@ from app.outbox import models
 from app.outbox.models import OutboxRow, StoppedRecipient
 from app.outbox.rules import LEASE, PASSING, Step, Tried, Verdict
 
-MARKETING = ("lifecycle", "promotion")
+MARKETING = ("lifecycle", models.PROMOTION)
 Message = dict[str, Any] | bytes
 
 
@@ -234,6 +234,20 @@ def withdraw(session: Session, *, member_id: int, reason: str) -> int:
             OutboxRow.member_id == member_id,
             OutboxRow.status == models.WAITING,
             OutboxRow.channel == models.PUSH,
+        )
+        .values(status=models.CANCELLED, reason=reason),
+    )
+
+
+def withdraw_kind(session: Session, *, kind: str, reason: str) -> int:
+    """Cancel every promotion of one kind that waits; return how many."""
+    return changed(
+        session,
+        sa.update(OutboxRow)
+        .where(
+            OutboxRow.kind == kind,
+            models.IS_PROMOTION,
+            OutboxRow.status == models.WAITING,
         )
         .values(status=models.CANCELLED, reason=reason),
     )

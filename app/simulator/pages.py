@@ -14,11 +14,12 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.simulator import flex_html, message_html
+from app.previews import flex_html, message_html
 from app.simulator.state import State
 
 _HERE = Path(__file__).parent
 PREVIEW_LIMIT = 200_000  # bytes; LINE takes carousels of 50 kB at most
+_PREVIEWS = ("app.previews", "static")  # how drawn messages look
 _FRESH = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
 
 
@@ -77,7 +78,7 @@ def routes(state: State) -> list[BaseRoute]:
         Route("/liff-sdk.js", _liff_sdk),
         Route("/sticker/{number:int}.svg", _sticker),
         Route("/preview", _preview, methods=["POST"]),
-        Mount("/static", _Files(directory=_HERE / "static")),
+        Mount("/static", _Files(directory=_HERE / "static", packages=[_PREVIEWS])),
     ]
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from app.simulator import flex_html
+from app.previews import flex_html
 from app.simulator.clock import iso
 from app.simulator.people import Entry, Json, Person, Request, RichMenu
 from app.simulator.state import State

@@ -13,12 +13,14 @@ from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app import previews
 from app.core import money, text
 from app.core.clock import TAIPEI, taipei_date
 from app.web import cookies, words
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
+PREVIEWS: Final = Path(previews.__file__).with_name("static")  # how drawn messages look
 WEEKDAYS: Final = "一二三四五六日"
 
 
@@ -118,10 +120,11 @@ def asset(path: str) -> str:
 @lru_cache
 def version() -> str:
     fingerprint = sha256()
-    for file in sorted(STATIC.rglob("*")):
-        if file.is_file():
-            fingerprint.update(file.relative_to(STATIC).as_posix().encode() + b"\0")
-            fingerprint.update(file.read_bytes())
+    for folder in (STATIC, PREVIEWS):
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                fingerprint.update(file.relative_to(folder).as_posix().encode() + b"\0")
+                fingerprint.update(file.read_bytes())
     return fingerprint.hexdigest()[:12]
 
 
@@ -129,7 +132,7 @@ class Static(StaticFiles):
     """`/static/{version}/…`; an old version still gives the file, but not for keeping."""
 
     def __init__(self) -> None:
-        super().__init__(directory=STATIC)
+        super().__init__(directory=STATIC, packages=[("app.previews", "static")])
 
     def get_path(self, scope: Scope) -> str:
         return super().get_path(scope).partition("/")[2]

@@ -4,7 +4,7 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.web import login, pages, proofs, security
+from app.web import letters, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
     audit,
@@ -48,8 +48,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     serve.router,
     today.router,
 )
-# For anybody: what was published and how it can be recomputed. Read only.
-PUBLIC: Final[tuple[APIRouter, ...]] = (proofs.router,)
+# For anybody: what was published and how it can be recomputed; the links of letters, which name
+# their reader by a signature.
+PUBLIC: Final[tuple[APIRouter, ...]] = (proofs.router, letters.router)
 
 
 def add_staff_pages(app: FastAPI) -> None:

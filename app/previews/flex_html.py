@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.simulator import message_html
-from app.simulator.markup import (
+from app.previews import message_html
+from app.previews.markup import (
     Json,
     Rendered,
     Sheet,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.simulator import flex_html
-from app.simulator.flex_html import Rendered
+from app.previews import flex_html
+from app.previews.flex_html import Rendered
 
 VOID = {"img"}
 SAFE_CLASS = re.compile(r"[a-z][a-z0-9-]*")

@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator import flex_html, message_html
-from tests.app.simulator.test_flex_html import NASTY, PICTURE, read
+from app.previews import flex_html, message_html
+from tests.app.previews.test_flex_html import NASTY, PICTURE, read
 
 
 def test_web_addresses_in_text_can_be_tapped() -> None:

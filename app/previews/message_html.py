@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.simulator.markup import (
+from app.previews.markup import (
     Json,
     Sheet,
     action_attributes,

@@ -1,0 +1,118 @@
+"""What a broadcast's letter says to one reader."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.campaigns import rules
+from app.campaigns.rules import Letter, Person
+from app.core import ids
+from app.coupons import messages as coupon_words
+from app.coupons import queries as coupons
+from app.coupons.queries import HeldCoupon
+from app.line import taps
+from app.points import queries as points
+from app.programmes import queries as programmes
+from app.tiers import queries as tiers
+from flex_templates import campaigns as template
+from flex_templates.campaigns import LetterView
+from flex_templates.coupons import CouponView
+from flex_templates.parts import STOP_LABEL, Link, Message, Press, Tap, Why
+from flex_templates.theme import Theme
+
+WHY: Final = "您是我們的會員，並同意接收行銷訊息"
+STOP: Final = Press(taps.StopMarketing().pack(), says=STOP_LABEL)
+_SIGNATURE = 16  # hex digits: 64 bits, of a link that only counts
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """`base_url` is where the members' browsers reach us; `key` signs the links that count."""
+
+    theme: Theme
+    base_url: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class To:
+    """One reader. `broadcast_id` 0: a draft is looked at, nothing is counted."""
+
+    broadcast_id: int
+    member_id: int
+    person: Person
+
+
+def person(session: Session, letter: Letter, *, member_id: int, name: str, now: datetime) -> Person:
+    """What the letter says about this member; what it does not say is not looked up."""
+    wanted = rules.fields_in(letter)
+    tier, balance = "", 0
+    if "等級" in wanted:
+        period = tiers.open_period(session, member_id)
+        terms = programmes.terms_at(session, now)
+        tier = terms.tier(period.tier_code).name if period else terms.tiers[0].name
+    if "點數" in wanted:
+        balance = points.standing(session, member_id, now=now).balance
+    return Person(name, tier, balance)
+
+
+def compose(
+    letter: Letter, to: To, brand: Brand, *, now: datetime, held: HeldCoupon | None = None
+) -> Message:
+    coupon = None if held is None else coupon_words.view(held, now=now)
+    return _message(letter, to, brand, coupon)
+
+
+def preview(session: Session, letter: Letter, to: To, brand: Brand, *, now: datetime) -> Message:
+    """As it will be, with the coupon as its kind offers it now; nothing is given."""
+    kind = coupons.newest_offer(session, letter.coupon) if letter.coupon else None
+    coupon = None if kind is None else coupon_words.offered(kind.draft, now=now)
+    return _message(letter, to, brand, coupon)
+
+
+def _message(letter: Letter, to: To, brand: Brand, coupon: CouponView | None) -> Message:
+    view = LetterView(
+        title=rules.filled(letter.title, to.person),
+        body=rules.filled(letter.body, to.person),
+        label=letter.label,
+        tap=_tap(letter, to, brand),
+        why=Why(WHY, STOP),
+        coupon=coupon,
+    )
+    return template.letter_message(view, brand.theme)
+
+
+def _tap(letter: Letter, to: To, brand: Brand) -> Tap:
+    if letter.place != "url":
+        pressed = taps.FollowLetter(to.broadcast_id, letter.place)
+        return Press(pressed.pack(), says=rules.PLACES[letter.place])
+    if not to.broadcast_id:
+        return Link(letter.url)
+    return Link(f"{brand.base_url}/b/{token(brand.key, to.broadcast_id, to.member_id)}")
+
+
+# Links that count ---------------------------------------------------------------------------------
+
+
+def token(key: str, broadcast_id: int, member_id: int) -> str:
+    """Names a reader of a letter in an address, so that nobody else can be named."""
+    facts = f"{broadcast_id}.{member_id}"
+    return f"{facts}.{ids.keyed_hash(key, f'letter:{facts}')[:_SIGNATURE]}"
+
+
+def read_token(key: str, given: str) -> tuple[int, int] | None:
+    """(broadcast id, member id); None when we did not make it."""
+    broadcast_id, _, rest = given.partition(".")
+    member_id, _, _signature = rest.partition(".")
+    if not (_is_id(broadcast_id) and _is_id(member_id)):
+        return None
+    named = int(broadcast_id), int(member_id)
+    is_ours = hmac.compare_digest(given.encode(), token(key, *named).encode())
+    return named if is_ours else None
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20

@@ -1,0 +1,291 @@
+"""Broadcasts as they stand; who is still to get one; what came of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.campaigns import rules
+from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.campaigns.rules import Arm, Letter
+from app.core.db import table_of
+from app.core.errors import NotFound
+from app.coupons.models import COUPONS, REDEEMED
+from app.members.models import Member
+from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow
+from app.purchases.models import PURCHASES
+from app.segments import rules as segment_rules
+from app.segments.rules import Group
+from app.timeline.models import Fact
+
+_MEMBERS, _OUTBOX, _FACTS = table_of(Member), table_of(OutboxRow), table_of(Fact)
+KIND: Final = "broadcast"
+
+
+def kind_of(broadcast_id: int) -> str:
+    """What the outbox calls the messages of one broadcast."""
+    return f"{KIND}:{broadcast_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastShown:
+    """`tree` is None for all members; `members` of them were meant, `frozen` could be reached."""
+
+    id: int
+    name: str
+    status: str
+    segment_id: int | None
+    segment_name: str
+    segment_version: int | None
+    tree: Group | None
+    letter: Letter
+    send_at: datetime | None
+    members: int
+    frozen: int
+    created_at: datetime
+    changed_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+_SHOWN = sa.select(*(BROADCASTS.c[name] for name in BroadcastShown.__slots__))
+_NEWEST = _SHOWN.order_by(BROADCASTS.c.id.desc())
+
+
+def broadcasts(session: Session, *, limit: int, before: int | None = None) -> list[BroadcastShown]:
+    """Newest first; `before` an id, for the next page."""
+    query = _NEWEST.limit(limit)
+    if before is not None:
+        query = query.where(BROADCASTS.c.id < before)
+    return [_shown(row) for row in session.execute(query)]
+
+
+def broadcast(session: Session, broadcast_id: int) -> BroadcastShown:
+    """Raises NotFound."""
+    row = session.execute(_SHOWN.where(BROADCASTS.c.id == broadcast_id)).one_or_none()
+    if row is None:
+        raise NotFound("broadcast", broadcast_id)
+    return _shown(row)
+
+
+def going_out(session: Session) -> list[BroadcastShown]:
+    """Those that are sending, the oldest first."""
+    query = _SHOWN.where(BROADCASTS.c.status == rules.SENDING).order_by(BROADCASTS.c.id)
+    return [_shown(row) for row in session.execute(query)]
+
+
+def _shown(row: Any) -> BroadcastShown:
+    values = dict(row._mapping)
+    if values["tree"] is not None:
+        values["tree"] = segment_rules.from_document(values["tree"])
+    return BroadcastShown(**values | {"letter": rules.letter_of(values["letter"])})
+
+
+# Those who wait -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    id: int
+    status: str
+    line_user_id: str | None
+    is_friend: bool
+    name: str
+    marketing_ok: bool
+
+
+def readers(session: Session, member_ids: Sequence[int]) -> dict[int, Reader]:
+    rows = session.execute(
+        sa.select(
+            _MEMBERS.c.id,
+            _MEMBERS.c.status,
+            _MEMBERS.c.line_user_id,
+            _MEMBERS.c.is_friend,
+            sa.func.coalesce(_MEMBERS.c.name, _MEMBERS.c.display_name, ""),
+            _MEMBERS.c.marketing_ok,
+        ).where(_MEMBERS.c.id.in_(member_ids))
+    )
+    return {row.id: Reader(*tuple(row)) for row in rows}
+
+
+def waiting(session: Session, broadcast_id: int, *, most: int) -> int:
+    """How many of its messages LINE has not been given yet, counted up to `most`."""
+    rows = (
+        sa.select(sa.literal(1))
+        .where(
+            IS_PROMOTION,
+            _OUTBOX.c.kind == kind_of(broadcast_id),
+            _OUTBOX.c.status == WAITING,
+        )
+        .limit(most)
+        .subquery()
+    )
+    return session.scalar(sa.select(sa.func.count()).select_from(rows)) or 0
+
+
+# What came of it ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Members on the list by what became of them; of the queued, the messages by theirs."""
+
+    by_status: Mapping[str, int]
+    by_reason: Sequence[tuple[str, str, int]]  # (status, reason, members), most first
+    by_sending: Mapping[str, int]
+    clicked: int
+    coupons: int
+    redeemed: int
+
+    @property
+    def open(self) -> int:
+        return sum(self.by_status.get(status, 0) for status in rules.OPEN)
+
+    @property
+    def sent(self) -> int:
+        return self.by_sending.get(SENT, 0)
+
+
+def counts(session: Session, broadcast_id: int) -> Counts:
+    """Two passes over the list, one over its messages, however long it is."""
+    number = sa.func.count()
+    mine = RECIPIENTS.c.broadcast_id == broadcast_id
+    reasons = session.execute(
+        sa.select(RECIPIENTS.c.status, sa.func.coalesce(RECIPIENTS.c.reason, ""), number)
+        .where(mine)
+        .group_by(RECIPIENTS.c.status, RECIPIENTS.c.reason)
+        .order_by(number.desc(), RECIPIENTS.c.reason)
+    ).all()
+    by_status: dict[str, int] = {}
+    for status, _reason, members in reasons:
+        by_status[status] = by_status.get(status, 0) + members
+    clicked, given, redeemed = session.execute(
+        sa.select(
+            sa.func.count(RECIPIENTS.c.clicked_at),
+            sa.func.count(RECIPIENTS.c.coupon_id),
+            sa.func.coalesce(sa.func.sum(sa.case((COUPONS.c.status == REDEEMED, 1), else_=0)), 0),
+        )
+        .select_from(RECIPIENTS)
+        .outerjoin(COUPONS, COUPONS.c.id == RECIPIENTS.c.coupon_id)
+        .where(mine)
+    ).one()
+    sending = session.execute(
+        sa.select(_OUTBOX.c.status, number)
+        .where(IS_PROMOTION, _OUTBOX.c.kind == kind_of(broadcast_id))
+        .group_by(_OUTBOX.c.status)
+    )
+    return Counts(
+        by_status=by_status,
+        by_reason=[(row[0], row[1], row[2]) for row in reasons if row[1]],
+        by_sending={row[0]: row[1] for row in sending},
+        clicked=clicked,
+        coupons=given,
+        redeemed=int(redeemed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Purchases within seven days of the start, by arm, and blocks within two days."""
+
+    treated: Arm
+    control: Arm
+    blocks: int
+
+
+def outcome(session: Session, broadcast_id: int, *, started_at: datetime) -> Outcome:
+    """One statement for the purchases: each arm's members, those who bought, what they spent."""
+    spent = sa.func.sum(PURCHASES.c.amount - PURCHASES.c.refunded)
+    bought = (
+        sa.select(PURCHASES.c.member_id, spent.label("spent"))
+        .where(
+            PURCHASES.c.member_id.is_not(None),
+            PURCHASES.c.sold_at >= started_at,
+            PURCHASES.c.sold_at < rules.counted_until(started_at),
+        )
+        .group_by(PURCHASES.c.member_id)
+        .having(spent > 0)
+        .subquery()
+    )
+    is_control = sa.case((RECIPIENTS.c.status == rules.CONTROL, 1), else_=0)
+    rows = session.execute(
+        sa.select(
+            is_control,
+            sa.func.count(),
+            sa.func.count(bought.c.member_id),
+            sa.func.coalesce(sa.func.sum(bought.c.spent), 0),
+        )
+        .select_from(RECIPIENTS)
+        .outerjoin(bought, bought.c.member_id == RECIPIENTS.c.member_id)
+        .where(RECIPIENTS.c.broadcast_id == broadcast_id)
+        .group_by(is_control)
+    )
+    arms = {row[0]: Arm(int(row[1]), int(row[2]), int(row[3])) for row in rows}
+    nobody = Arm(0, 0, 0)
+    return Outcome(
+        arms.get(0, nobody), arms.get(1, nobody), _blocks(session, broadcast_id, started_at)
+    )
+
+
+def _blocks(session: Session, broadcast_id: int, started_at: datetime) -> int:
+    """Members who blocked us within 48 hours of having the letter queued."""
+    rows = session.execute(
+        sa.select(_FACTS.c.member_id, _FACTS.c.at, RECIPIENTS.c.decided_at)
+        .join_from(_FACTS, RECIPIENTS, RECIPIENTS.c.member_id == _FACTS.c.member_id)
+        .where(
+            RECIPIENTS.c.broadcast_id == broadcast_id,
+            RECIPIENTS.c.status == rules.QUEUED,
+            _FACTS.c.kind == "member.unfriended",
+            _FACTS.c.at >= started_at,
+            _FACTS.c.at < started_at + rules.HELD_FOR + rules.BLOCKED_WITHIN,
+        )
+    )
+    within = rules.BLOCKED_WITHIN
+    return len({member for member, at, queued_at in rows if queued_at <= at < queued_at + within})
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientShown:
+    """`sending` is the message's own state, `failure` why LINE has not taken it."""
+
+    member_id: int
+    status: str
+    reason: str | None
+    due_at: datetime
+    decided_at: datetime | None
+    clicked_at: datetime | None
+    sending: str | None
+    sent_at: datetime | None
+    failure: str | None
+
+
+def recipients(
+    session: Session, broadcast_id: int, *, status: str, after: int = 0, limit: int
+) -> list[RecipientShown]:
+    """By member id; `after` one of them, for the next page."""
+    key = sa.literal(f"{kind_of(broadcast_id)}:") + sa.cast(RECIPIENTS.c.member_id, sa.String)
+    rows = session.execute(
+        sa.select(
+            RECIPIENTS.c.member_id,
+            RECIPIENTS.c.status,
+            RECIPIENTS.c.reason,
+            RECIPIENTS.c.due_at,
+            RECIPIENTS.c.decided_at,
+            RECIPIENTS.c.clicked_at,
+            _OUTBOX.c.status,
+            _OUTBOX.c.sent_at,
+            _OUTBOX.c.reason,
+        )
+        .outerjoin_from(RECIPIENTS, _OUTBOX, _OUTBOX.c.dedup_key == key)
+        .where(
+            RECIPIENTS.c.broadcast_id == broadcast_id,
+            RECIPIENTS.c.status == status,
+            RECIPIENTS.c.member_id > after,
+        )
+        .order_by(RECIPIENTS.c.member_id)
+        .limit(limit)
+    )
+    return [RecipientShown(*tuple(row)) for row in rows]

@@ -1,0 +1,211 @@
+"""Write a broadcast, plan it, stop it; `freezing` and `composing` do the rest."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.campaigns import queries, rules
+from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.campaigns.rules import Letter
+from app.core.db import changed
+from app.core.errors import DomainError, Invalid
+from app.core.prepared import Prepared
+from app.coupons import queries as coupons
+from app.outbox import service as outbox
+from app.segments import queries as segments
+from app.segments import rules as segment_rules
+
+EVERYBODY = "全部會員"
+
+
+class NotNow(DomainError):
+    """The broadcast has gone on, or was stopped; `status` is what it is now."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__(f"not while the broadcast is {status}")
+        self.status = status
+
+
+def create(
+    session: Session,
+    *,
+    name: str,
+    segment_id: int | None,
+    letter: Letter,
+    staff_id: int | None,
+    now: datetime,
+) -> int:
+    """Keep a draft, however unfinished; `segment_id` None: all members. Raises Invalid, NotFound
+    for a segment that is not there."""
+    values = _drafted(session, name, segment_id, letter)
+    values |= {
+        "status": rules.DRAFT,
+        "members": 0,
+        "frozen": 0,
+        "made_by": staff_id,
+        "created_at": now,
+        "changed_at": now,
+    }
+    broadcast_id: int = session.execute(
+        sa.insert(BROADCASTS).returning(BROADCASTS.c.id), values
+    ).scalar_one()
+    return broadcast_id
+
+
+def revise(
+    session: Session,
+    *,
+    broadcast_id: int,
+    name: str,
+    segment_id: int | None,
+    letter: Letter,
+    now: datetime,
+) -> None:
+    """Raises Invalid, NotFound; NotNow when it is no draft any more."""
+    values = _drafted(session, name, segment_id, letter)
+    _move(session, broadcast_id, (rules.DRAFT,), **values, changed_at=now)
+
+
+def remove(session: Session, *, broadcast_id: int) -> None:
+    """Throw a draft away. Raises NotFound, NotNow."""
+    gone = sa.delete(BROADCASTS).where(
+        BROADCASTS.c.id == broadcast_id, BROADCASTS.c.status == rules.DRAFT
+    )
+    if not changed(session, gone):
+        raise NotNow(queries.broadcast(session, broadcast_id).status)
+
+
+def _drafted(session: Session, name: str, segment_id: int | None, letter: Letter) -> dict[str, Any]:
+    named = " ".join(name.split())
+    if not 1 <= len(named) <= rules.NAME:
+        raise Invalid("name", f"名稱須為 1–{rules.NAME} 個字")
+    called = EVERYBODY if segment_id is None else segments.segment(session, segment_id).name
+    return {
+        "name": named,
+        "segment_id": segment_id,
+        "segment_name": called,
+        "letter": letter.document(),
+    }
+
+
+# Planning -----------------------------------------------------------------------------------------
+
+
+def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetime) -> None:
+    """From now on nothing of it changes: the letter and the segment's conditions are copied, and
+    at `send_at` the list is made. A time gone by means at once.
+
+    Raises Invalid with the first thing that is wrong, NotFound, NotNow."""
+    found = queries.broadcast(session, broadcast_id)
+    if found.status != rules.DRAFT:
+        raise NotNow(found.status)
+    check(session, found.letter)
+    if send_at > now + rules.LONGEST_AHEAD:
+        raise Invalid("send_at", "最多排到一年後")
+    values: dict[str, Any] = {"tree": sa.null(), "segment_version": None}
+    if found.segment_id is not None:
+        segment = segments.segment(session, found.segment_id)
+        if not segment.is_active:
+            raise Invalid("segment", "這個分眾已刪除，請另選")
+        values = {
+            "tree": segment_rules.to_document(segment.tree),
+            "segment_version": segment.version,
+            "segment_name": segment.name,
+        }
+    _move(
+        session,
+        broadcast_id,
+        (rules.DRAFT,),
+        status=rules.DUE,
+        send_at=max(send_at, now),
+        changed_at=now,
+        **values,
+    )
+
+
+def check(session: Session, letter: Letter) -> None:
+    """Raises Invalid with the first thing that keeps the letter from going out."""
+    for field, reason in rules.faults(letter):
+        raise Invalid(field, reason)
+    if not letter.coupon:
+        return
+    kind = coupons.newest_offer(session, letter.coupon)
+    if kind is None or not kind.is_active:
+        raise Invalid("coupon", "這種優惠券已停止發放，請另選")
+
+
+def unplan(session: Session, *, broadcast_id: int, now: datetime) -> None:
+    """Make a draft of it again. Raises NotFound, NotNow once it has begun."""
+    _move(session, broadcast_id, (rules.DUE,), status=rules.DRAFT, send_at=None, changed_at=now)
+
+
+# Stopping -----------------------------------------------------------------------------------------
+
+
+def pause(session: Session, *, broadcast_id: int, now: datetime) -> None:
+    """Write no more of it for now. What is written already goes; that is seconds' worth."""
+    _move(session, broadcast_id, (rules.SENDING,), status=rules.PAUSED, changed_at=now)
+
+
+def resume(session: Session, *, broadcast_id: int, now: datetime) -> None:
+    _move(session, broadcast_id, (rules.PAUSED,), status=rules.SENDING, changed_at=now)
+
+
+def cancel(session: Session, *, broadcast_id: int, now: datetime) -> int:
+    """Nobody else gets it: not who waits on the list, and not whose message waits for LINE. Return
+    how many messages were called back. Raises NotFound, NotNow."""
+    stoppable = (rules.DUE, rules.FREEZING, rules.SENDING, rules.PAUSED)
+    values = {"status": rules.CANCELLED, "ended_at": now, "changed_at": now, "lease": None}
+    _move(session, broadcast_id, stoppable, **values)
+    reason = "the broadcast was cancelled"
+    return outbox.withdraw_kind(session, kind=queries.kind_of(broadcast_id), reason=reason)
+
+
+def finish(session: Session, *, broadcast_id: int, now: datetime) -> bool:
+    """Nobody waits any more, neither today nor for another day: it is done."""
+    return bool(_FINISHED.changed(session, {"b_id": broadcast_id, "b_now": now}))
+
+
+_FINISHED = Prepared(
+    sa.update(BROADCASTS)
+    .where(
+        BROADCASTS.c.id == sa.bindparam("b_id"),
+        BROADCASTS.c.status == rules.SENDING,
+        ~sa.exists().where(
+            RECIPIENTS.c.broadcast_id == BROADCASTS.c.id,
+            sa.or_(*(RECIPIENTS.c.status == status for status in rules.OPEN)),
+        ),
+    )
+    .values(status=rules.DONE, ended_at=sa.bindparam("b_now", type_=BROADCASTS.c.ended_at.type))
+)
+
+
+def _move(session: Session, broadcast_id: int, while_: tuple[str, ...], **values: object) -> None:
+    moved = (
+        sa.update(BROADCASTS)
+        .where(BROADCASTS.c.id == broadcast_id, BROADCASTS.c.status.in_(while_))
+        .values(**values)
+    )
+    if not changed(session, moved):
+        raise NotNow(queries.broadcast(session, broadcast_id).status)
+
+
+# Readers ------------------------------------------------------------------------------------------
+
+
+def followed(session: Session, *, broadcast_id: int, member_id: int, now: datetime) -> bool:
+    """The member pressed the letter's button; the first time counts. False when it did before, or
+    the letter was not theirs."""
+    pressed = (
+        sa.update(RECIPIENTS)
+        .where(
+            RECIPIENTS.c.broadcast_id == broadcast_id,
+            RECIPIENTS.c.member_id == member_id,
+            RECIPIENTS.c.status == rules.QUEUED,
+            RECIPIENTS.c.clicked_at.is_(None),
+        )
+        .values(clicked_at=now)
+    )
+    return bool(changed(session, pressed))

@@ -1,0 +1,120 @@
+"""Make the list of who gets a broadcast: once, as of one instant.
+
+Members are read in one snapshot and written down in portions, so that nobody waits for a million
+rows. Who does it holds a lease: another process that begins anew takes the lease over, and the
+first one's next portion finds it gone. Nothing is sent before the list is complete, so beginning
+anew may throw the first rows away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.attention import rules as attention
+from app.campaigns import rules
+from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.core import ids
+from app.core.db import changed, table_of
+from app.core.prepared import Prepared
+from app.members.models import Member
+from app.segments import compiling
+from app.segments import queries as segments
+from app.segments import rules as segment_rules
+from app.segments.rules import Group
+
+AT_ONCE: Final = 5_000  # members a transaction
+_MEMBERS = table_of(Member)
+
+
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """A broadcast whose list this process makes, as of `at`."""
+
+    id: int
+    lease: str
+    tree: Group
+    at: datetime
+
+
+def begin(session: Session, *, now: datetime) -> Freezing | None:
+    """Take the next broadcast whose time has come, or whose list was left half made."""
+    row = session.execute(
+        sa.select(BROADCASTS.c.id, BROADCASTS.c.tree, BROADCASTS.c.lease)
+        .where(
+            sa.or_(
+                sa.and_(BROADCASTS.c.status == rules.DUE, BROADCASTS.c.send_at <= now),
+                BROADCASTS.c.status == rules.FREEZING,
+            )
+        )
+        .order_by(BROADCASTS.c.id)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    taken = (
+        sa.update(BROADCASTS)
+        .where(
+            BROADCASTS.c.id == row.id,
+            BROADCASTS.c.status.in_((rules.DUE, rules.FREEZING)),
+            BROADCASTS.c.lease.is_not_distinct_from(row.lease),
+        )
+        .values(
+            status=rules.FREEZING,
+            lease=(lease := ids.random_code()),
+            started_at=now,
+            members=0,
+            frozen=0,
+        )
+    )
+    if not changed(session, taken):
+        return None  # another process was faster, or a person stopped it
+    session.execute(sa.delete(RECIPIENTS).where(RECIPIENTS.c.broadcast_id == row.id))
+    tree = segment_rules.EVERYBODY if row.tree is None else segment_rules.from_document(row.tree)
+    return Freezing(row.id, lease, tree, now)
+
+
+def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
+    """How many members are meant, and the ids of those who can be reached, of one snapshot."""
+    size = segments.size(session, work.tree, now=work.at)
+    reachable = compiling.members(work.tree, now=work.at).where(segments.reachable())
+    return size.members, list(session.scalars(reachable.order_by(_MEMBERS.c.id)))
+
+
+_WRITE = Prepared(sa.insert(RECIPIENTS))
+
+
+def write(session: Session, work: Freezing, member_ids: Sequence[int]) -> bool:
+    """Put a portion on the list; the hold-out stands on it as those who get nothing. False when the
+    work is not ours any more."""
+    if not _still(session, work, frozen=BROADCASTS.c.frozen + len(member_ids)):
+        return False
+    _WRITE.many(
+        session,
+        [
+            {
+                "broadcast_id": work.id,
+                "member_id": member_id,
+                "status": rules.CONTROL if attention.is_held_out(member_id) else rules.TO_DO,
+                "due_at": work.at,
+            }
+            for member_id in member_ids
+        ],
+    )
+    return True
+
+
+def close(session: Session, work: Freezing, *, members: int) -> bool:
+    """The list is complete: it may go out."""
+    return _still(session, work, status=rules.SENDING, members=members, lease=None)
+
+
+def _still(session: Session, work: Freezing, **values: object) -> bool:
+    mine = sa.update(BROADCASTS).where(
+        BROADCASTS.c.id == work.id,
+        BROADCASTS.c.status == rules.FREEZING,
+        BROADCASTS.c.lease == work.lease,
+    )
+    return bool(changed(session, mine.values(**values)))

@@ -1,0 +1,63 @@
+"""Broadcasts whose time has come: freeze the list, then write the letters, a portion at a time."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from app.campaigns import queries, service
+from app.campaigns.messages import Brand
+from app.campaigns.queries import BroadcastShown
+from app.campaigns.service import composing, freezing
+from app.core.db import Database
+
+AT_ONCE: Final = 200  # letters a transaction
+# Letters that may wait for LINE: what a member is owed at the till never stands behind more, and a
+# pause counts within seconds. LINE takes 2,000 pushes a second.
+BACKLOG: Final = 4_000
+
+Stopping = Callable[[], bool]
+
+
+def advance(db: Database, *, brand: Brand, is_stopping: Stopping, now: datetime) -> int:
+    """Go on with everything that is due; return how many recipients were decided. It returns
+    before long, so that the next call has the time of day right."""
+    _freeze_all(db, is_stopping, now)
+    with db.reading() as session:
+        going = queries.going_out(session)
+    return sum(_send(db, broadcast, brand, is_stopping, now) for broadcast in going)
+
+
+def _freeze_all(db: Database, is_stopping: Stopping, now: datetime) -> None:
+    while not is_stopping():
+        with db.transaction() as session:
+            work = freezing.begin(session, now=now)
+        if work is None:
+            return
+        with db.reading() as session:
+            members, ids = freezing.meant(session, work)
+        for start in range(0, len(ids), freezing.AT_ONCE):
+            with db.transaction() as session:
+                if not freezing.write(session, work, ids[start : start + freezing.AT_ONCE]):
+                    return
+            if is_stopping():
+                return
+        with db.transaction() as session:
+            freezing.close(session, work, members=members)
+
+
+def _send(
+    db: Database, broadcast: BroadcastShown, brand: Brand, is_stopping: Stopping, now: datetime
+) -> int:
+    done = 0
+    while done < BACKLOG and not is_stopping():
+        with db.reading() as session:
+            if queries.waiting(session, broadcast.id, most=BACKLOG) >= BACKLOG:
+                return done
+        with db.transaction() as session:
+            decided = composing.compose(session, broadcast, brand=brand, now=now, limit=AT_ONCE)
+            if not decided:
+                service.finish(session, broadcast_id=broadcast.id, now=now)
+        if not decided:
+            return done
+        done += decided
+    return done
