@@ -1,14 +1,19 @@
 """Who gets marketing on which day: at most one message a Taipei day and three in seven days."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.attention import rules
 from app.attention.models import MARKETING_DAYS, MarketingDay
-from app.core.db import changed, insert_for, inserted
+from app.core.db import changed, insert_for, inserted, table_of
+from app.core.prepared import Prepared, among
+from app.members.models import Member
 
+_MEMBERS = table_of(Member)
 _MEMBER = sa.bindparam("member_id", type_=sa.BigInteger)
 _DAY = sa.bindparam("day", type_=sa.Date)
 _AFTER = sa.bindparam("after", type_=sa.Date)
@@ -40,6 +45,50 @@ def take_day(session: Session, *, member_id: int, day: date, what: str) -> bool:
     return bool(inserted(session, insert.on_conflict_do_nothing(), values))
 
 
+_WEEK_OF = (
+    sa.select(sa.func.count())
+    .where(
+        MARKETING_DAYS.c.member_id == _MEMBERS.c.id,
+        MARKETING_DAYS.c.day > _AFTER,
+        MARKETING_DAYS.c.day <= _DAY,
+    )
+    .correlate(_MEMBERS)
+    .scalar_subquery()
+)
+_TAKE_ALL = Prepared(
+    {
+        dialect: insert(MARKETING_DAYS)
+        .from_select(
+            ["member_id", "day", "what"],
+            sa.select(
+                _MEMBERS.c.id,
+                _DAY,
+                sa.bindparam("prefix", type_=sa.String) + sa.cast(_MEMBERS.c.id, sa.String),
+            )
+            .where(among(_MEMBERS.c.id, "members"), _WEEK_OF < rules.PER_WEEK)
+            .order_by(_MEMBERS.c.id),
+        )
+        .on_conflict_do_nothing()
+        .returning(MARKETING_DAYS.c.member_id)
+        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+)
+
+
+def take_days(
+    session: Session, *, member_ids: Sequence[int], day: date, what_prefix: str
+) -> set[int]:
+    """`take_day` for many in one statement: those whose day it was. What is sent to each is the
+    prefix with the member's id."""
+    values = {
+        "members": list(member_ids),
+        "day": day,
+        "after": day - rules.WEEK * rules.DAY,
+        "prefix": what_prefix,
+    }
+    return {member_id for (member_id,) in _TAKE_ALL.rows(session, values)}
+
+
 def give_back(session: Session, *, member_id: int, day: date, what: str) -> None:
     """The booked message was not sent after all."""
     changed(
@@ -50,6 +99,19 @@ def give_back(session: Session, *, member_id: int, day: date, what: str) -> None
             MARKETING_DAYS.c.what == what,
         ),
     )
+
+
+def give_all_back(
+    session: Session, *, member_ids: Sequence[int], day: date, what_prefix: str
+) -> None:
+    """`give_back` for many, as `take_days` took them."""
+    mine = sa.delete(MARKETING_DAYS).where(
+        MARKETING_DAYS.c.member_id.in_(member_ids),
+        MARKETING_DAYS.c.day == day,
+        MARKETING_DAYS.c.what
+        == sa.literal(what_prefix) + sa.cast(MARKETING_DAYS.c.member_id, sa.String),
+    )
+    changed(session, mine)
 
 
 def next_day(session: Session, *, member_id: int, today: date) -> date | None:

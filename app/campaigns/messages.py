@@ -1,7 +1,7 @@
 """What a broadcast's letter says to one reader."""
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,8 +12,9 @@ from app.campaigns.rules import Letter, Person
 from app.core import ids
 from app.coupons import messages as coupon_words
 from app.coupons import queries as coupons
-from app.coupons.queries import HeldCoupon
+from app.coupons.service import Issued
 from app.line import taps
+from app.members.queries import Person as Reader
 from app.points import queries as points
 from app.programmes import queries as programmes
 from app.tiers import queries as tiers
@@ -59,18 +60,40 @@ def person(session: Session, letter: Letter, *, member_id: int, name: str, now: 
     return Person(name, tier, balance)
 
 
-def compose(
-    letter: Letter, to: To, brand: Brand, *, now: datetime, held: HeldCoupon | None = None
-) -> Message:
-    coupon = None if held is None else coupon_words.view(held, now=now)
-    return _message(letter, to, brand, coupon)
-
-
-def preview(session: Session, letter: Letter, to: To, brand: Brand, *, now: datetime) -> Message:
-    """As it will be, with the coupon as its kind offers it now; nothing is given."""
+def offer(session: Session, letter: Letter, *, now: datetime) -> CouponView | None:
+    """The letter's coupon as its kind offers it now; None when it has none."""
     kind = coupons.newest_offer(session, letter.coupon) if letter.coupon else None
-    coupon = None if kind is None else coupon_words.offered(kind.draft, now=now)
-    return _message(letter, to, brand, coupon)
+    return None if kind is None else coupon_words.offered(kind.draft, now=now)
+
+
+def compose(
+    letter: Letter, to: To, brand: Brand, *, offer: CouponView | None, issued: Issued | None
+) -> Message:
+    """With the coupon that was given, if one was."""
+    if offer is None or issued is None:
+        return _message(letter, to, brand, None)
+    use = Press(taps.UseCoupon(issued.coupon_id).pack(), says="使用優惠券")
+    return _message(letter, to, brand, replace(offer, code=issued.code, use=use))
+
+
+def preview(
+    session: Session, letter: Letter, person: Person, brand: Brand, *, now: datetime
+) -> Message:
+    """As it will look, finished or not, with the coupon as its kind offers it now; nothing is given
+    and nothing counts."""
+    shown = letter if letter.label else replace(letter, label="按鈕")
+    if any(field in ("place", "url") for field, _reason in rules.faults(letter)):
+        shown = replace(shown, place="card")
+    return _message(shown, To(0, 0, person), brand, offer(session, letter, now=now))
+
+
+def trial(
+    session: Session, letter: Letter, reader: Reader, brand: Brand, *, now: datetime
+) -> Message:
+    """For somebody of the team, with their own values, marked so that nobody takes it for real."""
+    said = person(session, letter, member_id=reader.id, name=reader.called, now=now)
+    marked = replace(letter, title=f"【測試】{letter.title}")
+    return preview(session, marked, said, brand, now=now)
 
 
 def _message(letter: Letter, to: To, brand: Brand, coupon: CouponView | None) -> Message:

@@ -15,8 +15,9 @@ from app.core.db import table_of
 from app.core.errors import NotFound
 from app.coupons.models import COUPONS, REDEEMED
 from app.members.models import Member
-from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow
+from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow, StoppedRecipient
 from app.purchases.models import PURCHASES
+from app.referrals import queries as referrals
 from app.segments import rules as segment_rules
 from app.segments.rules import Group
 from app.timeline.models import Fact
@@ -95,6 +96,7 @@ class Reader:
     is_friend: bool
     name: str
     marketing_ok: bool
+    has_blocked: bool  # nothing is queued for them
 
 
 def readers(session: Session, member_ids: Sequence[int]) -> dict[int, Reader]:
@@ -106,9 +108,18 @@ def readers(session: Session, member_ids: Sequence[int]) -> dict[int, Reader]:
             _MEMBERS.c.is_friend,
             sa.func.coalesce(_MEMBERS.c.name, _MEMBERS.c.display_name, ""),
             _MEMBERS.c.marketing_ok,
+            sa.exists()
+            .where(StoppedRecipient.recipient == _MEMBERS.c.line_user_id)
+            .correlate(_MEMBERS),
         ).where(_MEMBERS.c.id.in_(member_ids))
     )
     return {row.id: Reader(*tuple(row)) for row in rows}
+
+
+def is_tester(session: Session, member_id: int) -> bool:
+    """A test member, or the membership of somebody who works here."""
+    is_test = session.scalar(sa.select(_MEMBERS.c.is_test).where(_MEMBERS.c.id == member_id))
+    return bool(is_test) or referrals.is_staff(session, member_id)
 
 
 def waiting(session: Session, broadcast_id: int, *, most: int) -> int:

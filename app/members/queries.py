@@ -1,14 +1,16 @@
 """Find people."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core import text
 from app.core.db import table_of
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.core.prepared import Prepared, among
 from app.members.models import Member
 
@@ -114,6 +116,17 @@ def person_by_phone(session: Session, phone: str) -> Person | None:
     """`phone` is E.164, as stored. That of a merged membership finds the member it became."""
     row = session.execute(_BY_PHONE, {"phone": phone}).one_or_none()
     return None if row is None else Person(*tuple(row))
+
+
+def person_as_typed(session: Session, typed: str) -> Person | None:
+    """By member number or phone, as somebody types them."""
+    with suppress(Invalid):
+        found = person_by_number(session, text.parse_member_number(typed))
+        if found is not None:
+            return found
+    with suppress(Invalid):
+        return person_by_phone(session, text.parse_phone(typed))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,14 @@ def state(session: Session, *, since: datetime, now: datetime) -> OutboxState:
     return OutboxState(waiting, parked or 0, sent or 0, oldest)
 
 
+def pushed_since(session: Session, since: datetime) -> int:
+    """Pushes that LINE took from then on: what its monthly quota counts. Replies are free."""
+    number = sa.select(sa.func.count()).where(
+        OutboxRow.sent_at >= since, OutboxRow.channel == models.PUSH
+    )
+    return session.scalar(number) or 0
+
+
 _SENDING = sa.select(
     OutboxRow.id,
     OutboxRow.channel,

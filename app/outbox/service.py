@@ -100,6 +100,41 @@ def push(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One of many pushes that are queued together; what `push` takes of each."""
+
+    member_id: int
+    recipient: str
+    messages: Sequence[Message]
+    dedup_key: str
+
+
+def push_all(
+    session: Session, pushes: Sequence[Push], *, kind: str, klass: str, now: datetime
+) -> int:
+    """Queue many; return how many were. The others had the dedup key before, or blocked us."""
+    rows = [
+        _row(
+            channel=models.PUSH,
+            klass=klass,
+            kind=kind,
+            member_id=push.member_id,
+            recipient=push.recipient,
+            payload=payload_of(push.messages),
+            dedup_key=push.dedup_key,
+            due_at=now,
+            created_at=now,
+        )
+        for push in pushes
+    ]
+    if not rows:
+        return 0
+    before = _OF_KEYS.value(session, keys := {"keys": [push.dedup_key for push in pushes]})
+    _QUEUE.many(session, rows)
+    return int(_OF_KEYS.value(session, keys)) - int(before)
+
+
 def sms(session: Session, *, phone: str, text: str, dedup_key: str, now: datetime) -> bool:
     return _queue(
         session,
@@ -181,6 +216,11 @@ _QUEUE = Prepared(
         .from_select(_COLUMNS, _UNLESS_STOPPED)
         .on_conflict_do_nothing(),
     }
+)
+
+
+_OF_KEYS = Prepared(
+    sa.select(sa.func.count()).select_from(_TABLE).where(among(_TABLE.c.dedup_key, "keys"))
 )
 
 

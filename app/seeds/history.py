@@ -46,7 +46,7 @@ from app.referrals.rules import Newcomer as Joiner
 from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardRefused
-from app.seeds import brand, draws, people, visits
+from app.seeds import brand, draws, letters, people, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
@@ -139,6 +139,8 @@ def write(
         ]
         draws.write(session, regulars, rng=Random(seed + 4), now=now)  # noqa: S311  # as above
         _connect(session, everybody, ids)
+        _employ(session, shop, now)
+        letters.write(session, rng=Random(seed + 5), now=now)  # noqa: S311  # as above
         _pass_over(session, now)
     joined = sum(person.joined_at is not None for person in everybody)
     return Told(joined, len(everybody) - joined, chronicle.sales)
@@ -282,6 +284,13 @@ def _connect(session: Session, everybody: Sequence[Newcomer], ids: Sequence[int]
         .values(line_user_id=sa.bindparam("line")),
         rows,
     )
+
+
+def _employ(session: Session, shop: Shop, now: datetime) -> None:
+    """One of the cast works here, so that letters can be tried on them."""
+    tester = members_of.person_by_line_id(session, people.TESTER.line_user_id)
+    if tester is not None:
+        referrals.link_staff(session, staff_id=shop.owner_id, member_id=tester.id, now=now)
 
 
 def _pass_over(session: Session, now: datetime) -> None:

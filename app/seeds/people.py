@@ -133,6 +133,8 @@ ROLES: Final = (
     Role(f"{CAST}{5:028x}", "Mei", "封鎖過的人：上個月封鎖了帳號"),
 )
 
+TESTER: Final = ROLES[3]  # works here, and so may be sent a letter on trial
+
 
 def draw(*, members: int, seed: int, now: datetime) -> list[Newcomer]:
     """Oldest acquaintance first; the cast is among them."""

@@ -8,6 +8,7 @@ from app.web import letters, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
     audit,
+    broadcasts,
     corrections,
     delivery,
     draws,
@@ -31,6 +32,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     imports.router,
     members.router,
     segments.router,
+    broadcasts.router,
     corrections.router,
     missions.router,
     stamps.router,

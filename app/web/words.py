@@ -84,6 +84,14 @@ ACTIONS: Final = {
     "sales.import_cancelled": "停止匯入",
     "segment.saved": "儲存分眾",
     "segment.removed": "刪除分眾",
+    "broadcast.saved": "儲存群發草稿",
+    "broadcast.removed": "刪除群發草稿",
+    "broadcast.tried": "試寄群發",
+    "broadcast.planned": "排定群發",
+    "broadcast.unplanned": "取消群發排程",
+    "broadcast.paused": "暫停群發",
+    "broadcast.resumed": "繼續群發",
+    "broadcast.cancelled": "取消群發",
 }
 CHANNELS: Final = {
     "pos": "POS",
@@ -108,6 +116,7 @@ SOURCES: Final = {
     "referral": "好友推薦",
     "draw": "抽獎",
     "season": "當季活動",
+    "broadcast": "群發",
 } | CHANNELS
 MESSAGES: Final = {
     "receipt": "消費收據",
@@ -123,6 +132,8 @@ MESSAGES: Final = {
     "coupons": "優惠券",
     "draw.won": "中獎通知",
     "birthday": "生日祝賀",
+    "broadcast": "群發",
+    "trial": "群發試寄",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
 }
@@ -223,6 +234,7 @@ OBJECTS: Final = {
     "inbox": "事件",
     "import": "匯入檔",
     "segment": "分眾",
+    "broadcast": "群發",
 }
 BROWSERS: Final = {  # in this order: those further down are named by those above, too
     "Line/": "LINE",
@@ -245,6 +257,11 @@ SYSTEMS: Final = {
 
 def of(table: dict[str, str], word: str) -> str:
     return table.get(word, word)
+
+
+def message(kind: str) -> str:
+    """`broadcast:12` by what stands before the colon."""
+    return MESSAGES.get(kind.partition(":")[0], kind)
 
 
 def source(word: str) -> str:

@@ -2,7 +2,8 @@
 a marketer can read. Everything about a member is judged again here, since the list may be days
 old."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,13 +20,13 @@ from app.campaigns.queries import BroadcastShown, Reader
 from app.core.clock import taipei_date
 from app.core.errors import NotFound
 from app.core.prepared import Prepared
-from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
-from app.coupons.queries import HeldCoupon
-from app.coupons.service import LimitReached
+from app.coupons.service import Given, Issued, LimitReached
 from app.members import models as members
 from app.outbox import service as outbox
 from app.outbox.models import PROMOTION
+from flex_templates.coupons import CouponView
+from flex_templates.parts import Message
 
 BLOCKED: Final = "已封鎖或不再是好友"
 REFUSED: Final = "已停止接收行銷訊息"
@@ -48,12 +49,8 @@ class _Verdict:
     coupon_id: int | None = None
 
 
-class _Undone(Exception):
-    """What was begun for a member is taken back; `verdict` is what remains."""
-
-    def __init__(self, verdict: _Verdict) -> None:
-        super().__init__(verdict.status)
-        self.verdict = verdict
+class _BlockedMeanwhile(Exception):
+    """Somebody blocked us between the look at them and the message."""
 
 
 _DUE = Prepared(
@@ -100,17 +97,22 @@ def compose(
     values = {"broadcast": broadcast.id, "now": now, "limit": limit}
     # By member, so that two composers book days in the same order and never wait for each other.
     due = sorted(member_id for (member_id,) in _DUE.rows(session, values))
-    if not due:
-        return 0
-    people = queries.readers(session, due)
-    desk = _Desk(session, broadcast, brand, now)
-    verdicts = [(member_id, desk.decide(people[member_id])) for member_id in due]
-    _record(session, broadcast.id, verdicts, now)
+    if due:
+        verdicts = _written(_Batch(session, broadcast, brand, now), due)
+        _record(session, broadcast.id, verdicts, now)
     return len(due)
 
 
+def _written(batch: "_Batch", due: Sequence[int]) -> Mapping[int, _Verdict]:
+    """Days, coupons and messages of all, or of none: who blocked us meanwhile is seen next time."""
+    for _ in range(3):
+        with suppress(_BlockedMeanwhile), batch.session.begin_nested():
+            return batch.write(due)
+    raise RuntimeError(f"messages of broadcast {batch.broadcast.id} were queued before")
+
+
 def _record(
-    session: Session, broadcast_id: int, verdicts: Sequence[tuple[int, _Verdict]], now: datetime
+    session: Session, broadcast_id: int, verdicts: Mapping[int, _Verdict], now: datetime
 ) -> None:
     rows: list[dict[str, Any]] = [
         {
@@ -122,96 +124,124 @@ def _record(
             "b_coupon": verdict.coupon_id,
             "b_now": now,
         }
-        for member_id, verdict in verdicts
+        for member_id, verdict in verdicts.items()
     ]
     _DECIDED.many(session, rows)
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """What one batch is written with."""
+class _Batch:
+    """Some recipients of one broadcast, decided together: a handful of statements for all."""
 
     session: Session
     broadcast: BroadcastShown
     brand: Brand
     now: datetime
 
-    def key(self, to: Reader) -> str:
-        """Of everything one member gets through this broadcast: once, whatever happens."""
-        return f"{queries.kind_of(self.broadcast.id)}:{to.id}"
+    @property
+    def prefix(self) -> str:
+        """With a member's id the key of everything they get through this broadcast: once."""
+        return f"{queries.kind_of(self.broadcast.id)}:"
 
-    def decide(self, to: Reader) -> _Verdict:
-        refusal = _refusal(to)
-        if refusal is not None:
-            return _Verdict(rules.DROPPED, refusal)
-        try:
-            with self.session.begin_nested():  # the day, the coupon and the letter, or none of them
-                return self._queue(to)
-        except _Undone as undone:
-            return undone.verdict
+    def write(self, due: Sequence[int]) -> dict[int, _Verdict]:
+        """Raises _BlockedMeanwhile."""
+        people = queries.readers(self.session, due)
+        verdicts = {
+            member_id: _Verdict(rules.DROPPED, reason)
+            for member_id in due
+            if (reason := _refusal(people[member_id])) is not None
+        }
+        free = self._with_a_day([id_ for id_ in due if id_ not in verdicts], verdicts)
+        given = self._with_a_coupon(free, verdicts)
+        readers = [people[id_] for id_ in free if id_ not in verdicts]
+        self._queue(readers, given)
+        for reader in readers:
+            issued = given.get(reader.id)
+            coupon_id = None if issued is None else issued.coupon_id
+            verdicts[reader.id] = _Verdict(rules.QUEUED, coupon_id=coupon_id)
+        return verdicts
 
-    def _queue(self, to: Reader) -> _Verdict:
+    def _with_a_day(self, asked: Sequence[int], verdicts: dict[int, _Verdict]) -> list[int]:
+        """Who may have marketing today; the others get a verdict: another day soon, or none."""
         today = taipei_date(self.now)
-        if not governor.take_day(self.session, member_id=to.id, day=today, what=self.key(to)):
-            return self._moved(to)
-        held = self._coupon(to)
-        letter = messages.compose(
-            self.broadcast.letter, self._to(to), self.brand, now=self.now, held=held
+        free = governor.take_days(
+            self.session, member_ids=asked, day=today, what_prefix=self.prefix
         )
-        is_queued = outbox.push(
+        last = (self.broadcast.started_at or self.now) + rules.HELD_FOR
+        for member_id in asked:
+            if member_id in free:
+                continue
+            day = governor.next_day(self.session, member_id=member_id, today=today)
+            if day is None or attention.send_time(day) > last:
+                verdicts[member_id] = _Verdict(rules.DROPPED, NO_DAY_LEFT)
+            else:
+                due_at = attention.send_time(day)
+                verdicts[member_id] = _Verdict(rules.HELD, CAPPED.format(day=day), due_at)
+        return [member_id for member_id in asked if member_id in free]
+
+    def _with_a_coupon(
+        self, asked: Sequence[int], verdicts: dict[int, _Verdict]
+    ) -> Mapping[int, Issued]:
+        """Give the letter's coupon. Who cannot have it gets no letter about it, and keeps the
+        day."""
+        if not self.broadcast.letter.coupon:
+            return {}
+        given = self._issued(asked)
+        for member_id, limit in given.refused.items():
+            reason = NO_COUPON.get(limit, COUPON_GONE)
+            verdicts[member_id] = _Verdict(rules.DROPPED, reason)
+        governor.give_all_back(
             self.session,
-            member_id=to.id,
-            recipient=to.line_user_id or "",
-            messages=[letter],
-            kind=queries.kind_of(self.broadcast.id),
-            klass=PROMOTION,
-            dedup_key=self.key(to),
-            now=self.now,
+            member_ids=list(given.refused),
+            day=taipei_date(self.now),
+            what_prefix=self.prefix,
         )
-        if not is_queued:
-            raise _Undone(_Verdict(rules.DROPPED, BLOCKED))
-        return _Verdict(rules.QUEUED, coupon_id=None if held is None else held.id)
+        return given.to
 
-    def _to(self, to: Reader) -> To:
-        letter = self.broadcast.letter
-        person = messages.person(self.session, letter, member_id=to.id, name=to.name, now=self.now)
-        return To(self.broadcast.id, to.id, person)
-
-    def _moved(self, to: Reader) -> _Verdict:
-        """Their day is taken: another one soon, or none."""
-        day = governor.next_day(self.session, member_id=to.id, today=taipei_date(self.now))
-        started = self.broadcast.started_at or self.now
-        if day is None or attention.send_time(day) > started + rules.HELD_FOR:
-            return _Verdict(rules.DROPPED, NO_DAY_LEFT)
-        return _Verdict(rules.HELD, CAPPED.format(day=day), attention.send_time(day))
-
-    def _coupon(self, to: Reader) -> HeldCoupon | None:
-        """Give the letter's coupon. Raises _Undone when there is none to give: a letter about a
-        coupon that is not there is worse than none."""
-        code = self.broadcast.letter.coupon
-        if not code:
-            return None
+    def _issued(self, asked: Sequence[int]) -> Given:
         try:
-            issued = coupons.issue(
+            return coupons.issue_to_all(
                 self.session,
-                kind_code=code,
-                member_id=to.id,
+                kind_code=self.broadcast.letter.coupon,
+                member_ids=asked,
                 source=queries.kind_of(self.broadcast.id),
-                dedup_key=self.key(to),
+                dedup_prefix=self.prefix,
                 now=self.now,
             )
         except LimitReached as reached:
-            reason = NO_COUPON.get(reached.limit, COUPON_GONE)
-            raise _Undone(_Verdict(rules.DROPPED, reason)) from reached
-        except NotFound as missing:
-            raise _Undone(_Verdict(rules.DROPPED, COUPON_GONE)) from missing
-        assert issued is not None  # the recipient's row was open, so the key is new
-        return coupon_queries.coupon_of_member(self.session, issued.coupon_id, member_id=to.id)
+            return Given({}, dict.fromkeys(asked, reached.limit))
+        except NotFound:
+            return Given({}, dict.fromkeys(asked, "gone"))
+
+    def _queue(self, readers: Sequence[Reader], given: Mapping[int, Issued]) -> None:
+        letter = self.broadcast.letter
+        offer = messages.offer(self.session, letter, now=self.now)
+        pushes = [
+            outbox.Push(
+                member_id=reader.id,
+                recipient=reader.line_user_id or "",
+                messages=[self._letter(reader, offer, given.get(reader.id))],
+                dedup_key=f"{self.prefix}{reader.id}",
+            )
+            for reader in readers
+        ]
+        kind = queries.kind_of(self.broadcast.id)
+        queued = outbox.push_all(self.session, pushes, kind=kind, klass=PROMOTION, now=self.now)
+        if queued < len(pushes):
+            raise _BlockedMeanwhile
+
+    def _letter(self, reader: Reader, offer: CouponView | None, issued: Issued | None) -> Message:
+        letter = self.broadcast.letter
+        said = messages.person(
+            self.session, letter, member_id=reader.id, name=reader.name, now=self.now
+        )
+        to = To(self.broadcast.id, reader.id, said)
+        return messages.compose(letter, to, self.brand, offer=offer, issued=issued)
 
 
 def _refusal(to: Reader) -> str | None:
     if to.status != members.MEMBER:
         return PARTED
-    if not to.is_friend or to.line_user_id is None:
+    if not to.is_friend or to.line_user_id is None or to.has_blocked:
         return BLOCKED
     return None if to.marketing_ok else REFUSED

@@ -18,7 +18,7 @@ from app.campaigns import rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.core import ids
 from app.core.db import changed, table_of
-from app.core.prepared import Prepared
+from app.core.prepared import Prepared, among
 from app.members.models import Member
 from app.segments import compiling
 from app.segments import queries as segments
@@ -83,7 +83,17 @@ def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     return size.members, list(session.scalars(reachable.order_by(_MEMBERS.c.id)))
 
 
-_WRITE = Prepared(sa.insert(RECIPIENTS))
+_WRITE = Prepared(
+    sa.insert(RECIPIENTS).from_select(
+        ["broadcast_id", "member_id", "status", "due_at"],
+        sa.select(
+            sa.bindparam("broadcast", type_=sa.BigInteger),
+            _MEMBERS.c.id,
+            sa.bindparam("status", type_=sa.String),
+            sa.bindparam("at", type_=RECIPIENTS.c.due_at.type),
+        ).where(among(_MEMBERS.c.id, "members")),
+    )
+)
 
 
 def write(session: Session, work: Freezing, member_ids: Sequence[int]) -> bool:
@@ -91,18 +101,13 @@ def write(session: Session, work: Freezing, member_ids: Sequence[int]) -> bool:
     work is not ours any more."""
     if not _still(session, work, frozen=BROADCASTS.c.frozen + len(member_ids)):
         return False
-    _WRITE.many(
-        session,
-        [
-            {
-                "broadcast_id": work.id,
-                "member_id": member_id,
-                "status": rules.CONTROL if attention.is_held_out(member_id) else rules.TO_DO,
-                "due_at": work.at,
-            }
-            for member_id in member_ids
-        ],
-    )
+    control = {member_id for member_id in member_ids if attention.is_held_out(member_id)}
+    for status, arm in (
+        (rules.CONTROL, sorted(control)),
+        (rules.TO_DO, [member_id for member_id in member_ids if member_id not in control]),
+    ):
+        values = {"broadcast": work.id, "status": status, "at": work.at, "members": arm}
+        _WRITE.changed(session, values)
     return True
 
 

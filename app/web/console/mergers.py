@@ -1,7 +1,6 @@
 """/console/members/{id}/merge: two memberships of one person become one, after a look at what comes
 of it, and for thirty days can be two again."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final
@@ -11,7 +10,6 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from app.cards import queries as cards
-from app.core import text
 from app.core.db import Database
 from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries as coupons
@@ -152,14 +150,7 @@ def _page(
 
 
 def _found(session: Session, typed: str) -> int | None:
-    """By member number or phone, as somebody types them."""
-    if not typed.strip():
-        return None
-    person = None
-    with suppress(Invalid):
-        person = members.person_by_number(session, text.parse_member_number(typed))
-    with suppress(Invalid):
-        person = person or members.person_by_phone(session, text.parse_phone(typed))
+    person = members.person_as_typed(session, typed)
     return None if person is None else person.id
 
 

@@ -383,6 +383,32 @@ def test_what_changed_since_the_list_was_made_counts(
         assert status(session, broadcast_id) == rules.DONE
 
 
+def test_who_blocks_us_while_the_letters_are_written_gets_none(postgres_db: Database) -> None:
+    """Their block is committed after the batch looked at them: the batch begins anew."""
+    with postgres_db.transaction() as session:
+        open_brand(session)
+        hana, ken = person(session), person(session)
+        broadcast_id = planned(session)
+        work = freezing.begin(session, now=START)
+        assert work is not None
+        freezing.write(session, work, [hana, ken])
+        freezing.close(session, work, members=2)
+        going = queries.broadcast(session, broadcast_id)
+    with postgres_db.transaction() as session:
+        batch = composing._Batch(session, going, BRAND, START)
+        people = queries.readers(session, [hana, ken])
+        with postgres_db.transaction() as other:
+            _blocks(other, ken)
+        with pytest.raises(composing._BlockedMeanwhile), session.begin_nested():
+            batch._queue(list(people.values()), {})
+        assert composing.compose(session, going, brand=BRAND, now=START) == 2
+        assert verdicts(session) == [
+            (hana, "queued", None),
+            (ken, "dropped", "已封鎖或不再是好友"),
+        ]
+        assert [member for member, _payload in letters(session)] == [hana]
+
+
 def test_who_had_marketing_today_gets_it_tomorrow(db: Database) -> None:
     with db.transaction() as session:
         open_brand(session)

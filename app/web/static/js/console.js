@@ -1,6 +1,10 @@
 // Small conveniences of every console page; nothing here is needed to use it.
+import { draw } from "./drawings.js";
 import { keepFresh } from "./live.js";
 import { redrawn } from "./redraw.js";
+import "./writing.js";
+
+draw(document);
 
 for (const field of document.querySelectorAll("[data-submit]")) {
   field.addEventListener("change", () => field.form.requestSubmit());

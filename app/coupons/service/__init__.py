@@ -1,0 +1,37 @@
+"""Give coupons, redeem them, take a redemption back, let them expire.
+
+Every limit is held by a conditional UPDATE or a unique row, never by a look beforehand."""
+
+from app.coupons.service.ending import (
+    expire_due,
+    fold_holdings,
+    reinstate,
+    reinstate_all,
+    revoke,
+    revoke_all,
+    was_given,
+)
+from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
+from app.coupons.service.kinds import create_kind, revise_kind, set_active
+from app.coupons.service.using import Redeemed, redeem, rollback
+
+__all__ = [
+    "Given",
+    "Issued",
+    "LimitReached",
+    "Redeemed",
+    "create_kind",
+    "expire_due",
+    "fold_holdings",
+    "issue",
+    "issue_to_all",
+    "redeem",
+    "reinstate",
+    "reinstate_all",
+    "revise_kind",
+    "revoke",
+    "revoke_all",
+    "rollback",
+    "set_active",
+    "was_given",
+]

@@ -1,0 +1,112 @@
+"""Take coupons away, give them back, let them expire."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import changed
+from app.coupons.models import COUPONS, EVENTS, EXPIRED, HOLDINGS, ISSUED, REVOKED
+from app.coupons.service.records import note, note_all
+
+
+def revoke(
+    session: Session, *, coupon_id: int, reason: str, staff_id: int | None, now: datetime
+) -> bool:
+    """Take an unused coupon away. False when it is not unused (any more)."""
+    won = changed(
+        session,
+        sa.update(COUPONS)
+        .where(COUPONS.c.id == coupon_id, COUPONS.c.status == ISSUED)
+        .values(status=REVOKED),
+    )
+    if won:
+        note(session, coupon_id, "revoked", now, None, staff_id, {"reason": reason})
+    return bool(won)
+
+
+def reinstate(session: Session, *, coupon_id: int, reason: str, now: datetime) -> bool:
+    """Give a coupon back that was taken away for this very reason, with its old end date. False
+    when it was not."""
+    last = session.execute(
+        sa.select(EVENTS.c.kind, EVENTS.c.facts)
+        .where(EVENTS.c.coupon_id == coupon_id)
+        .order_by(EVENTS.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if last is None or last.kind != "revoked" or last.facts.get("reason") != reason:
+        return False
+    won = changed(
+        session,
+        sa.update(COUPONS)
+        .where(COUPONS.c.id == coupon_id, COUPONS.c.status == REVOKED)
+        .values(status=ISSUED),
+    )
+    if won:
+        note(session, coupon_id, "reinstated", now, facts={"after": reason})
+    return bool(won)
+
+
+# When two members turn out to be one ------------------------------------------------------------
+
+
+def was_given(session: Session, *, member_id: int, source: str) -> bool:
+    """Whether a coupon was ever given to the member for that reason."""
+    given = sa.exists().where(COUPONS.c.member_id == member_id, COUPONS.c.source == source)
+    return bool(session.scalar(sa.select(given)))
+
+
+def revoke_all(
+    session: Session,
+    *,
+    member_id: int,
+    source: str,
+    reason: str,
+    staff_id: int | None,
+    now: datetime,
+) -> None:
+    """Take the member's unused coupons of one source away."""
+    unused = sa.select(COUPONS.c.id).where(
+        COUPONS.c.member_id == member_id, COUPONS.c.source == source, COUPONS.c.status == ISSUED
+    )
+    for coupon_id in session.scalars(unused).all():
+        revoke(session, coupon_id=coupon_id, reason=reason, staff_id=staff_id, now=now)
+
+
+def reinstate_all(session: Session, *, member_id: int, reason: str, now: datetime) -> None:
+    """Give back what was taken from the member for this very reason."""
+    taken = sa.select(COUPONS.c.id).where(
+        COUPONS.c.member_id == member_id, COUPONS.c.status == REVOKED
+    )
+    for coupon_id in session.scalars(taken).all():
+        reinstate(session, coupon_id=coupon_id, reason=reason, now=now)
+
+
+def fold_holdings(session: Session, *, member_ids: Sequence[int]) -> None:
+    """Count anew how many of each kind these members were given."""
+    session.execute(sa.delete(HOLDINGS).where(HOLDINGS.c.member_id.in_(member_ids)))
+    counted = (
+        sa.select(COUPONS.c.kind_id, COUPONS.c.member_id, sa.func.count())
+        .where(COUPONS.c.member_id.in_(member_ids))
+        .group_by(COUPONS.c.kind_id, COUPONS.c.member_id)
+    )
+    session.execute(sa.insert(HOLDINGS).from_select(["kind_id", "member_id", "issued"], counted))
+
+
+def expire_due(session: Session, *, now: datetime, limit: int = 5000) -> int:
+    """Mark coupons whose time is over; return how many. Safe to run twice."""
+    due = (
+        sa.select(COUPONS.c.id)
+        .where(COUPONS.c.status == ISSUED, COUPONS.c.expires_at <= now)
+        .order_by(COUPONS.c.expires_at)
+        .limit(limit)
+    )
+    expired = session.scalars(
+        sa.update(COUPONS)
+        .where(COUPONS.c.id.in_(due), COUPONS.c.status == ISSUED)
+        .values(status=EXPIRED)
+        .returning(COUPONS.c.id)
+    ).all()
+    note_all(session, expired, "expired", now, {})
+    return len(expired)

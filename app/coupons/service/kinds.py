@@ -1,0 +1,89 @@
+"""What may be given: kinds with their limits, and the versions of what they offer."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import changed
+from app.core.errors import NotFound
+from app.coupons import queries, rules
+from app.coupons.models import KINDS, OFFERS
+from app.coupons.rules import KindDraft
+
+_LIMITS = ("issue_limit", "redeem_limit", "per_member_limit")
+_OFFERED = tuple(
+    name for name in KindDraft.__slots__ if name not in (*_LIMITS, "code", "conditions")
+)
+
+
+def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
+    """Raises Invalid naming the field."""
+    rules.check_draft(draft)
+    values = {name: getattr(draft, name) for name in ("code", *_LIMITS)}
+    values |= {"issued": 0, "redeemed": 0, "is_active": True, "created_at": now}
+    kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
+    _offer(session, kind_id, draft, version=1, now=now)
+    return kind_id
+
+
+def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
+    """Offer something else under a known code from now on; False when nothing differs. Holders
+    keep what they hold; a limit below what is given already only stops further giving.
+
+    Raises Invalid naming the field, NotFound for an unknown code."""
+    rules.check_draft(draft)
+    newest = queries.newest_offer(session, draft.code)
+    if newest is None:
+        raise NotFound("coupon kind", draft.code)
+    limits = {
+        "issue_limit": _at_least(draft.issue_limit, newest.issued),
+        "redeem_limit": _at_least(draft.redeem_limit, newest.redeemed),
+        "per_member_limit": draft.per_member_limit,
+    }
+    has_changed = changed(
+        session,
+        sa.update(KINDS)
+        .where(
+            KINDS.c.id == newest.kind_id,
+            sa.or_(*(KINDS.c[name].is_distinct_from(value) for name, value in limits.items())),
+        )
+        .values(limits),
+    )
+    if _offered(newest.draft) == _offered(draft):
+        return bool(has_changed)
+    _offer(session, newest.kind_id, draft, version=newest.version + 1, now=now)
+    return True
+
+
+def set_active(session: Session, *, code: str, is_active: bool) -> bool:
+    """Begin or stop giving a kind; what was given stays good. False when it was so already."""
+    return bool(
+        changed(
+            session,
+            sa.update(KINDS)
+            .where(KINDS.c.code == code, KINDS.c.is_active.is_not(is_active))
+            .values(is_active=is_active),
+        )
+    )
+
+
+def _at_least(limit: int | None, counted: int) -> int | None:
+    return None if limit is None else max(limit, counted)
+
+
+def _offered(draft: KindDraft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in _OFFERED} | {
+        "conditions": asdict(draft.conditions)
+    }
+
+
+def _offer(
+    session: Session, kind_id: int, draft: KindDraft, *, version: int, now: datetime
+) -> None:
+    session.execute(
+        sa.insert(OFFERS),
+        _offered(draft) | {"kind_id": kind_id, "version": version, "created_at": now},
+    )

@@ -1,0 +1,297 @@
+"""The pages on which a marketer writes to many, and the links of their letters."""
+
+import json
+
+import pytest
+import sqlalchemy as sa
+
+from app.campaigns import messages, queries, rules, service
+from app.campaigns.models import RECIPIENTS
+from app.core.db import Database
+from app.coupons import service as coupons
+from app.coupons.rules import KindDraft
+from app.outbox.models import OutboxRow
+from app.referrals import service as referrals
+from app.segments import service as segments
+from app.segments.rules import Condition, Group
+from app.staff.models import AuditEntry
+from app.staff.rules import Role
+from tests.app.campaigns.brand import LETTER, advance
+from tests.support.loyalty import publish
+from tests.support.people import bought, regular
+from tests.support.staffing import Shop
+from tests.support.times import NOW
+from tests.support.web import Browser
+
+KEY = "test-secret-key"
+FORM = {
+    "name": "夏茶",
+    "audience": "",
+    "title": "夏茶上市",
+    "body": "{姓名}您好，\r\n今年的夏茶到了。",
+    "coupon": "",
+    "label": "看門市",
+    "place": "stores",
+    "url": "",
+}
+
+
+@pytest.fixture
+def marketer(sqlite_db: Database, visitor: Browser, shop: Shop) -> Browser:
+    with sqlite_db.transaction() as session:
+        publish(session)
+        draft = KindDraft("summer", "夏日券", "amount_off", 50, valid_days=9)
+        coupons.create_kind(session, draft=draft, now=NOW)
+    visitor.log_in(Role.MARKETER)
+    return visitor
+
+
+def newest(db: Database) -> queries.BroadcastShown:
+    with db.reading() as session:
+        return queries.broadcasts(session, limit=1)[0]
+
+
+def test_a_letter_from_the_first_word_to_its_result(
+    sqlite_db: Database, marketer: Browser, shop: Shop
+) -> None:
+    with sqlite_db.transaction() as session:
+        hana, ken = regular(session, name="陳花"), regular(session, name="林肯")
+        regular(session, is_friend=False)
+        bought(session, hana, 500, store_id=shop.store_id)
+        segment = segments.create(
+            session,
+            name="買過的",
+            tree=Group("all", (Condition("purchases", at_least=1),)),
+            now=NOW,
+        )
+    assert "還沒有寄過群發" in marketer.get("/console/broadcasts").text
+    assert "買過的" in marketer.get("/console/broadcasts/new").text
+    drawn = marketer.post("/console/broadcasts/draft", FORM | {"coupon": "summer"}).text
+    for words in ("陳怡君您好，", "夏茶上市", "夏日券", "停止行銷訊息"):
+        assert words in drawn
+
+    kept = marketer.post("/console/broadcasts", FORM | {"audience": str(segment)})
+    assert (kept.status, kept.location) == (303, "/console/broadcasts/1")
+    letter = newest(sqlite_db).letter
+    assert letter.body == "{姓名}您好，\n今年的夏茶到了。"
+    sent_on = marketer.post(
+        "/console/broadcasts/1",
+        FORM | {"audience": str(segment), "coupon": "summer", "then": "send"},
+    )
+    assert sent_on.location == "/console/broadcasts/1/send"
+    asked = marketer.get("/console/broadcasts/1/send").text
+    for words in ("消費筆數 至少 1 筆", "1 <small>人會收到", "每個人會另外收到一張優惠券"):
+        assert words in asked
+
+    planned = marketer.post("/console/broadcasts/1/plan", {"when": "now"})
+    assert planned.location == "/console/broadcasts/1"
+    assert marketer.post("/console/broadcasts/1/plan", {"when": "now"}).status == 303  # twice
+    assert "已排程" in marketer.get("/console/broadcasts/1").text
+    assert marketer.get("/console/broadcasts/1/send").status == 303
+    advance(sqlite_db, NOW)
+    advance(sqlite_db, NOW)
+    result = marketer.get("/console/broadcasts/1").text
+    for words in ("已完成", "已處理 1/1 人", "等待中 1", "已發出", "各要有 30 人以上"):
+        assert words in result
+    assert "已完成" in marketer.get("/console/broadcasts").text
+    readers = marketer.get("/console/broadcasts/1/readers").text
+    assert "陳花" in readers
+    assert "林肯" not in readers
+    assert marketer.get("/console/broadcasts/1/readers?status=dropped").status == 200
+    assert marketer.get("/console/broadcasts/1/readers?status=nonsense").status == 404
+    with sqlite_db.reading() as session:
+        said = session.scalars(sa.select(AuditEntry.action).order_by(AuditEntry.id)).all()
+        assert [word for word in said if word.startswith("broadcast")] == [
+            "broadcast.saved",
+            "broadcast.saved",
+            "broadcast.planned",
+        ]
+        assert ken not in session.scalars(sa.select(RECIPIENTS.c.member_id)).all()
+    member = marketer.get(f"/console/members/{hana}").text
+    assert "群發" in member
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"title": ""}, "請填寫標題"),
+        ({"body": "{生日}快樂"}, "沒有「生日」這個欄位"),
+        ({"place": "url", "url": "http://x"}, "網址須以 https:// 開頭"),
+        ({"coupon": "gone"}, "這種優惠券已停止發放"),
+        ({"label": "字" * 30}, "按鈕文字最多 20 個字"),
+    ],
+)
+def test_what_is_missing_is_said_beside_its_field_and_nothing_typed_is_lost(
+    sqlite_db: Database, marketer: Browser, fields: dict[str, str], words: str
+) -> None:
+    page = marketer.post("/console/broadcasts", FORM | fields | {"then": "send"})
+    assert page.status == 422
+    assert words in page.text
+    assert 'value="夏茶"' in page.text
+    with sqlite_db.reading() as session:
+        assert queries.broadcasts(session, limit=1) == []
+    kept = marketer.post("/console/broadcasts", FORM | fields)  # as a draft it may stay so
+    assert kept.status == 303
+    assert marketer.get("/console/broadcasts/1").status == 200
+    assert marketer.get("/console/broadcasts/1/send").status == 200
+    refused = marketer.post("/console/broadcasts/1/plan", {"when": "now"})
+    assert (refused.status, words in refused.text) == (422, True)
+
+
+@pytest.mark.parametrize("audience", ["99", "x", "9" * 30, "²"])
+def test_an_audience_that_is_not_there_is_refused(marketer: Browser, audience: str) -> None:
+    page = marketer.post("/console/broadcasts", FORM | {"audience": audience})
+    assert page.status in (404, 422)
+
+
+def test_a_name_is_needed(marketer: Browser) -> None:
+    page = marketer.post("/console/broadcasts", FORM | {"name": " "})
+    assert (page.status, "名稱須為" in page.text) == (422, True)
+
+
+def test_what_was_typed_is_shown_and_never_run(marketer: Browser) -> None:
+    evil = '"><script>alert(1)</script>'
+    form = FORM | {"name": evil, "title": evil, "body": evil, "label": evil, "url": evil}
+    for page in (
+        marketer.post("/console/broadcasts/draft", form),
+        marketer.post("/console/broadcasts", form | {"label": "好", "place": "card"}),
+        marketer.get("/console/broadcasts/1"),
+        marketer.get("/console/broadcasts/1/send"),
+        marketer.get("/console/broadcasts"),
+    ):
+        assert page.status in (200, 303)
+        assert "<script>alert" not in page.text
+
+
+def test_it_is_sent_when_the_marketer_said(sqlite_db: Database, marketer: Browser) -> None:
+    marketer.post("/console/broadcasts", FORM)
+    for typed, words in (
+        ("", "請選擇日期與時間"),
+        ("someday", "請選擇日期與時間"),
+        ("2026-07-04T11:59", "這個時間已經過了"),
+        ("2028-01-01T12:00", "最多排到一年後"),
+    ):
+        page = marketer.post("/console/broadcasts/1/plan", {"when": "later", "send_at": typed})
+        assert (page.status, words in page.text) == (422, True)
+    good = {"when": "later", "send_at": "2026-07-05T18:30"}
+    assert marketer.post("/console/broadcasts/1/plan", good).status == 303
+    assert "2026/07/05 18:30 開始" in marketer.get("/console/broadcasts/1").text
+    assert marketer.post("/console/broadcasts/1", FORM).status == 409
+    marketer.post("/console/broadcasts/1/unplan")
+    assert newest(sqlite_db).status == rules.DRAFT
+    assert marketer.post("/console/broadcasts/1/remove").status == 303
+    assert marketer.get("/console/broadcasts/1").status == 404
+
+
+def test_it_can_be_paused_and_cancelled(sqlite_db: Database, marketer: Browser) -> None:
+    with sqlite_db.transaction() as session:
+        regular(session)
+    marketer.post("/console/broadcasts", FORM)
+    marketer.post("/console/broadcasts/1/plan", {"when": "now"})
+    marketer.post("/console/broadcasts/1/pause")  # too early: the page says how it stands
+    assert newest(sqlite_db).status == rules.DUE
+    with sqlite_db.transaction() as session:
+        service._move(session, 1, (rules.DUE,), status=rules.SENDING, started_at=NOW)
+    marketer.post("/console/broadcasts/1/pause")
+    assert "繼續寄" in marketer.get("/console/broadcasts/1").text
+    marketer.post("/console/broadcasts/1/resume")
+    assert "暫停" in marketer.get("/console/broadcasts/1/live").text
+    marketer.post("/console/broadcasts/1/cancel")
+    assert newest(sqlite_db).status == rules.CANCELLED
+    assert marketer.post("/console/broadcasts/1/explode").status == 404
+    assert marketer.post("/console/broadcasts/7/cancel").status == 404
+
+
+def test_a_trial_goes_to_the_team_only(sqlite_db: Database, marketer: Browser, shop: Shop) -> None:
+    with sqlite_db.transaction() as session:
+        regular(session, phone="+886911111111", name="客人")
+        tester = regular(session, phone="+886922222222", name="同事")
+        gone = regular(session, phone="+886933333333", is_test=True, is_friend=False)
+        referrals.link_staff(session, staff_id=shop.staff[Role.MARKETER], member_id=tester, now=NOW)
+    marketer.post("/console/broadcasts", FORM | {"coupon": "summer"})
+    for typed, words in (
+        ("0911111111", "找不到這位測試人員"),
+        ("", "找不到這位測試人員"),
+        ("0933333333", "收不到訊息"),
+    ):
+        page = marketer.post("/console/broadcasts/1/test", {"who": typed})
+        assert (page.status, words in page.text) == (422, True)
+    assert "已試寄給同事" in marketer.post("/console/broadcasts/1/test", {"who": "0922222222"}).text
+    with sqlite_db.reading() as session:
+        row = session.execute(sa.select(OutboxRow.member_id, OutboxRow.payload)).one()
+        assert row.member_id == tester
+        assert "【測試】夏茶上市" in row.payload
+        assert json.loads(row.payload)[0]["type"] == "flex"
+        assert session.scalar(sa.select(sa.func.count()).select_from(RECIPIENTS)) == 0
+        assert gone != tester
+
+
+def test_only_who_reaches_members_sees_broadcasts(visitor: Browser) -> None:
+    visitor.log_in(Role.ANALYST)
+    assert visitor.get("/console/broadcasts").status == 403
+    assert visitor.post("/console/broadcasts", FORM).status == 403
+    assert "群發" not in visitor.get("/console").text
+
+
+def test_many_pages_are_turned(sqlite_db: Database, marketer: Browser) -> None:
+    with sqlite_db.transaction() as session:
+        for number in range(33):
+            service.create(
+                session,
+                name=f"第 {number} 封",
+                segment_id=None,
+                letter=LETTER,
+                staff_id=None,
+                now=NOW,
+            )
+    first = marketer.get("/console/broadcasts").text
+    assert "第 32 封" in first
+    assert "第 2 封" not in first
+    assert "第 2 封" in marketer.get("/console/broadcasts?before=4").text
+
+
+# Links --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def linked(sqlite_db: Database, shop: Shop) -> tuple[int, int]:
+    """A broadcast with an address, and who got it."""
+    letter = rules.Letter("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
+    with sqlite_db.transaction() as session:
+        publish(session)
+        hana = regular(session)
+        number = service.create(
+            session, name="夏茶", segment_id=None, letter=letter, staff_id=None, now=NOW
+        )
+        service.plan(session, broadcast_id=number, send_at=NOW, now=NOW)
+    advance(sqlite_db, NOW)
+    return number, hana
+
+
+def clicked(db: Database) -> list[object]:
+    with db.reading() as session:
+        return list(session.scalars(sa.select(RECIPIENTS.c.clicked_at)))
+
+
+def test_a_link_counts_its_reader_once_and_leads_on(
+    sqlite_db: Database, visitor: Browser, linked: tuple[int, int]
+) -> None:
+    token = messages.token(KEY, *linked)
+    for agent in ("facebookexternalhit/1.1;line-poker/1.0", "Googlebot/2.1", "curl/8"):
+        page = visitor.get(f"/b/{token}", **{"user-agent": agent})
+        assert (page.status, page.location) == (302, "https://tea.example.tw/a")
+    visitor.get(f"/b/{token}", **{"user-agent": "Safari Line/14", "sec-purpose": "prefetch"})
+    assert clicked(sqlite_db) == [None]
+    for minutes in (0, 5):
+        visitor.watch.forward(minutes=minutes)
+        page = visitor.get(f"/b/{token}", **{"user-agent": "Safari Line/14.1"})
+        assert (page.status, page.location) == (302, "https://tea.example.tw/a")
+    assert clicked(sqlite_db) == [NOW]
+
+
+@pytest.mark.parametrize("token", ["1.2.3", "x", "1.2." + "0" * 16])
+def test_a_link_we_did_not_make_leads_nowhere(
+    visitor: Browser, linked: tuple[int, int], token: str
+) -> None:
+    assert visitor.get(f"/b/{token}").status == 404
+    assert visitor.get(f"/b/{messages.token('other key', *linked)}").status == 404
