@@ -258,6 +258,40 @@ def _blocks(session: Session, broadcast_id: int, started_at: datetime) -> int:
     return len({member for member, at, queued_at in rows if queued_at <= at < queued_at + within})
 
 
+def broken(session: Session, *, since: datetime, limit: int = 20) -> list[str]:
+    """Broadcasts begun since then whose list, letters and state contradict each other."""
+    number = sa.func.count()
+    is_queued = sa.case((RECIPIENTS.c.status == rules.QUEUED, 1), else_=0)
+    is_open = sa.case((RECIPIENTS.c.status.in_(rules.OPEN), 1), else_=0)
+    listed = session.execute(
+        sa.select(
+            BROADCASTS.c.id,
+            BROADCASTS.c.status,
+            BROADCASTS.c.frozen,
+            sa.func.count(RECIPIENTS.c.member_id).label("listed"),
+            sa.func.sum(is_queued).label("queued"),
+            sa.func.sum(is_open).label("open"),
+        )
+        .outerjoin_from(BROADCASTS, RECIPIENTS, RECIPIENTS.c.broadcast_id == BROADCASTS.c.id)
+        .where(BROADCASTS.c.started_at >= since, BROADCASTS.c.status != rules.FREEZING)
+        .group_by(BROADCASTS.c.id, BROADCASTS.c.status, BROADCASTS.c.frozen)
+        .order_by(BROADCASTS.c.id)
+        .limit(limit)
+    ).all()
+    found = []
+    for row in listed:
+        letters = session.scalar(
+            sa.select(number).where(IS_PROMOTION, _OUTBOX.c.kind == kind_of(row.id))
+        )
+        if row.listed != row.frozen:
+            found.append(f"broadcast {row.id}: {row.frozen} were put on the list, {row.listed} are")
+        if row.queued != letters:
+            found.append(f"broadcast {row.id}: {row.queued} queued on the list, {letters} letters")
+        if row.status == rules.DONE and row.open:
+            found.append(f"broadcast {row.id}: done, and {row.open} still wait")
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class RecipientShown:
     """`sending` is the message's own state, `failure` why LINE has not taken it."""

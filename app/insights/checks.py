@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.campaigns import queries as campaigns
 from app.coupons import queries as coupons
 from app.draws import queries as draws
 from app.invoices import queries as invoices
@@ -16,6 +17,7 @@ from app.tiers import queries as tiers
 
 JOB = "ledgers"  # the job that keeps the result
 OVERDUE = timedelta(hours=3)  # the hourly job had its chance more than once
+RECENT = timedelta(days=8)  # broadcasts: their list is long, and does not change after
 MOST = 50
 
 
@@ -39,5 +41,6 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *draws.broken(session, limit=limit),
         *invoices.broken(session, limit=limit),
         *mergers.broken(session, limit=limit),
+        *campaigns.broken(session, since=now - RECENT, limit=limit),
     ]
     return found[:limit]

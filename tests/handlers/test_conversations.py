@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.campaigns.rules import PLACES
 from app.checkouts import service as checkouts
 from app.coupons import queries
 from app.coupons import service as coupons
@@ -194,6 +195,8 @@ def test_the_history_shows_the_points_that_a_refund_left(session: Session, hana:
         taps.UseCoupon(999),
         taps.ConfirmCoupon(999),
         taps.JoinStep("nonsense"),
+        taps.FollowLetter(99, "moon"),
+        *(taps.FollowLetter(0, place) for place in PLACES if place != "url"),
         taps.ShowCentre(),
         taps.AskToClose(),
         taps.ReopenMembership(),

@@ -572,6 +572,30 @@ def test_recipients_come_in_pages_with_what_line_said(db: Database) -> None:
         assert [(row.sending, row.failure) for row in rest] == [("parked", "LINE said no")]
 
 
+def test_what_contradicts_itself_is_found(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        person(session)
+        broadcast_id = planned(session)
+    advance(db)
+    advance(db)
+    since = START - DAY
+    with db.transaction() as session:
+        assert queries.broken(session, since=since) == []
+        mine = sa.and_(RECIPIENTS.c.broadcast_id == broadcast_id, RECIPIENTS.c.member_id == hana)
+        session.execute(sa.update(RECIPIENTS).where(mine).values(status=rules.HELD))
+        assert queries.broken(session, since=since) == [
+            f"broadcast {broadcast_id}: 1 queued on the list, 2 letters",
+            f"broadcast {broadcast_id}: done, and 1 still wait",
+        ]
+        session.execute(sa.delete(RECIPIENTS).where(mine))
+        assert f"broadcast {broadcast_id}: 2 were put on the list, 1 are" in queries.broken(
+            session, since=since
+        )
+        assert queries.broken(session, since=START + DAY) == []
+
+
 # At once ------------------------------------------------------------------------------------------
 
 

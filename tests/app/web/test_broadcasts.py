@@ -91,9 +91,12 @@ def test_a_letter_from_the_first_word_to_its_result(
     advance(sqlite_db, NOW)
     advance(sqlite_db, NOW)
     result = marketer.get("/console/broadcasts/1").text
-    for words in ("已完成", "已處理 1/1 人", "等待中 1", "已發出", "各要有 30 人以上"):
+    for words in ("已完成", "已處理 1/1 人", "等待中 1", "已發出", "滿七天再看有沒有差別"):
         assert words in result
     assert "已完成" in marketer.get("/console/broadcasts").text
+    marketer.watch.forward(days=7)
+    marketer.log_in(Role.MARKETER)
+    assert "各要有 30 人以上" in marketer.get("/console/broadcasts/1").text
     readers = marketer.get("/console/broadcasts/1/readers").text
     assert "陳花" in readers
     assert "林肯" not in readers
