@@ -58,6 +58,10 @@ PAGES: Final = {
     "/console/stamps": "console-stamps",
     "/console/segments": "console-segments",
     "/console/segments/{segment_id}": "console-segment",
+    "/console/broadcasts": "console-broadcasts",
+    "/console/broadcasts/{broadcast_id}": "console-broadcast",
+    "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
+    "/console/broadcasts/{broadcast_id}/readers": "console-broadcast-readers",
     "/console/imports": "console-imports",
     "/console/imports/{import_id}": "console-import",
     "/console/invoices": "console-invoices",
@@ -371,11 +375,31 @@ def console(studio: Studio) -> None:
         page.click(".pick:has-text('臺北市')")
         page.wait_for_selector(".says:has-text('臺北市')")
         keep(page, "console-segment")
+        write_letter(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
         keep(page, "console-invoices")
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
+
+
+def write_letter(page: Page, studio: Studio) -> None:
+    """The draft of a letter as far as the last question, and one that is long over."""
+    page.goto(f"{studio.url}/console/broadcasts")
+    keep(page, "console-broadcasts")
+    page.click("text=換季邀請")
+    page.wait_for_selector(".phone .fx-bubble")
+    keep(page, "console-broadcast-draft")
+    page.click("text=下一步：確認寄送")
+    page.wait_for_selector(".phone .fx-bubble")
+    keep(page, "console-broadcast-send")
+    page.goto(f"{studio.url}/console/broadcasts")
+    page.click("text=夏茶上市")
+    page.wait_for_selector(".phone .fx-bubble")
+    keep(page, "console-broadcast")
+    page.click(".row-link:has-text('寄出')")
+    page.wait_for_selector(".tabs")
+    keep(page, "console-broadcast-readers")
 
 
 SALES: Final = """單號,日期,時間,實付金額,會員手機,門市代碼

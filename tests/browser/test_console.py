@@ -1,12 +1,14 @@
 """The marketers' pages in a real browser: alive, quiet, and no wider than the screen."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from app.staff.rules import Role
+from tests.app.campaigns.brand import LETTER, advance, drafted, planned
 from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.support.people import bought, coupon_for, regular
 from tests.support.times import NOW
@@ -27,6 +29,9 @@ def test_every_page_is_quiet_and_fits(
         hana = regular(session, name="陳小花", display_name="名" * 100)
         coupon_for(session, hana)
         sale = bought(session, hana, 6_000, store_id=site.shop.store_id)
+        drafted(session, replace(LETTER, url="https://shop.example.tw/" + "a" * 400))
+        planned(session, send_at=NOW)
+    advance(site.db, NOW)
     with chromium() as browser:
         page = listen(browser.new_page(viewport=size, color_scheme=theme))
         log_in(page, site, Role.OWNER, area="/console")
@@ -34,7 +39,10 @@ def test_every_page_is_quiet_and_fits(
         page.click("text=台北永康店")
         page.wait_for_url("**/clerk")
         urls = ["/console", "/console/members", f"/console/members/{hana}", "/console/delivery",
-                "/console/audit", "/clerk", "/clerk/store", "/clerk/today",
+                "/console/audit", "/console/segments", "/console/segments/new?ready=regulars",
+                "/console/broadcasts", "/console/broadcasts/new", "/console/broadcasts/1",
+                "/console/broadcasts/1/send", "/console/broadcasts/2",
+                "/console/broadcasts/2/readers", "/clerk", "/clerk/store", "/clerk/today",
                 f"/clerk/today/{sale}/refund"]  # fmt: skip
         for url in urls:
             page.goto(site.url + url)
@@ -89,3 +97,39 @@ def test_the_theme_is_chosen_and_kept(site: Site) -> None:
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
         page.reload()
         expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_a_letter_is_seen_while_it_is_written_and_comes_to_be_sent(
+    site: Site, complaints: list[str], listen: Callable[[Page], Page]
+) -> None:
+    with site.db.transaction() as session:
+        regular(session, name="陳小花")
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport=DESKTOP))
+        log_in(page, site, Role.MARKETER, area="/console")
+        page.click("text=群發")
+        page.click("text=寫一封")
+        phone = page.locator(".phone")
+        expect(phone.locator(".fx-bubble")).to_be_visible()
+        page.fill("#name", "夏茶")
+        page.locator("#title").press_sequentially("夏茶上市")
+        expect(phone).to_contain_text("夏茶上市")
+        page.fill("#body", "您好")
+        page.locator("#body").evaluate("field => field.setSelectionRange(0, 0)")
+        page.click("[data-insert='{姓名}']")
+        expect(page.locator("#body")).to_have_value("{姓名}您好")
+        expect(phone).to_contain_text("陳怡君您好")
+        page.select_option("#place", "url")
+        page.click("text=下一步：確認寄送")
+        expect(page.locator("#url-fault")).to_contain_text("https://")
+        expect(page.locator("#url")).to_have_attribute("aria-invalid", "true")
+        page.fill("#url", "https://shop.example.tw/summer")
+        page.click("text=下一步：確認寄送")
+        expect(page.locator("h1")).to_have_text("確認寄送")
+        page.fill("[name=send_at]", "2026-07-05T10:00")
+        expect(page.locator("#later")).to_be_checked()
+        page.click("text=寄給這些人")
+        expect(page.locator("main")).to_contain_text("2026/07/05 10:00 開始")
+        page.click("text=改回草稿")
+        expect(page.locator("#title")).to_have_value("夏茶上市")
+    assert [said for said in complaints if "422" not in said] == []

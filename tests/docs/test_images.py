@@ -10,7 +10,8 @@ from tests.flex_templates import samples
 
 NOT_PAGES = {
     "/console/live", "/console/imports/{import_id}/live", "/console/segments/{segment_id}/size",
-    "/console/segments/new",  # parts of pages, and one that looks like another
+    "/console/segments/new", "/console/broadcasts/new", "/console/broadcasts/{broadcast_id}/live",
+    "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep
 }  # fmt: skip

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from flex_templates import (
+    campaigns,
     card,
     coupons,
     draws,
@@ -756,6 +757,20 @@ def plain(theme: Theme) -> dict[str, Message]:
             journeys.DormancyView("林小花", 92, 2, 1280, COUPONS, WHY, AMOUNT, date(2027, 12, 31)),
             theme,
         ),
+        "letter": campaigns.letter_message(
+            campaigns.LetterView(
+                "夏茶到了，第一壺留給您",
+                "林小花您好：\n今年的夏茶已經到店，蜜香紅茶與東方美人都可以試喝。\n\n附上一張優惠券，歡迎來坐坐。",
+                "看優惠券",
+                COUPONS,
+                WHY,
+                AMOUNT,
+            ),
+            theme,
+        ),
+        "letter_plain": campaigns.letter_message(
+            campaigns.LetterView("週末見", "這個週末店裡有試飲。", "看門市", PAGE, WHY), theme
+        ),
         "invite": referrals.invite_message(INVITE, theme),
         "invitation": referrals.invitation_message(INVITATION, theme),
         "referral_rewarded": referrals.rewarded_message(REWARDED, theme),
@@ -794,6 +809,12 @@ def extreme(theme: Theme) -> dict[str, Message]:
     lines = tuple(purchases.PurchaseLine(NOON, LONG, HUGE, HUGE, HUGE, True) for _ in range(50))
     end = date(2100, 12, 31)
     return {
+        "letter_long": campaigns.letter_message(
+            campaigns.LetterView(
+                LONG, f"{LONG}\n" * 12, LONG[:20], PAGE, WHY, replace(AMOUNT, name=LONG)
+            ),
+            theme,
+        ),
         "card_long": card.message(LONG_CARD, theme),
         "card_blank": card.message(BLANK_CARD, theme),
         "guest_long": card.guest_message(card.GuestCardView(JOIN, benefits), theme),
