@@ -1,14 +1,17 @@
 """Broadcasts whose time has come: freeze the list, then write the letters, a portion at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
+
+from sqlalchemy.orm import Session
 
 from app.campaigns import queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.queries import BroadcastShown
 from app.campaigns.service import composing, freezing
 from app.core.db import Database
+from app.journeys import queries as journeys
 
 AT_ONCE: Final = 200  # letters a transaction
 # Letters that may wait for LINE: what a member is owed at the till never stands behind more, and a
@@ -45,6 +48,10 @@ def _freeze_all(db: Database, is_stopping: Stopping, now: datetime) -> None:
             freezing.close(session, work, members=members)
 
 
+def _awaiting(session: Session, member_ids: Sequence[int], until: datetime) -> set[int]:
+    return journeys.awaiting(session, member_ids, until=until)
+
+
 def _send(
     db: Database, broadcast: BroadcastShown, brand: Brand, is_stopping: Stopping, now: datetime
 ) -> int:
@@ -54,7 +61,9 @@ def _send(
             if queries.waiting(session, broadcast.id, most=BACKLOG) >= BACKLOG:
                 return done
         with db.transaction() as session:
-            decided = composing.compose(session, broadcast, brand=brand, now=now, limit=AT_ONCE)
+            decided = composing.compose(
+                session, broadcast, brand=brand, now=now, limit=AT_ONCE, awaiting=_awaiting
+            )
             if not decided:
                 service.finish(session, broadcast_id=broadcast.id, now=now)
         if not decided:

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import table_of
-from app.journeys.models import SENDS
+from app.core.prepared import Prepared, among
+from app.journeys import rules
+from app.journeys.models import OPEN, SENDS
 from app.members.models import Consent, Member
 from app.points.models import OPERATIONS
 from app.purchases.models import PURCHASES
@@ -55,6 +57,26 @@ def recipients(session: Session, member_ids: Sequence[int]) -> dict[int, Recipie
         ).where(_MEMBERS.c.id.in_(member_ids))
     )
     return {row.id: Recipient(*tuple(row)) for row in rows}
+
+
+_AWAITING = Prepared(
+    sa.select(SENDS.c.member_id)
+    .distinct()
+    .where(
+        among(SENDS.c.member_id, "members"),
+        among(SENDS.c.rule, "rules"),
+        sa.or_(*(SENDS.c.status == status for status in OPEN)),
+        SENDS.c.due_at < sa.bindparam("until", type_=SENDS.c.due_at.type),
+    )
+)
+
+
+def awaiting(session: Session, member_ids: Sequence[int], *, until: datetime) -> set[int]:
+    """Who is to have a life-cycle message before then that takes their day: it matters more than
+    what goes to many."""
+    capped = [rule.code for rule in rules.RULES if rule.is_capped]
+    values = {"members": list(member_ids), "rules": capped, "until": until}
+    return {member_id for (member_id,) in _AWAITING.rows(session, values)}
 
 
 @dataclass(frozen=True, slots=True)

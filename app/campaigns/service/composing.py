@@ -2,7 +2,7 @@
 a marketer can read. Everything about a member is judged again here, since the list may be days
 old."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from app.campaigns import messages, queries, rules
 from app.campaigns.messages import Brand, To
 from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.campaigns.queries import BroadcastShown, Reader
-from app.core.clock import taipei_date
+from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import NotFound
 from app.core.prepared import Prepared
 from app.coupons import service as coupons
@@ -32,6 +32,7 @@ BLOCKED: Final = "已封鎖或不再是好友"
 REFUSED: Final = "已停止接收行銷訊息"
 PARTED: Final = "已不是會員"
 CAPPED: Final = f"{attention.CAPPED}，延至 {{day:%m/%d}}"
+AWAITING: Final = "當天有更重要的訊息，延至 {day:%m/%d}"
 NO_DAY_LEFT: Final = f"{attention.CAPPED}，三天內已無可發送的日子"
 NO_COUPON: Final = {
     "total": "優惠券已發完",
@@ -39,6 +40,14 @@ NO_COUPON: Final = {
     "ended": "優惠券已過期",
 }
 COUPON_GONE: Final = "優惠券已停止發放"
+
+
+# Of these members: who is to have something that matters more before that instant.
+Awaiting = Callable[[Session, Sequence[int], datetime], Collection[int]]
+
+
+def nobody(_session: Session, _member_ids: Sequence[int], _until: datetime) -> Collection[int]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +95,16 @@ _DECIDED = Prepared(
 
 
 def compose(
-    session: Session, broadcast: BroadcastShown, *, brand: Brand, now: datetime, limit: int = 200
+    session: Session,
+    broadcast: BroadcastShown,
+    *,
+    brand: Brand,
+    now: datetime,
+    limit: int = 200,
+    awaiting: Awaiting = nobody,
 ) -> int:
-    """Decide up to `limit` recipients whose turn has come; return how many. None at night.
+    """Decide up to `limit` recipients whose turn has come; return how many. None at night. Who is
+    `awaiting` something today that matters more gets the letter another day.
 
     Of two composers at once each gets rows of its own; a pause or an end counts from the next
     call on."""
@@ -98,7 +114,7 @@ def compose(
     # By member, so that two composers book days in the same order and never wait for each other.
     due = sorted(member_id for (member_id,) in _DUE.rows(session, values))
     if due:
-        verdicts = _written(_Batch(session, broadcast, brand, now), due)
+        verdicts = _written(_Batch(session, broadcast, brand, now, awaiting), due)
         _record(session, broadcast.id, verdicts, now)
     return len(due)
 
@@ -137,6 +153,7 @@ class _Batch:
     broadcast: BroadcastShown
     brand: Brand
     now: datetime
+    awaiting: Awaiting = nobody
 
     @property
     def prefix(self) -> str:
@@ -164,8 +181,10 @@ class _Batch:
     def _with_a_day(self, asked: Sequence[int], verdicts: dict[int, _Verdict]) -> list[int]:
         """Who may have marketing today; the others get a verdict: another day soon, or none."""
         today = taipei_date(self.now)
+        awaiting = self.awaiting(self.session, asked, taipei_midnight(today + attention.DAY))
+        asked_today = [member_id for member_id in asked if member_id not in awaiting]
         free = governor.take_days(
-            self.session, member_ids=asked, day=today, what_prefix=self.prefix
+            self.session, member_ids=asked_today, day=today, what_prefix=self.prefix
         )
         last = (self.broadcast.started_at or self.now) + rules.HELD_FOR
         for member_id in asked:
@@ -176,7 +195,8 @@ class _Batch:
                 verdicts[member_id] = _Verdict(rules.DROPPED, NO_DAY_LEFT)
             else:
                 due_at = attention.send_time(day)
-                verdicts[member_id] = _Verdict(rules.HELD, CAPPED.format(day=day), due_at)
+                reason = (AWAITING if member_id in awaiting else CAPPED).format(day=day)
+                verdicts[member_id] = _Verdict(rules.HELD, reason, due_at)
         return [member_id for member_id in asked if member_id in free]
 
     def _with_a_coupon(

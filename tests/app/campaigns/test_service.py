@@ -46,7 +46,7 @@ from tests.app.campaigns.brand import (
     status,
     verdicts,
 )
-from tests.app.journeys.brand import DAY, at, buy, earn, open_brand, person
+from tests.app.journeys.brand import DAY, at, buy, compose, earn, open_brand, person, plan
 
 WITH_COUPON = replace(LETTER, coupon="autumn", label="看優惠券", place="coupons")
 BUYERS = Group("all", (Condition("purchases", at_least=1),))
@@ -425,6 +425,28 @@ def test_who_had_marketing_today_gets_it_tomorrow(db: Database) -> None:
     with db.reading() as session:
         assert verdicts(session) == [(hana, "queued", None)]
         assert status(session, broadcast_id) == rules.DONE
+
+
+def test_what_matters_more_goes_first_though_it_comes_later_that_day(db: Database) -> None:
+    """The letter is due at nine, the reminder of the life cycle at ten."""
+    nine = at(D, 9)
+    with db.transaction() as session:
+        open_brand(session)
+        quiet, hana = person(session, joined=D - 7 * DAY), person(session)
+        plan(session, at(D, 0, 5))
+        planned(session, send_at=nine)
+    advance(db, nine)
+    with db.transaction() as session:
+        assert verdicts(session) == [
+            (quiet, "held", "當天有更重要的訊息，延至 07/11"),
+            (hana, "queued", None),
+        ]
+        compose(session, at(D, 10))
+        kinds = session.scalars(sa.select(OutboxRow.kind).where(OutboxRow.member_id == quiet))
+        assert kinds.all() == ["no_purchase"]
+    advance(db, at(D + DAY, 10))
+    with db.reading() as session:
+        assert [row[1] for row in verdicts(session)] == ["queued", "queued"]
 
 
 def test_whose_days_are_taken_for_long_gets_none(db: Database) -> None:
