@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -23,7 +22,6 @@ from app.inbox import queries as inbox
 from app.insights import checks
 from app.journeys import queries as journeys
 from app.outbox import queries as outbox
-from app.outbox.models import Quota
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 from app.rewards import queries as rewards
@@ -233,8 +231,7 @@ def _inbox(session: Session, now: datetime) -> Iterator[Finding]:
 def _outbox(session: Session, now: datetime) -> Iterator[Finding]:
     state = outbox.state(session, since=now - timedelta(days=1), now=now)
     oldest = state.oldest_due_at
-    used_up = session.scalar(sa.select(Quota.used_up_until))
-    if used_up is not None and used_up > now:
+    if outbox.used_up_until(session, now=now) is not None:
         yield wrong(
             "本月的訊息則數已用完",
             "the month's messages are used up",

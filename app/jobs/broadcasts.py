@@ -1,6 +1,7 @@
 """Broadcasts whose time has come: freeze the list, then write the letters, a portion at a time."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
@@ -9,9 +10,10 @@ from sqlalchemy.orm import Session
 from app.campaigns import queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.queries import BroadcastShown
-from app.campaigns.service import composing, freezing
+from app.campaigns.service import NotNow, composing, freezing
 from app.core.db import Database
 from app.journeys import queries as journeys
+from app.outbox import queries as outbox
 
 AT_ONCE: Final = 200  # letters a transaction
 # Letters that may wait for LINE: what a member is owed at the till never stands behind more, and a
@@ -27,6 +29,10 @@ def advance(db: Database, *, brand: Brand, is_stopping: Stopping, now: datetime)
     _freeze_all(db, is_stopping, now)
     with db.reading() as session:
         going = queries.going_out(session)
+        is_used_up = outbox.used_up_until(session, now=now) is not None
+    if is_used_up and going:
+        _pause_all(db, going, now)
+        return 0
     return sum(_send(db, broadcast, brand, is_stopping, now) for broadcast in going)
 
 
@@ -46,6 +52,15 @@ def _freeze_all(db: Database, is_stopping: Stopping, now: datetime) -> None:
                 return
         with db.transaction() as session:
             freezing.close(session, work, members=members)
+
+
+def _pause_all(db: Database, going: Sequence[BroadcastShown], now: datetime) -> None:
+    """The month's messages are used up. What waits for LINE tries again by the hour; the rest waits
+    for a person, so that nothing goes out weeks late by itself."""
+    with db.transaction() as session:
+        for broadcast in going:
+            with suppress(NotNow):
+                service.pause(session, broadcast_id=broadcast.id, now=now)
 
 
 def _awaiting(session: Session, member_ids: Sequence[int], until: datetime) -> set[int]:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.outbox import models
-from app.outbox.models import OutboxRow
+from app.outbox.models import OutboxRow, Quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,11 @@ def state(session: Session, *, since: datetime, now: datetime) -> OutboxState:
         )
     )
     return OutboxState(waiting, parked or 0, sent or 0, oldest)
+
+
+def used_up_until(session: Session, *, now: datetime) -> datetime | None:
+    """Until when LINE takes no counted messages; None while it does."""
+    return session.scalar(sa.select(Quota.used_up_until).where(Quota.used_up_until > now))
 
 
 def pushed_since(session: Session, since: datetime) -> int:

@@ -1,9 +1,10 @@
 """What to do with a request to LINE after each try. Pure decisions; the sender carries them out."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from app.core.clock import taipei_date, taipei_midnight
 from app.line.gateway import Failure, SendError
 from app.line.limits import RETRY_KEY_HOURS
 
@@ -50,6 +51,13 @@ def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
     if row.channel == "push" and now - row.first_tried_at >= GIVE_UP:
         return Verdict(Step.PARK, "undecided for a day: LINE would no longer know the retry key")
     return None
+
+
+def quota_returns(now: datetime) -> datetime:
+    """When the next month's messages begin to count, in Taiwan's time."""
+    today = taipei_date(now)
+    following = date(today.year + today.month // 12, today.month % 12 + 1, 1)
+    return taipei_midnight(following)
 
 
 def reply_died(klass: str) -> Verdict:

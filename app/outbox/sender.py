@@ -56,6 +56,9 @@ class Sender:
     def _record(self, results: Sequence[Result], lease: str) -> None:
         with self._db.transaction() as session:
             service.record(session, results, lease=lease, now=self._clock())
+            told = {result.quota for result in results} - {None}
+            if told:
+                service.note_quota(session, is_used_up=False in told, now=self._clock())
 
     async def _send_lane(self, lane: Sequence[Claimed]) -> list[Result]:
         return [await self._send(row) for row in lane]
@@ -70,14 +73,18 @@ class Sender:
         except SendError as error:
             verdict = rules.after_failure(row.tried, error, now=self._clock(), jitter=random())  # noqa: S311  # spreads retries, guards nothing
             _log_failure(row, error, verdict)
-            return Result(row.id, verdict)
+            quota = False if error.failure is Failure.QUOTA else None
+            return Result(row.id, verdict, quota=quota)
         except Exception as error:  # one odd row must not hold up the others
             log.exception("outbox.send_failed", outbox_id=row.id, error=type(error).__name__)
             unknown = SendError(Failure.UNKNOWN, type(error).__name__)
             return Result(
                 row.id, rules.after_failure(row.tried, unknown, now=self._clock(), jitter=0.5)
             )
-        return Result(row.id, Verdict(Step.SENT), accepted.request_id)
+        is_counted = row.tried.channel == "push"
+        return Result(
+            row.id, Verdict(Step.SENT), accepted.request_id, quota=True if is_counted else None
+        )
 
     async def _request(self, row: Claimed) -> Accepted:
         channel = row.tried.channel

@@ -11,11 +11,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import ids
-from app.core.db import changed, insert_or_ignore, table_of
+from app.core.db import changed, insert_for, insert_or_ignore, table_of
 from app.core.prepared import Prepared, among
 from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
-from app.outbox import models
-from app.outbox.models import OutboxRow, StoppedRecipient
+from app.outbox import models, rules
+from app.outbox.models import OutboxRow, Quota, StoppedRecipient
 from app.outbox.rules import LEASE, PASSING, Step, Tried, Verdict
 
 MARKETING = ("lifecycle", models.PROMOTION)
@@ -39,6 +39,7 @@ class Result:
     id: int
     verdict: Verdict
     request_id: str | None = None
+    quota: bool | None = None  # of a counted message: LINE took it, or the month's are used up
 
 
 def reply_row(
@@ -411,6 +412,17 @@ def record(session: Session, results: Sequence[Result], *, lease: str, now: date
         )
     for step, rows in by_step.items():
         _STATEMENTS[step].many(session, rows)
+
+
+def note_quota(session: Session, *, is_used_up: bool, now: datetime) -> None:
+    """What LINE said of the month's messages; one that it takes after all says they are back."""
+    if not is_used_up:
+        changed(session, sa.delete(Quota))
+        return
+    until = rules.quota_returns(now)
+    insert = insert_for(session, Quota).values(id=1, used_up_until=until)
+    again = insert.on_conflict_do_update(index_elements=["id"], set_={"used_up_until": until})
+    session.execute(again)
 
 
 def _outcome(result: Result, now: datetime) -> dict[str, Any]:

@@ -150,6 +150,9 @@ def pause(session: Session, *, broadcast_id: int, now: datetime) -> None:
 
 
 def resume(session: Session, *, broadcast_id: int, now: datetime) -> None:
+    """Go on, also when LINE said that the month's messages are used up: somebody may have bought
+    more, and LINE will say so again if not."""
+    outbox.note_quota(session, is_used_up=False, now=now)
     _move(session, broadcast_id, (rules.PAUSED,), status=rules.SENDING, changed_at=now)
 
 

@@ -408,6 +408,7 @@ class ResultView:
     outcome: Outcome | None
     uplift: Uplift | None
     is_moving: bool
+    used_up_until: datetime | None  # LINE takes no counted messages until then
     counted_until: datetime | None
 
     @property
@@ -438,6 +439,7 @@ def _result(
         if found.tree is not None:
             words = segment_rules.words(found.tree, segments.choices(session, now=now))
         preview = _preview(request, session, found.letter, SAMPLE)
+        used_up_until = outbox.used_up_until(session, now=now)
     waits_for_line = counts.by_sending.get("waiting", 0) + counts.by_sending.get("sending", 0)
     view = ResultView(
         found=found,
@@ -446,6 +448,7 @@ def _result(
         outcome=outcome,
         uplift=None if outcome is None else rules.uplift(outcome.treated, outcome.control),
         is_moving=found.status in (rules.DUE, rules.FREEZING, rules.SENDING) or waits_for_line > 0,
+        used_up_until=used_up_until,
         counted_until=found.started_at and rules.counted_until(found.started_at),
     )
     return pages.render(

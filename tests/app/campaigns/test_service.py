@@ -520,6 +520,20 @@ def test_letters_that_wait_for_line_hold_back_the_next(db: Database) -> None:
     assert advance(db) == 1
 
 
+def test_when_the_months_messages_are_used_up_it_waits_for_a_person(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        person(session)
+        broadcast_id = planned(session)
+        outbox.note_quota(session, is_used_up=True, now=START)
+    assert advance(db) == 0
+    with db.transaction() as session:
+        assert status(session, broadcast_id) == rules.PAUSED
+        assert [row[1] for row in verdicts(session)] == ["due"]
+        service.resume(session, broadcast_id=broadcast_id, now=START)
+    assert advance(db) == 1
+
+
 # Results ------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,6 @@
 """What happens after each kind of try."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -79,3 +79,17 @@ def test_waits_grow_and_are_spread() -> None:
     assert waits[0] == 1
     assert max(waits) == 600
     assert rules.backoff(3, jitter=0) < rules.backoff(3, jitter=0.99)
+
+
+@pytest.mark.parametrize(
+    ("now", "returns"),
+    [
+        (datetime(2026, 7, 4, 4, tzinfo=UTC), datetime(2026, 7, 31, 16, tzinfo=UTC)),
+        (datetime(2026, 7, 31, 15, 59, tzinfo=UTC), datetime(2026, 7, 31, 16, tzinfo=UTC)),
+        (datetime(2026, 7, 31, 16, tzinfo=UTC), datetime(2026, 8, 31, 16, tzinfo=UTC)),
+        (datetime(2026, 12, 9, tzinfo=UTC), datetime(2026, 12, 31, 16, tzinfo=UTC)),
+        (datetime(2028, 2, 29, tzinfo=UTC), datetime(2028, 2, 29, 16, tzinfo=UTC)),
+    ],
+)
+def test_the_months_messages_come_back_on_the_first(now: datetime, returns: datetime) -> None:
+    assert rules.quota_returns(now) == returns

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -115,6 +115,24 @@ def test_a_refused_message_waits_for_a_person(db: Database) -> None:
         assert not service.retry(session, parked.id, now=NOW)
     send(db, line)
     assert rows(db) == [("push", "sent", 1)]
+
+
+def test_a_month_used_up_is_remembered_until_line_takes_one_again(db: Database) -> None:
+    line = FakeLine([SendError(Failure.QUOTA, "You have reached your monthly limit.")])
+    push(db, "one")
+    send(db, line)
+    with db.reading() as session:
+        until = datetime(2026, 7, 31, 16, tzinfo=UTC)  # August begins in Taipei
+        assert queries.used_up_until(session, now=NOW) == until
+        assert queries.used_up_until(session, now=until) is None
+    reply(db, "free")
+    send(db, line)  # a reply is not counted
+    with db.reading() as session:
+        assert queries.used_up_until(session, now=NOW) == until
+    assert send(db, line, at=NOW + timedelta(hours=1)) == 1
+    with db.reading() as session:
+        assert queries.used_up_until(session, now=NOW) is None
+        assert queries.pushed_since(session, NOW) == 1
 
 
 def test_a_dead_senders_rows_are_taken_with_the_same_key(db: Database) -> None:
