@@ -24,6 +24,7 @@ import app.rights.models
 import app.segments.models
 import app.staff.models
 import app.stamps.models
+import app.tags.models
 import app.tiers.models
 import app.timeline.models
 import app.verifications.models

@@ -73,3 +73,23 @@ def _rows(is_sqlite: bool, version: int) -> list[tuple[str, str, str]]:
             f"SELECT n, {ago}, 1, 300, 300 FROM series CROSS JOIN days",
         ),
     ]
+
+
+def duckdb_statements(members: int) -> list[str]:
+    """The same crowd in DuckDB, as far as segments read it."""
+    ago = "CAST(current_date - CAST(d * 27 AS INTEGER) AS DATE)"
+    series = f"range(1, {members} + 1) AS series(n)"
+    return [
+        f"""CREATE TABLE members AS SELECT n AS id, 'member' AS status, false AS is_test,
+            CAST({JOINED} AS TIMESTAMP) AS joined_at, 1 + n % 12 AS birth_month FROM {series}""",
+        f"""CREATE TABLE point_accounts AS SELECT n AS member_id, n % 500 AS balance
+            FROM {series}""",
+        f"""CREATE TABLE tier_periods AS SELECT n AS member_id, 'basic' AS tier_code,
+            CAST(NULL AS TIMESTAMP) AS ends_at, CAST(NULL AS TIMESTAMP) AS closed_at
+            FROM {series}""",
+        f"""CREATE TABLE purchase_days AS SELECT n AS member_id, {ago} AS day, 1 AS count,
+            300 AS net FROM {series} CROSS JOIN range(1, {DAYS} + 1) AS days(d)""",
+        "CREATE TABLE marketing_days (member_id BIGINT, day DATE)",
+        """CREATE TABLE point_lots (member_id BIGINT, remaining INTEGER, is_active BOOLEAN,
+            expires_at TIMESTAMP)""",
+    ]

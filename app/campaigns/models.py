@@ -24,6 +24,8 @@ class Broadcast(Table):
     name: Mapped[str] = mapped_column(sa.String(40))
     status: Mapped[str] = mapped_column(sa.String(10))
     segment_id: Mapped[int | None] = mapped_column(sa.ForeignKey("segments.id"))
+    # Instead of a segment: who got that one and has not pressed its button.
+    unpressed_of: Mapped[int | None] = mapped_column(sa.ForeignKey("broadcasts.id"))
     segment_name: Mapped[str] = mapped_column(sa.String(60))
     segment_version: Mapped[int | None] = mapped_column(sa.Integer)
     tree: Mapped[Any] = mapped_column(Json, nullable=True)

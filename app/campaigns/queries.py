@@ -18,8 +18,11 @@ from app.members.models import Member
 from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow, StoppedRecipient
 from app.purchases.models import PURCHASES
 from app.referrals import queries as referrals
+from app.segments import compiling
+from app.segments import queries as segments
 from app.segments import rules as segment_rules
-from app.segments.rules import Group
+from app.segments.queries import Size
+from app.segments.rules import EVERYBODY, Group
 from app.timeline.models import Fact
 
 _MEMBERS, _OUTBOX, _FACTS = table_of(Member), table_of(OutboxRow), table_of(Fact)
@@ -33,7 +36,8 @@ def kind_of(broadcast_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BroadcastShown:
-    """`tree` is None for all members; `members` of them were meant, `frozen` could be reached."""
+    """`tree` is None for all members, or those who have not pressed the button of `unpressed_of`;
+    `members` were meant, `frozen` of them could be reached."""
 
     id: int
     name: str
@@ -41,6 +45,7 @@ class BroadcastShown:
     segment_id: int | None
     segment_name: str
     segment_version: int | None
+    unpressed_of: int | None
     tree: Group | None
     letter: Letter
     send_at: datetime | None
@@ -83,6 +88,30 @@ def _shown(row: Any) -> BroadcastShown:
     if values["tree"] is not None:
         values["tree"] = segment_rules.from_document(values["tree"])
     return BroadcastShown(**values | {"letter": rules.letter_of(values["letter"])})
+
+
+# Who is meant -------------------------------------------------------------------------------------
+
+
+def meant(tree: Group | None, unpressed_of: int | None, *, now: datetime) -> sa.Select[Any]:
+    """The ids of the members a broadcast is for, reachable or not."""
+    members = compiling.members(EVERYBODY if tree is None else tree, now=now)
+    if unpressed_of is None:
+        return members
+    return members.where(
+        _MEMBERS.c.id.in_(
+            sa.select(RECIPIENTS.c.member_id).where(
+                RECIPIENTS.c.broadcast_id == unpressed_of,
+                RECIPIENTS.c.status == rules.QUEUED,
+                RECIPIENTS.c.clicked_at.is_(None),
+            )
+        )
+    )
+
+
+def size(session: Session, meant: sa.Select[Any]) -> Size:
+    """How many are meant, and how many of them can be reached."""
+    return segments.size_of(session, meant)
 
 
 # Those who wait -----------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ _FIELD = re.compile(r"[{｛]([^{}｛｝]*)[}｝]")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """`coupon` is a kind's code, or nothing; `place` is one of PLACES; `url` only for that one."""
+    """`coupon` is a kind's code, or nothing; `place` is one of PLACES; `url` only for that one;
+    `tag` is the id of the tag that who presses the button gets, or nothing."""
 
     title: str = ""
     body: str = ""
@@ -54,6 +55,7 @@ class Letter:
     label: str = ""
     place: str = "card"
     url: str = ""
+    tag: str = ""
 
     def document(self) -> dict[str, str]:
         return asdict(self)

@@ -20,6 +20,7 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 
@@ -67,6 +68,24 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             return None if stored is None else stored.isoformat(" ", "microseconds")
 
         return write
+
+
+class day_number(sa.sql.functions.FunctionElement[int]):  # noqa: N801  # reads as the word it is
+    """A date as a whole number of days, so that two can be subtracted on either database."""
+
+    inherit_cache = True
+    type = sa.Integer()
+
+
+@compiles(day_number, "sqlite")
+def _days_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    # Julian days begin at noon: midnight is a half, and CAST cuts it off everywhere alike.
+    return f"CAST(julianday({compiler.process(element.clauses, **options)}) AS INTEGER)"
+
+
+@compiles(day_number, "postgresql")
+def _days_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    return f"({compiler.process(element.clauses, **options)} - DATE '2000-01-01')"
 
 
 def taipei_day(instant: sa.SQLColumnExpression[Any], dialect: str) -> sa.ColumnElement[str]:

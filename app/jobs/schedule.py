@@ -34,6 +34,7 @@ from app.referrals import service as referrals
 from app.rewards import service as rewards
 from app.rights import service as rights
 from app.staff import service as staff
+from app.tags import service as tags
 from app.tiers import service as tiers
 from app.verifications import service as verifications
 from app.visits import service as visits
@@ -158,6 +159,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "files_of_sales": partial(imports.forget, now=now),
         "invitations": partial(referrals.forget_old, now=now),
         "phone_hashes": partial(rights.forget_old, now=now),
+        "tags": partial(tags.forget_old, now=now),
         "firings": partial(firings.forget_old, now=now),
     }
     found: dict[str, int] = {}

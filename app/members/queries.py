@@ -1,9 +1,10 @@
 """Find people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -127,6 +128,27 @@ def person_as_typed(session: Session, typed: str) -> Person | None:
     with suppress(Invalid):
         return person_by_phone(session, text.parse_phone(typed))
     return None
+
+
+def ids_as_typed(session: Session, lines: Sequence[str]) -> dict[str, int]:
+    """Ids of members by what was typed for each, a phone or a member number, in two statements.
+    Lines that name nobody are left out; a merged membership names the member it became."""
+    numbers, phones = {}, {}
+    for line in lines:
+        with suppress(Invalid):
+            numbers[line] = text.parse_member_number(line)
+        with suppress(Invalid):
+            phones[line] = text.parse_phone(line)
+    by_number = _living_by(session, Member.number, set(numbers.values()))
+    by_phone = _living_by(session, Member.phone, set(phones.values()))
+    found = {line: by_phone[phone] for line, phone in phones.items() if phone in by_phone}
+    return found | {line: by_number[no] for line, no in numbers.items() if no in by_number}
+
+
+def _living_by(session: Session, column: Any, values: Collection[str]) -> dict[str, int]:
+    living = sa.func.coalesce(Member.merged_into_id, Member.id)
+    rows = session.execute(sa.select(column, living).where(column.in_(values)))
+    return {row[0]: row[1] for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

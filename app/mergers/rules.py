@@ -29,6 +29,7 @@ FATES: Final[dict[str, Fate]] = {
     "join_steps.member_id": "stays",
     "lifecycle_sends.member_id": "moves",
     "marketing_days.member_id": "stays",
+    "member_tags.member_id": "moves",
     "members.merged_into_id": "stays",  # the members noun itself points them on
     "mergers.absorbed_id": "stays",
     "mergers.kept_id": "stays",

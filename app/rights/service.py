@@ -22,6 +22,7 @@ from app.points.models import CORRECTIONS, OPERATIONS
 from app.rights import rules
 from app.rights.models import Closing, ForgottenPhone
 from app.staff.models import AuditEntry
+from app.tags import service as tags
 from app.timeline import service as timeline
 from app.timeline.models import Fact
 from app.verifications.models import Verification, VerificationGate
@@ -190,6 +191,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
         sa.delete(Visit).where(Visit.line_user_id == line_user_id),
     ):
         session.execute(statement)
+    tags.strip(session, member_id=member_id)
     _wipe_reasons(session, member_id)
     changed(
         session,

@@ -13,13 +13,15 @@ import sqlalchemy as sa
 
 from app.attention.models import MARKETING_DAYS
 from app.core.clock import taipei_date, taipei_midnight
-from app.core.db import table_of
+from app.core.db import day_number, table_of
 from app.coupons.models import COUPONS, ISSUED, KINDS
 from app.members.models import Member
 from app.points.models import ACCOUNTS, LOTS
 from app.purchases.models import DAYS, ITEMS, PURCHASES
 from app.segments.rules import THIS_MONTH, Condition, Group, Part
 from app.staff.models import Store
+from app.tags import queries as tags
+from app.tags.models import MEMBER_TAGS
 from app.tiers.models import PERIODS
 
 _MEMBERS, _STORES = table_of(Member), table_of(Store)
@@ -142,6 +144,25 @@ def _ago(condition: Condition, edge: Callable[[Any], Any], at: _At) -> Chosen:
     return _in(query)
 
 
+def _cycle(condition: Condition, at: _At) -> Chosen:
+    """Days since the last purchase day, in percent of the member's own usual gap: (last − first
+    day) / (days − 1). Nobody with fewer than two days has one."""
+    first, last, days = sa.func.min(DAYS.c.day), sa.func.max(DAYS.c.day), sa.func.count()
+    since = (day_number(sa.literal(at.today, sa.Date)) - day_number(last)) * (days - 1) * 100
+    span = sa.cast(day_number(last) - day_number(first), sa.BigInteger)
+    query = (
+        sa.select(DAYS.c.member_id)
+        .where(DAYS.c.net > 0, DAYS.c.day <= at.today)
+        .group_by(DAYS.c.member_id)
+        .having(days >= 2)
+    )
+    if condition.at_least is not None:
+        query = query.having(since >= condition.at_least * span)
+    if condition.at_most is not None:
+        query = query.having(since <= condition.at_most * span)
+    return _in(query)
+
+
 def _joined(condition: Condition, at: _At) -> Chosen:
     found: list[Chosen] = [_MEMBERS.c.joined_at.is_not(None)]
     if condition.at_least is not None:
@@ -241,11 +262,21 @@ def _sample(condition: Condition, _at: _At) -> Chosen:
     return stirred < (100 if condition.at_most is None else condition.at_most)
 
 
+def _tag(condition: Condition, at: _At) -> Chosen:
+    ids = [int(code) for code in condition.any_of]
+    return _in(
+        sa.select(MEMBER_TAGS.c.member_id).where(
+            MEMBER_TAGS.c.tag_id.in_(ids), tags.is_worn(at.now)
+        )
+    )
+
+
 _COMPILED: Final[Mapping[str, Callable[[Condition, _At], Chosen]]] = {
     "tier": _tier,
     "spend": _spend,
     "visits": _visits,
     "purchases": _purchases,
+    "cycle": _cycle,
     "last_visit": lambda condition, at: _ago(condition, sa.func.max, at),
     "first_visit": lambda condition, at: _ago(condition, sa.func.min, at),
     "bought": _bought,
@@ -259,6 +290,7 @@ _COMPILED: Final[Mapping[str, Callable[[Condition, _At], Chosen]]] = {
     "city": _city,
     "gender": _gender,
     "source": _source,
+    "tag": _tag,
     "marketing": _marketing,
     "sample": _sample,
 }

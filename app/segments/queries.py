@@ -19,6 +19,7 @@ from app.segments import compiling, rules
 from app.segments.models import SEGMENTS
 from app.segments.rules import THIS_MONTH, Group
 from app.staff import queries as staff
+from app.tags import queries as tags
 
 _MEMBERS = table_of(Member)
 MOST_SOURCES: Final = 50
@@ -78,11 +79,16 @@ class Size:
 
 def size(session: Session, group: Group, *, now: datetime) -> Size:
     """One statement, however many members there are."""
+    return size_of(session, compiling.members(group, now=now))
+
+
+def size_of(session: Session, members: sa.Select[Any]) -> Size:
+    """Of any statement that gives members' ids."""
     row = session.execute(
         sa.select(
             sa.func.count(),
             sa.func.coalesce(sa.func.sum(sa.case((reachable(), 1), else_=0)), 0),
-        ).where(_MEMBERS.c.id.in_(compiling.members(group, now=now)))
+        ).where(_MEMBERS.c.id.in_(members))
     ).one()
     return Size(int(row[0]), int(row[1]))
 
@@ -126,4 +132,5 @@ def choices(session: Session, *, now: datetime) -> Mapping[str, Mapping[str, str
         "store": {store.code: store.name for store in staff.open_stores(session)},
         "coupon": coupons.names(session),
         "source": {source: source for source in sources},
+        "tag": tags.names(session),
     }

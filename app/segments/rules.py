@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from app.core import money
 
 Match = Literal["all", "any", "none"]
-Choices = Literal["", "tier", "city", "gender", "month", "store", "coupon", "source", "text"]
+Choices = Literal["", "tier", "city", "gender", "month", "store", "coupon", "source", "tag", "text"]
 MOST_PARTS: Final = 20
 DEEPEST: Final = 4
 MOST_DAYS: Final = 3_650
@@ -40,6 +40,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "visits": Field("消費天數", "天", has_days=True),
     "purchases": Field("消費筆數", "筆", has_days=True),
     "last_visit": Field("距上次消費", "天"),
+    "cycle": Field("距上次消費達平常間隔的", "%"),
     "first_visit": Field("距首次消費", "天"),
     "bought": _choice("買過商品或類別", "text", has_days=True),
     "store": _choice("在這些門市消費過", "store", has_days=True),
@@ -52,6 +53,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "city": _choice("居住縣市", "city"),
     "gender": _choice("性別", "gender"),
     "source": _choice("入會來源", "source"),
+    "tag": _choice("標籤", "tag"),
     "marketing": Field("收到的行銷訊息", "則", has_days=True, needs_days=True),
     "sample": Field("隨機抽樣", "%"),
 }
@@ -93,6 +95,10 @@ READY: Final[Mapping[str, tuple[str, Group]]] = {
     "regulars": ("近一年常來的熟客", _all(Condition("visits", at_least=4, days=365))),
     "big": ("近一年消費滿 NT$10,000", _all(Condition("spend", at_least=10_000, days=365))),
     "drowsy": ("快要沉睡的客人", _all(Condition("last_visit", at_least=60, at_most=119))),
+    "overdue": (
+        "比平常久沒來的熟客",
+        _all(Condition("cycle", at_least=200), Condition("visits", at_least=3)),
+    ),
     "asleep": ("沉睡的客人", _all(Condition("last_visit", at_least=120))),
     "birthday": ("本月壽星", _all(Condition("birth_month", any_of=(THIS_MONTH,)))),
     "points": ("點數快到期", _all(Condition("points_expiring", at_least=50, days=30))),
@@ -159,10 +165,20 @@ def _faults(condition: Condition) -> Iterator[str]:
         yield f"{field.name}：請填天數"
     if condition.days is not None and not 1 <= condition.days <= MOST_DAYS:
         yield f"{field.name}：天數須為 1–{MOST_DAYS:,}"
-    if condition.of == "birth_month":
-        known = {THIS_MONTH, *(str(month) for month in range(1, 13))}
-        if not set(condition.any_of) <= known:
-            yield f"{field.name}：須為 1–12 月"
+    yield from _unknown(condition, field)
+
+
+def _unknown(condition: Condition, field: Field) -> Iterator[str]:
+    """Choices that no list offers."""
+    months = {THIS_MONTH, *(str(month) for month in range(1, 13))}
+    if condition.of == "birth_month" and not set(condition.any_of) <= months:
+        yield f"{field.name}：須為 1–12 月"
+    if condition.of == "tag" and not all(_is_id(code) for code in condition.any_of):
+        yield f"{field.name}：沒有這個標籤"
+
+
+def _is_id(code: str) -> bool:
+    return code.isascii() and code.isdigit() and len(code) < 19
 
 
 # In words -----------------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ class Permission(StrEnum):
     READ_AUDIT = "read_audit"
     IMPORT_SALES = "import_sales"  # bring a file of sales
     REACH_MEMBERS = "reach_members"  # say who is meant, and send to them
+    TAG_MEMBERS = "tag_members"  # put tags on a member, and take them off
     RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
     REVIEW_INVOICES = "review_invoices"  # confirm or reject what members registered
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
@@ -57,6 +58,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.RUN_DRAWS,
             _P.IMPORT_SALES,
             _P.REACH_MEMBERS,
+            _P.TAG_MEMBERS,
         }
     ),
     Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS}),
@@ -68,6 +70,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.SERVE,
             _P.REFUND,
             _P.ADJUST_POINTS,
+            _P.TAG_MEMBERS,
         }
     ),
     Role.CLERK: frozenset({_P.SERVE}),
@@ -77,6 +80,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
             _P.MERGE_MEMBERS,
+            _P.TAG_MEMBERS,
             _P.REVIEW_INVOICES,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,

@@ -23,6 +23,7 @@ from app.web.console import (
     rewards,
     segments,
     stamps,
+    tags,
 )
 from app.web.headers import SecurityHeaders
 
@@ -32,6 +33,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     imports.router,
     members.router,
     segments.router,
+    tags.router,
+    tags.members,
     broadcasts.router,
     corrections.router,
     missions.router,

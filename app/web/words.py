@@ -84,6 +84,11 @@ ACTIONS: Final = {
     "sales.import_cancelled": "停止匯入",
     "segment.saved": "儲存分眾",
     "segment.removed": "刪除分眾",
+    "tag.made": "新增標籤",
+    "tag.renamed": "修改標籤名稱",
+    "tag.removed": "刪除標籤",
+    "tag.put": "貼標籤",
+    "tag.taken_off": "撕掉標籤",
     "broadcast.saved": "儲存群發草稿",
     "broadcast.removed": "刪除群發草稿",
     "broadcast.tried": "試寄群發",
@@ -235,7 +240,9 @@ OBJECTS: Final = {
     "import": "匯入檔",
     "segment": "分眾",
     "broadcast": "群發",
+    "tag": "標籤",
 }
+TAG_SOURCES: Final = {"staff": "人員", "segment": "分眾", "list": "名單", "letter": "群發點擊"}
 BROWSERS: Final = {  # in this order: those further down are named by those above, too
     "Line/": "LINE",
     "Edg/": "Edge",

@@ -25,6 +25,9 @@ def upgrade() -> None:
         sa.Column(
             "segment_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
         ),
+        sa.Column(
+            "unpressed_of", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
         sa.Column("segment_name", sa.String(length=60), nullable=False),
         sa.Column("segment_version", sa.Integer(), nullable=True),
         sa.Column("tree", db.Json(), nullable=True),
@@ -47,6 +50,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["segment_id"], ["segments.id"], name=op.f("fk_broadcasts_segment_id_segments")
+        ),
+        sa.ForeignKeyConstraint(
+            ["unpressed_of"], ["broadcasts.id"], name=op.f("fk_broadcasts_unpressed_of_broadcasts")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_broadcasts")),
     )

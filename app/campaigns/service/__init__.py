@@ -16,8 +16,11 @@ from app.coupons import queries as coupons
 from app.outbox import service as outbox
 from app.segments import queries as segments
 from app.segments import rules as segment_rules
+from app.tags import queries as tags
+from app.tags import service as tag_service
 
 EVERYBODY = "全部會員"
+UNPRESSED = "收到「{}」而沒按的人"
 
 
 class NotNow(DomainError):
@@ -36,10 +39,11 @@ def create(
     letter: Letter,
     staff_id: int | None,
     now: datetime,
+    unpressed_of: int | None = None,
 ) -> int:
-    """Keep a draft, however unfinished; `segment_id` None: all members. Raises Invalid, NotFound
-    for a segment that is not there."""
-    values = _drafted(session, name, segment_id, letter)
+    """Keep a draft, however unfinished. It is for a segment, for who has not pressed the button of
+    another broadcast, or for all members. Raises Invalid, NotFound for what is not there."""
+    values = _drafted(session, name, segment_id, unpressed_of, letter)
     values |= {
         "status": rules.DRAFT,
         "members": 0,
@@ -62,9 +66,10 @@ def revise(
     segment_id: int | None,
     letter: Letter,
     now: datetime,
+    unpressed_of: int | None = None,
 ) -> None:
     """Raises Invalid, NotFound; NotNow when it is no draft any more."""
-    values = _drafted(session, name, segment_id, letter)
+    values = _drafted(session, name, segment_id, unpressed_of, letter)
     _move(session, broadcast_id, (rules.DRAFT,), **values, changed_at=now)
 
 
@@ -77,14 +82,25 @@ def remove(session: Session, *, broadcast_id: int) -> None:
         raise NotNow(queries.broadcast(session, broadcast_id).status)
 
 
-def _drafted(session: Session, name: str, segment_id: int | None, letter: Letter) -> dict[str, Any]:
+def _drafted(
+    session: Session,
+    name: str,
+    segment_id: int | None,
+    unpressed_of: int | None,
+    letter: Letter,
+) -> dict[str, Any]:
     named = " ".join(name.split())
     if not 1 <= len(named) <= rules.NAME:
         raise Invalid("name", f"名稱須為 1–{rules.NAME} 個字")
-    called = EVERYBODY if segment_id is None else segments.segment(session, segment_id).name
+    called = EVERYBODY
+    if unpressed_of is not None:
+        segment_id, called = None, UNPRESSED.format(queries.broadcast(session, unpressed_of).name)
+    elif segment_id is not None:
+        called = segments.segment(session, segment_id).name
     return {
         "name": named,
         "segment_id": segment_id,
+        "unpressed_of": unpressed_of,
         "segment_name": called,
         "letter": letter.document(),
     }
@@ -129,6 +145,8 @@ def check(session: Session, letter: Letter) -> None:
     """Raises Invalid with the first thing that keeps the letter from going out."""
     for field, reason in rules.faults(letter):
         raise Invalid(field, reason)
+    if letter.tag and letter.tag not in tags.names(session):
+        raise Invalid("tag", "這個標籤已刪除，請另選")
     if not letter.coupon:
         return
     kind = coupons.newest_offer(session, letter.coupon)
@@ -211,4 +229,21 @@ def followed(session: Session, *, broadcast_id: int, member_id: int, now: dateti
         )
         .values(clicked_at=now)
     )
-    return bool(changed(session, pressed))
+    if not changed(session, pressed):
+        return False
+    _tag(session, broadcast_id, member_id, now)
+    return True
+
+
+def _tag(session: Session, broadcast_id: int, member_id: int, now: datetime) -> None:
+    """Who pressed gets the letter's tag, if it has one and that is still in use."""
+    tag = queries.broadcast(session, broadcast_id).letter.tag
+    if tag and tag in tags.names(session):
+        tag_service.put(
+            session,
+            tag_id=int(tag),
+            member_ids=[member_id],
+            source="letter",
+            source_id=broadcast_id,
+            now=now,
+        )

@@ -14,13 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.attention import rules as attention
-from app.campaigns import rules
+from app.campaigns import queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.core import ids
 from app.core.db import changed, table_of
 from app.core.prepared import Prepared, among
 from app.members.models import Member
-from app.segments import compiling
 from app.segments import queries as segments
 from app.segments import rules as segment_rules
 from app.segments.rules import Group
@@ -35,14 +34,15 @@ class Freezing:
 
     id: int
     lease: str
-    tree: Group
+    tree: Group | None
+    unpressed_of: int | None
     at: datetime
 
 
 def begin(session: Session, *, now: datetime) -> Freezing | None:
     """Take the next broadcast whose time has come, or whose list was left half made."""
     row = session.execute(
-        sa.select(BROADCASTS.c.id, BROADCASTS.c.tree, BROADCASTS.c.lease)
+        sa.select(BROADCASTS.c.id, BROADCASTS.c.tree, BROADCASTS.c.unpressed_of, BROADCASTS.c.lease)
         .where(
             sa.or_(
                 sa.and_(BROADCASTS.c.status == rules.DUE, BROADCASTS.c.send_at <= now),
@@ -72,15 +72,15 @@ def begin(session: Session, *, now: datetime) -> Freezing | None:
     if not changed(session, taken):
         return None  # another process was faster, or a person stopped it
     session.execute(sa.delete(RECIPIENTS).where(RECIPIENTS.c.broadcast_id == row.id))
-    tree = segment_rules.EVERYBODY if row.tree is None else segment_rules.from_document(row.tree)
-    return Freezing(row.id, lease, tree, now)
+    tree = None if row.tree is None else segment_rules.from_document(row.tree)
+    return Freezing(row.id, lease, tree, row.unpressed_of, now)
 
 
 def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     """How many members are meant, and the ids of those who can be reached, of one snapshot."""
-    size = segments.size(session, work.tree, now=work.at)
-    reachable = compiling.members(work.tree, now=work.at).where(segments.reachable())
-    return size.members, list(session.scalars(reachable.order_by(_MEMBERS.c.id)))
+    members = queries.meant(work.tree, work.unpressed_of, now=work.at)
+    reachable = members.where(segments.reachable()).order_by(_MEMBERS.c.id)
+    return queries.size(session, members).members, list(session.scalars(reachable))
 
 
 _WRITE = Prepared(

@@ -28,9 +28,9 @@ from app.previews import flex_html
 from app.segments import queries as segments
 from app.segments import rules as segment_rules
 from app.segments.queries import SegmentShown, Size
-from app.segments.rules import EVERYBODY
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
+from app.tags import queries as tags
 from app.web import pages, security
 from app.web.console.privacy import mask_for
 from app.web.params import PathId
@@ -58,6 +58,7 @@ RECIPIENT_STATES: Final = {
     rules.DROPPED: "不送",
     rules.CONTROL: "對照組",
 }
+_UNPRESSED: Final = "unpressed:"
 SAMPLE: Final = Person("陳怡君", "金卡", 1_250)  # when there is nobody to show the letter as
 
 
@@ -66,7 +67,7 @@ class Draft:
     """The form as it stands; `kept` is None for a new one."""
 
     name: str
-    audience: str  # a segment's id, or nothing for all
+    audience: str  # a segment's id, `unpressed:` and a broadcast's, or nothing for all
     letter: Letter
     kept: BroadcastShown | None = None
     problems: Mapping[str, str] = field(default_factory=dict)
@@ -115,8 +116,13 @@ def one(request: Request, visitor: Marketer, broadcast_id: PathId) -> Response:
         found = queries.broadcast(session, broadcast_id)
     if found.status != rules.DRAFT:
         return _result(request, found)
-    audience = "" if found.segment_id is None else str(found.segment_id)
-    return _editor(request, visitor, Draft(found.name, audience, found.letter, found))
+    return _editor(request, visitor, Draft(found.name, _audience(found), found.letter, found))
+
+
+def _audience(found: BroadcastShown) -> str:
+    if found.unpressed_of is not None:
+        return f"{_UNPRESSED}{found.unpressed_of}"
+    return "" if found.segment_id is None else str(found.segment_id)
 
 
 @router.post("/{broadcast_id}")
@@ -144,7 +150,8 @@ def _keep(
 ) -> int:
     values: dict[str, Any] = {
         "name": draft.name,
-        "segment_id": _segment_id(draft.audience),
+        "segment_id": _id(draft.audience, ""),
+        "unpressed_of": _id(draft.audience, _UNPRESSED),
         "letter": draft.letter,
         "now": request.app.state.clock(),
     }
@@ -177,23 +184,26 @@ def _draft(form: FormData) -> Draft:
         label=" ".join(text("label", rules.LABEL).split()),
         place=text("place", 10),
         url=text("url", rules.URL),
+        tag=text("tag", 19),
     )
-    return Draft(" ".join(text("name", rules.NAME).split()), text("audience", 19), letter)
+    return Draft(" ".join(text("name", rules.NAME).split()), text("audience", 30), letter)
 
 
-def _segment_id(audience: str) -> int | None:
-    """Raises Invalid."""
-    if not audience:
+def _id(audience: str, kind: str) -> int | None:
+    """The id of that kind of audience; None when it is of another. Raises Invalid."""
+    if not audience or audience.startswith(_UNPRESSED) != bool(kind):
         return None
-    if not (audience.isascii() and audience.isdigit() and len(audience) < 19):
+    number = audience.removeprefix(kind)
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise Invalid("segment", "沒有這個分眾")
-    return int(audience)
+    return int(number)
 
 
 def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200) -> Response:
     with request.app.state.db.reading() as session:
         kinds = coupons.kinds(session)
         groups: list[SegmentShown] = segments.segments(session)
+        known_tags = tags.names(session)
         preview = _preview(request, session, draft.letter, SAMPLE)
     given = {kind.draft.code: kind.draft.name for kind in kinds if kind.is_active}
     return pages.render(
@@ -203,6 +213,7 @@ def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200)
         draft=draft,
         groups=groups,
         coupons=given,
+        tags=known_tags,
         places=rules.PLACES,
         fields=rules.FIELDS,
         most={"title": rules.TITLE, "body": rules.BODY, "label": rules.LABEL},
@@ -283,11 +294,11 @@ def _ask(
 
 
 def _forecast(session: Session, found: BroadcastShown, now: datetime) -> Forecast:
-    tree, words = EVERYBODY, service.EVERYBODY
+    tree, words = None, found.segment_name
     if found.segment_id is not None:
         tree = segments.segment(session, found.segment_id).tree
         words = segment_rules.words(tree, segments.choices(session, now=now))
-    size = segments.size(session, tree, now=now)
+    size = queries.size(session, queries.meant(tree, found.unpressed_of, now=now))
     month = taipei_midnight(taipei_date(now).replace(day=1))
     held_out = round(size.reachable * attention.HOLD_OUT_PERCENT / 100)
     return Forecast(size, words, held_out, outbox.pushed_since(session, month))
@@ -375,6 +386,26 @@ def _moment(typed: object, now: datetime) -> datetime:
     return moment
 
 
+@router.post("/{broadcast_id}/again")
+def again(request: Request, visitor: Marketer, broadcast_id: PathId) -> Response:
+    """A draft of the same letter for who got it and has not pressed its button."""
+    with request.app.state.db.transaction() as session:
+        found = queries.broadcast(session, broadcast_id)
+        if found.status not in (rules.DONE, rules.CANCELLED):
+            raise NotNow(found.status)
+        draft_id = service.create(
+            session,
+            name=f"{found.name[: rules.NAME - 4]}（再寄）",
+            segment_id=None,
+            unpressed_of=broadcast_id,
+            letter=found.letter,
+            staff_id=visitor.staff_id,
+            now=request.app.state.clock(),
+        )
+        security.audit(request, session, visitor, "broadcast.saved", f"broadcast:{draft_id}")
+    return RedirectResponse(f"/console/broadcasts/{draft_id}", 303)
+
+
 _STEPS: Final = {
     "unplan": (service.unplan, "broadcast.unplanned"),
     "pause": (service.pause, "broadcast.paused"),
@@ -435,7 +466,7 @@ def _result(
         outcome = None
         if found.started_at is not None:
             outcome = queries.outcome(session, found.id, started_at=found.started_at)
-        words = service.EVERYBODY
+        words = found.segment_name
         if found.tree is not None:
             words = segment_rules.words(found.tree, segments.choices(session, now=now))
         preview = _preview(request, session, found.letter, SAMPLE)

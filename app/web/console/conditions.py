@@ -20,8 +20,17 @@ MATCHES: Final[Mapping[str, str]] = {
     "none": "排除：都不符合",
 }
 SHELVES: Final[Mapping[str, tuple[str, ...]]] = {
-    "消費": ("spend", "visits", "purchases", "last_visit", "first_visit", "bought", "store"),
-    "會員": ("tier", "tier_ends", "joined", "birth_month", "city", "gender", "source"),
+    "消費": (
+        "spend",
+        "visits",
+        "purchases",
+        "last_visit",
+        "cycle",
+        "first_visit",
+        "bought",
+        "store",
+    ),
+    "會員": ("tier", "tier_ends", "joined", "birth_month", "city", "gender", "source", "tag"),
     "點數與優惠券": ("points", "points_expiring", "coupon"),
     "訊息": ("marketing", "sample"),
 }

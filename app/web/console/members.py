@@ -30,6 +30,8 @@ from app.points.rules import Earned, Standing, formula_from_facts
 from app.programmes import queries as programmes
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
+from app.tags import queries as tags
+from app.tags.queries import TagWorn
 from app.timeline import queries as timeline
 from app.web import pages, security
 from app.web.console import corrections, facts
@@ -155,6 +157,8 @@ class MemberView:
     spent: Spent
     consents: tuple[Agreed, ...]
     messages: tuple[Sending, ...]
+    tags: tuple[TagWorn, ...]
+    known_tags: tuple[str, ...]
     mergers: tuple[MergerShown, ...]
     moments: tuple[Moment, ...]
     older_url: str | None
@@ -243,6 +247,8 @@ def _member_view(
         spent=portrait.spent(session, member_id, now=now),
         consents=tuple(portrait.consents(session, member_id)),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
+        tags=tuple(tags.worn_by(session, member_id, now=now)),
+        known_tags=tuple(tag.name for tag in tags.tags(session)),
         mergers=tuple(mergers.mergers_of(session, member_id)),
         moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
         older_url=older,

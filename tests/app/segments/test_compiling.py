@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from fractions import Fraction
 from itertools import count
 
 import pytest
@@ -22,6 +23,7 @@ from app.points import queries as points
 from app.purchases.rules import Item, PurchaseOrder
 from app.segments import compiling, queries, rules, service
 from app.segments.rules import Condition, Group
+from app.tags import service as tags
 from tests.support.loyalty import new_member, new_store, publish
 from tests.support.people import grant_points
 from tests.support.times import NOW
@@ -42,6 +44,7 @@ class Who:
     points: int = 0
     has_coupon: bool = False
     letters: tuple[int, ...] = ()  # days ago on which marketing came
+    tag: int = 0  # days it still lasts
 
     def days(self, condition: Condition) -> dict[int, int]:
         """NT$ by day within the condition's span."""
@@ -56,9 +59,10 @@ PEOPLE = (
     Who(400),
     Who(0, ((0, 500, "茶葉"),), city="臺北市", month=TODAY.month),
     Who(30, ((0, 500, "茶葉"), (0, 300, "茶器"), (9, 1_000, "茶葉")), month=1),
-    Who(300, ((30, 6_000, "禮盒"),), city="高雄市", points=120),
+    Who(300, ((30, 6_000, "禮盒"),), city="高雄市", points=120, tag=1),
     Who(200, ((90, 90, "茶葉"), (200, 400, "茶點")), city="台北市", points=5, letters=(1, 2)),
     Who(90, ((29, 100, "茶葉"), (30, 100, "茶葉")), has_coupon=True, letters=(0,)),
+    Who(500, ((10, 90, "茶葉"), (20, 90, "茶葉"), (50, 90, "茶葉"), (50, 10, "茶葉")), tag=-1),
     Who(365, ((364, 20_000, "禮盒"),), month=TODAY.month, points=3_000, has_coupon=True),
 )
 
@@ -68,6 +72,7 @@ def settled(session: Session) -> dict[int, Who]:
     store = new_store(session)
     kind = KindDraft("tea", "茶一杯", "gift", valid_days=30, terms="一杯。")
     coupons.create_kind(session, draft=kind, now=NOW - 400 * DAY)
+    tags.make(session, name="紅茶", now=NOW)
     people = {}
     for who in PEOPLE:
         member = new_member(session, joined_at=NOW - who.joined * DAY)
@@ -96,6 +101,15 @@ def settled(session: Session) -> dict[int, Who]:
                 dedup_key=f"g{next(_ids)}",
                 now=NOW,
             )
+        if who.tag:
+            tags.put(
+                session,
+                tag_id=1,
+                member_ids=[member],
+                source="staff",
+                until=NOW + who.tag * DAY,
+                now=NOW,
+            )
         for ago in who.letters:
             day = TODAY - ago * DAY
             attention.take_day(session, member_id=member, day=day, what=f"x{ago}")
@@ -115,6 +129,15 @@ def _ago(who: Who, condition: Condition, edge: Callable[[list[int]], int]) -> bo
     return bool(days) and in_range(condition, edge(days))
 
 
+def _cycle(who: Who, condition: Condition) -> bool:
+    days = sorted({ago for ago, amount, _ in who.sales if amount > 0})
+    if len(days) < 2:
+        return False
+    percent = Fraction(days[0] * (len(days) - 1) * 100, days[-1] - days[0])
+    low, high = condition.at_least, condition.at_most
+    return (low is None or percent >= low) and (high is None or percent <= high)
+
+
 MODEL: dict[str, Callable[[Who, Condition], bool]] = {
     "spend": lambda who, said: in_range(said, sum(who.days(said).values())),
     "visits": lambda who, said: in_range(said, len(who.days(said))),
@@ -124,6 +147,8 @@ MODEL: dict[str, Callable[[Who, Condition], bool]] = {
     "last_visit": lambda who, said: _ago(who, said, min),
     "first_visit": lambda who, said: _ago(who, said, max),
     "joined": lambda who, said: in_range(said, who.joined),
+    "cycle": _cycle,
+    "tag": lambda who, said: who.tag > 0 and "1" in said.any_of,
     "bought": lambda who, said: any(
         (category in said.any_of or f"S-{category}" in said.any_of)
         and (said.days is None or ago < said.days)
@@ -158,7 +183,7 @@ def meant(part: Condition | Group, who: Who) -> bool:
 
 
 NUMBERS = st.none() | st.sampled_from(
-    [0, 1, 2, 9, 29, 30, 90, 100, 200, 364, 365, 400, 1_000, 6_000]
+    [0, 1, 2, 9, 29, 30, 50, 90, 100, 200, 364, 365, 400, 1_000, 6_000]
 )
 SPANS = st.none() | st.sampled_from([1, 10, 30, 31, 90, 91, 365])
 
@@ -186,11 +211,12 @@ def _chosen(of: str, *codes: str, has_days: bool = False) -> st.SearchStrategy[C
 
 CONDITIONS = st.one_of(
     *(_ranged(of, has_days=True) for of in ("spend", "visits", "purchases")),
-    *(_ranged(of) for of in ("last_visit", "first_visit", "joined")),
+    *(_ranged(of) for of in ("last_visit", "first_visit", "joined", "cycle")),
     _ranged("marketing", needs_days=True),
     _chosen("bought", "茶葉", "禮盒", "S-茶器", has_days=True),
     _chosen("store", "xinyi", "other", has_days=True),
     _chosen("coupon", "tea", "other"),
+    _chosen("tag", "1", "2"),
     _chosen("birth_month", "1", "now", "12"),
     _chosen("city", "台北市", "高雄市"),
 )
@@ -239,9 +265,9 @@ def meant_by(session: Session, *parts: Condition) -> list[int]:
 def test_points_tiers_and_samples(session: Session, people: dict[int, Who]) -> None:
     ids = sorted(people)
     rich = meant_by(session, Condition("points", at_least=3_000))
-    assert rich == [ids[6]]
+    assert rich == [ids[7]]
     assert meant_by(session, Condition("points", at_most=0))[0] == ids[0]
-    assert ids[6] in meant_by(session, Condition("tier", any_of=("platinum", "gold")))
+    assert ids[7] in meant_by(session, Condition("tier", any_of=("platinum", "gold")))
     assert meant_by(session, Condition("sample", at_most=0)) == []
     assert meant_by(session, Condition("sample", at_most=100)) == ids
     some = meant_by(session, Condition("sample", at_most=50))

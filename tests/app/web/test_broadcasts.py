@@ -97,6 +97,17 @@ def test_a_letter_from_the_first_word_to_its_result(
     marketer.watch.forward(days=7)
     marketer.log_in(Role.MARKETER)
     assert "各要有 30 人以上" in marketer.get("/console/broadcasts/1").text
+    with sqlite_db.transaction() as session:
+        session.execute(sa.update(OutboxRow).values(status="sent"))
+    assert "再寄給沒按的 1 人" in marketer.get("/console/broadcasts/1").text
+    again = marketer.post("/console/broadcasts/1/again")
+    assert again.location == "/console/broadcasts/2"
+    page = marketer.get("/console/broadcasts/2").text
+    assert "收到「夏茶」而沒按的人" in page
+    marketer.post("/console/broadcasts/2", FORM | {"audience": "unpressed:1", "name": "再來"})
+    assert newest(sqlite_db).unpressed_of == 1
+    assert "1 <small>人會收到" in marketer.get("/console/broadcasts/2/send").text
+    assert marketer.post("/console/broadcasts/2/again").status == 409
     readers = marketer.get("/console/broadcasts/1/readers").text
     assert "陳花" in readers
     assert "林肯" not in readers
@@ -108,6 +119,8 @@ def test_a_letter_from_the_first_word_to_its_result(
             "broadcast.saved",
             "broadcast.saved",
             "broadcast.planned",
+            "broadcast.saved",
+            "broadcast.saved",
         ]
         assert ken not in session.scalars(sa.select(RECIPIENTS.c.member_id)).all()
     member = marketer.get(f"/console/members/{hana}").text
@@ -141,7 +154,9 @@ def test_what_is_missing_is_said_beside_its_field_and_nothing_typed_is_lost(
     assert (refused.status, words in refused.text) == (422, True)
 
 
-@pytest.mark.parametrize("audience", ["99", "x", "9" * 30, "²"])
+@pytest.mark.parametrize(
+    "audience", ["99", "x", "9" * 30, "²", "unpressed:", "unpressed:9", "unpressed:x"]
+)
 def test_an_audience_that_is_not_there_is_refused(marketer: Browser, audience: str) -> None:
     page = marketer.post("/console/broadcasts", FORM | {"audience": audience})
     assert page.status in (404, 422)
