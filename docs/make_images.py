@@ -58,6 +58,8 @@ PAGES: Final = {
     "/console/stamps": "console-stamps",
     "/console/segments": "console-segments",
     "/console/segments/{segment_id}": "console-segment",
+    "/console/tags": "console-tags",
+    "/console/tags/{tag_id}": "console-tag",
     "/console/broadcasts": "console-broadcasts",
     "/console/broadcasts/{broadcast_id}": "console-broadcast",
     "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
@@ -375,6 +377,11 @@ def console(studio: Studio) -> None:
         page.click(".pick:has-text('臺北市')")
         page.wait_for_selector(".says:has-text('臺北市')")
         keep(page, "console-segment")
+        page.goto(f"{studio.url}/console/tags")
+        keep(page, "console-tags")
+        page.click("text=送禮客")
+        page.wait_for_selector("#lines")
+        keep(page, "console-tag")
         write_letter(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")

@@ -46,7 +46,7 @@ from app.referrals.rules import Newcomer as Joiner
 from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardRefused
-from app.seeds import brand, draws, letters, people, visits
+from app.seeds import brand, draws, letters, people, tags, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
@@ -140,6 +140,7 @@ def write(
         draws.write(session, regulars, rng=Random(seed + 4), now=now)  # noqa: S311  # as above
         _connect(session, everybody, ids)
         _employ(session, shop, now)
+        tags.write(session, now=now)
         letters.write(session, rng=Random(seed + 5), now=now)  # noqa: S311  # as above
         _pass_over(session, now)
     joined = sum(person.joined_at is not None for person in everybody)

@@ -1,6 +1,6 @@
 """Broadcasts of the demonstration: two that are over, one that waits to be sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
@@ -18,6 +18,7 @@ from app.core.db import table_of
 from app.outbox.models import SENT, OutboxRow
 from app.seeds import brand
 from app.segments import queries as segments
+from app.tags import service as tags
 from flex_templates import theme as themes
 
 _OUTBOX = table_of(OutboxRow)
@@ -34,6 +35,7 @@ class Past:
     letter: Letter
     days: int
     clicked: float
+    tag: str = ""  # of who pressed
 
 
 PAST: Final = (
@@ -49,6 +51,7 @@ PAST: Final = (
         ),
         days=44,
         clicked=0.17,
+        tag="對夏茶有興趣",
     ),
     Past(
         "熟客品茶會",
@@ -91,8 +94,11 @@ def write(session: Session, *, rng: Random, now: datetime) -> None:
 
 
 def _lived(session: Session, past: Past, segment_id: int | None, at: datetime, rng: Random) -> None:
+    letter = past.letter
+    if past.tag:
+        letter = replace(letter, tag=str(tags.make(session, name=past.tag, now=at)))
     broadcast_id = service.create(
-        session, name=past.name, segment_id=segment_id, letter=past.letter, staff_id=None, now=at
+        session, name=past.name, segment_id=segment_id, letter=letter, staff_id=None, now=at
     )
     service.plan(session, broadcast_id=broadcast_id, send_at=at, now=at)
     work = freezing.begin(session, now=at)

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from app.staff.rules import Role
+from app.tags import service as tags
 from tests.app.campaigns.brand import LETTER, advance, drafted, planned
 from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.support.people import bought, coupon_for, regular
@@ -31,6 +32,8 @@ def test_every_page_is_quiet_and_fits(
         sale = bought(session, hana, 6_000, store_id=site.shop.store_id)
         drafted(session, replace(LETTER, url="https://shop.example.tw/" + "a" * 400))
         planned(session, send_at=NOW)
+        tag_id = tags.make(session, name="愛喝紅茶與烏龍也常送禮的老客人了", now=NOW)
+        tags.put(session, tag_id=tag_id, member_ids=[hana], source="staff", now=NOW)
     advance(site.db, NOW)
     with chromium() as browser:
         page = listen(browser.new_page(viewport=size, color_scheme=theme))
@@ -40,6 +43,7 @@ def test_every_page_is_quiet_and_fits(
         page.wait_for_url("**/clerk")
         urls = ["/console", "/console/members", f"/console/members/{hana}", "/console/delivery",
                 "/console/audit", "/console/segments", "/console/segments/new?ready=regulars",
+                "/console/tags", "/console/tags/1",
                 "/console/broadcasts", "/console/broadcasts/new", "/console/broadcasts/1",
                 "/console/broadcasts/1/send", "/console/broadcasts/2",
                 "/console/broadcasts/2/readers", "/clerk", "/clerk/store", "/clerk/today",
