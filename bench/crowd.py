@@ -72,6 +72,12 @@ def _rows(is_sqlite: bool, version: int) -> list[tuple[str, str, str]]:
             "member_id, day, count, net, qualifying",
             f"SELECT n, {ago}, 1, 300, 300 FROM series CROSS JOIN days",
         ),
+        (
+            "purchase_totals",
+            "member_id, first_day, last_day, days, count, net",
+            "SELECT member_id, min(day), max(day), count(*), sum(count), sum(net) "
+            "FROM purchase_days GROUP BY member_id",
+        ),
     ]
 
 
@@ -89,6 +95,9 @@ def duckdb_statements(members: int) -> list[str]:
             FROM {series}""",
         f"""CREATE TABLE purchase_days AS SELECT n AS member_id, {ago} AS day, 1 AS count,
             300 AS net FROM {series} CROSS JOIN range(1, {DAYS} + 1) AS days(d)""",
+        """CREATE TABLE purchase_totals AS SELECT member_id, min(day) AS first_day,
+            max(day) AS last_day, count(*) AS days, sum(count) AS count, sum(net) AS net
+            FROM purchase_days GROUP BY member_id""",
         "CREATE TABLE marketing_days (member_id BIGINT, day DATE)",
         """CREATE TABLE point_lots (member_id BIGINT, remaining INTEGER, is_active BOOLEAN,
             expires_at TIMESTAMP)""",

@@ -43,6 +43,7 @@ FATES: Final[dict[str, Fate]] = {
     "point_lots.member_id": "moves",
     "point_operations.member_id": "moves",
     "purchase_days.member_id": "folded",
+    "purchase_totals.member_id": "folded",
     "purchases.member_id": "moves",
     "referrals.inviter_id": "moves",
     "referrals.member_id": "stays",  # who was a member before is nobody's new friend

@@ -109,8 +109,23 @@ class PurchaseDay(Table):
     qualifying: Mapped[int] = mapped_column(sa.Integer)  # the part of `net` that counts for tiers
 
 
+class PurchaseTotals(Table):
+    """What a member ever bought, as running totals over their days. Days with nothing left of them
+    are not counted; `first_day` and `last_day` are NULL without any."""
+
+    __tablename__ = "purchase_totals"
+
+    member_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    first_day: Mapped[date | None] = mapped_column(sa.Date)
+    last_day: Mapped[date | None] = mapped_column(sa.Date)
+    days: Mapped[int] = mapped_column(sa.Integer)
+    count: Mapped[int] = mapped_column(sa.Integer)  # sales not wholly refunded
+    net: Mapped[int] = mapped_column(sa.BigInteger)  # NT$ less refunds
+
+
 # The same tables for Core statements, which the hot paths use.
 PURCHASES = cast(sa.Table, Purchase.__table__)
 ITEMS = cast(sa.Table, PurchaseItem.__table__)
 REFUNDS = cast(sa.Table, Refund.__table__)
 DAYS = cast(sa.Table, PurchaseDay.__table__)
+TOTALS = cast(sa.Table, PurchaseTotals.__table__)

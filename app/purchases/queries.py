@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_midnight
 from app.core.db import table_of
 from app.core.prepared import Prepared
-from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
+from app.purchases.models import TOTALS, Purchase, PurchaseDay, PurchaseItem, Refund
 from app.staff.models import Store
 
 _STORES = table_of(Store)
@@ -304,6 +304,34 @@ _EMPTY_DAYS = (
     .outerjoin(_FOLD, _SAME_DAY)
     .where(_FOLD.c.member_id.is_(None))
 )
+_COUNTS = _DAYS.c.net > 0
+_RUNNING = sa.select(
+    _DAYS.c.member_id,
+    sa.func.min(sa.case((_COUNTS, _DAYS.c.day))).label("first_day"),
+    sa.func.max(sa.case((_COUNTS, _DAYS.c.day))).label("last_day"),
+    sa.func.sum(sa.case((_COUNTS, 1), else_=0)).label("days"),
+    sa.func.sum(_DAYS.c["count"]).label("count"),
+    sa.func.sum(_DAYS.c.net).label("net"),
+).group_by(_DAYS.c.member_id)
+_RUN = _RUNNING.subquery()
+_WRONG_TOTALS = (
+    sa.select(_RUN.c.member_id)
+    .outerjoin(TOTALS, TOTALS.c.member_id == _RUN.c.member_id)
+    .where(
+        sa.or_(
+            TOTALS.c.member_id.is_(None),
+            *(
+                TOTALS.c[name].is_distinct_from(_RUN.c[name])
+                for name in ("first_day", "last_day", "days", "count", "net")
+            ),
+        )
+    )
+)
+_EMPTY_TOTALS = (
+    sa.select(TOTALS.c.member_id)
+    .outerjoin(_RUN, _RUN.c.member_id == TOTALS.c.member_id)
+    .where(_RUN.c.member_id.is_(None))
+)
 _REFUND_SUM = (
     sa.select(sa.func.coalesce(sa.func.sum(_REFUNDS.c.amount), 0))
     .where(_REFUNDS.c.purchase_id == _PURCHASES.c.id)
@@ -336,9 +364,19 @@ def day_totals(member_ids: Sequence[int]) -> sa.Select[Any]:
     return _DAY_TOTALS.where(_PURCHASES.c.member_id.in_(member_ids))
 
 
+def running_totals() -> sa.Select[Any]:
+    """What the running totals must be, over all days; by member."""
+    return _RUNNING
+
+
 def broken(session: Session, *, limit: int = 20) -> list[str]:
-    """Evidence of daily totals and refunded totals that are not the fold of sales and refunds."""
+    """Evidence of totals and refunded totals that are not the fold of sales and refunds."""
     return [
+        *(
+            f"member {member_id}: the running totals are not those of the days"
+            for query in (_WRONG_TOTALS, _EMPTY_TOTALS)
+            for member_id in session.scalars(query.limit(limit))
+        ),
         *(
             f"member {member_id}: the totals of {day} are not its sales"
             for query in (_WRONG_DAYS, _EMPTY_DAYS)

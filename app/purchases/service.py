@@ -15,11 +15,11 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.core.prepared import Prepared
 from app.programmes.rules import Terms
 from app.purchases import queries, rules
-from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, Refund
+from app.purchases.models import Purchase, PurchaseDay, PurchaseItem, PurchaseTotals, Refund
 from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
 
 _PURCHASES, _ITEMS = table_of(Purchase), table_of(PurchaseItem)
-_REFUNDS, _DAYS = table_of(Refund), table_of(PurchaseDay)
+_REFUNDS, _DAYS, _TOTALS = table_of(Refund), table_of(PurchaseDay), table_of(PurchaseTotals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +361,7 @@ def _day_upsert(insert: Any) -> Any:
             "net": _DAYS.c.net + insert.excluded.net,
             "qualifying": _DAYS.c.qualifying + insert.excluded.qualifying,
         },
-    )
+    ).returning(_DAYS.c.net)
 
 
 _ADD_TO_DAY = Prepared(
@@ -375,7 +375,7 @@ _ADD_TO_DAY = Prepared(
 def _add_to_day(
     session: Session, member_id: int, day: date, *, count: int, net: int, qualifying: int
 ) -> None:
-    _ADD_TO_DAY.changed(
+    left = _ADD_TO_DAY.value(
         session,
         {
             "member_id": member_id,
@@ -385,6 +385,56 @@ def _add_to_day(
             "qualifying": qualifying,
         },
     )
+    # The day began or ceased to count: its row is locked, so nobody else sees it turn, too.
+    turned = int(left > 0) - int(left - net > 0)
+    edge = day if turned > 0 else None
+    _ADD_TO_TOTALS.changed(
+        session,
+        {
+            "member_id": member_id,
+            "first_day": edge,
+            "last_day": edge,
+            "days": turned,
+            "count": count,
+            "net": net,
+        },
+    )
+    if turned < 0:  # the totals' row is locked by now, so these edges stay true
+        _FIND_EDGES.changed(session, {"member": member_id})
+
+
+def _totals_upsert(insert: Any) -> Any:
+    new, old = insert.excluded, _TOTALS.c
+    is_earlier, is_later = new.first_day < old.first_day, new.last_day > old.last_day
+    return insert.on_conflict_do_update(
+        index_elements=["member_id"],
+        set_={
+            "first_day": _edge(new.first_day, old.first_day, is_earlier),
+            "last_day": _edge(new.last_day, old.last_day, is_later),
+            **{name: old[name] + new[name] for name in ("days", "count", "net")},
+        },
+    )
+
+
+def _edge(new: Any, old: Any, is_further: Any) -> Any:
+    return sa.case((new.is_(None), old), (old.is_(None), new), (is_further, new), else_=old)
+
+
+_ADD_TO_TOTALS = Prepared(
+    {
+        "sqlite": _totals_upsert(sqlite.insert(_TOTALS)),
+        "postgresql": _totals_upsert(postgresql.insert(_TOTALS)),
+    }
+)
+_MINE = sa.and_(_DAYS.c.member_id == _TOTALS.c.member_id, _DAYS.c.net > 0)
+_FIND_EDGES = Prepared(
+    sa.update(_TOTALS)
+    .where(_TOTALS.c.member_id == sa.bindparam("member"))
+    .values(
+        first_day=sa.select(sa.func.min(_DAYS.c.day)).where(_MINE).scalar_subquery(),
+        last_day=sa.select(sa.func.max(_DAYS.c.day)).where(_MINE).scalar_subquery(),
+    )
+)
 
 
 # A sale that a member's invoice told of, and the till's own word of it ---------------------------
@@ -507,8 +557,11 @@ def claim(session: Session, *, purchase_id: int, member_id: int) -> Recorded | N
 
 
 def fold_days(session: Session, *, member_ids: Sequence[int]) -> None:
-    """Make the daily totals of these members anew from their sales."""
+    """Make the daily and the running totals of these members anew from their sales."""
     session.execute(sa.delete(_DAYS).where(_DAYS.c.member_id.in_(member_ids)))
     folded = queries.day_totals(member_ids)
     columns = ["member_id", "day", "count", "net", "qualifying"]
     session.execute(sa.insert(_DAYS).from_select(columns, folded))
+    session.execute(sa.delete(_TOTALS).where(_TOTALS.c.member_id.in_(member_ids)))
+    running = queries.running_totals().where(_DAYS.c.member_id.in_(member_ids))
+    session.execute(sa.insert(_TOTALS).from_select(list(_TOTALS.c.keys()), running))

@@ -17,7 +17,7 @@ from app.core.db import day_number, table_of
 from app.coupons.models import COUPONS, ISSUED, KINDS
 from app.members.models import Member
 from app.points.models import ACCOUNTS, LOTS
-from app.purchases.models import DAYS, ITEMS, PURCHASES
+from app.purchases.models import DAYS, ITEMS, PURCHASES, TOTALS
 from app.segments.rules import THIS_MONTH, Condition, Group, Part
 from app.staff.models import Store
 from app.tags import queries as tags
@@ -89,23 +89,45 @@ def _summed(
     return sa.and_(sa.true(), *found)
 
 
-def _days(condition: Condition, at: _At) -> list[Chosen]:
-    since = at.since(condition)
-    return [DAYS.c.day <= at.today, *([] if since is None else [DAYS.c.day >= since])]
-
-
 def _spend(condition: Condition, at: _At) -> Chosen:
-    return _summed(condition, DAYS.c.member_id, sa.func.sum(DAYS.c.net), *_days(condition, at))
+    return _sales_sum(condition, at, TOTALS.c.net, sa.func.sum(DAYS.c.net))
 
 
 def _visits(condition: Condition, at: _At) -> Chosen:
-    return _summed(
-        condition, DAYS.c.member_id, sa.func.count(), DAYS.c.net > 0, *_days(condition, at)
-    )
+    return _sales_sum(condition, at, TOTALS.c.days, sa.func.sum(sa.case((DAYS.c.net > 0, 1))))
 
 
 def _purchases(condition: Condition, at: _At) -> Chosen:
-    return _summed(condition, DAYS.c.member_id, sa.func.sum(DAYS.c["count"]), *_days(condition, at))
+    return _sales_sum(condition, at, TOTALS.c["count"], sa.func.sum(DAYS.c["count"]))
+
+
+def _sales_sum(
+    condition: Condition, at: _At, ever: sa.ColumnElement[Any], within: sa.ColumnElement[Any]
+) -> Chosen:
+    """Without a span the running totals say it. With one, only those are added up whose totals
+    allow it: no sum of some days is more than that of all, nor is any after the last."""
+    since = at.since(condition)
+    least, most = condition.at_least or 0, condition.at_most
+
+    def more_than(amount: int) -> Chosen:
+        may = sa.select(TOTALS.c.member_id).where(ever > amount)
+        if since is None:
+            return _in(may)
+        return _in(
+            sa.select(DAYS.c.member_id)
+            .where(
+                DAYS.c.member_id.in_(may.where(TOTALS.c.last_day >= since)),
+                DAYS.c.day >= since,
+                DAYS.c.day <= at.today,
+            )
+            .group_by(DAYS.c.member_id)
+            .having(within > amount)
+        )
+
+    found: list[Chosen] = [more_than(least - 1)] if least > 0 else []
+    if most is not None:
+        found.append(sa.not_(more_than(most)))
+    return sa.and_(sa.true(), *found)
 
 
 def _marketing(condition: Condition, at: _At) -> Chosen:
@@ -133,33 +155,28 @@ def _points_expiring(condition: Condition, at: _At) -> Chosen:
 # Ages ---------------------------------------------------------------------------------------------
 
 
-def _ago(condition: Condition, edge: Callable[[Any], Any], at: _At) -> Chosen:
+def _ago(condition: Condition, day: sa.ColumnElement[Any], at: _At) -> Chosen:
     """Days since the first or the last purchase day; nobody without any."""
-    found = edge(DAYS.c.day)
-    query = sa.select(DAYS.c.member_id).where(DAYS.c.net > 0).group_by(DAYS.c.member_id)
+    query = sa.select(TOTALS.c.member_id).where(day.is_not(None))
     if condition.at_least is not None:
-        query = query.having(found <= at.today - condition.at_least * DAY)
+        query = query.where(day <= at.today - condition.at_least * DAY)
     if condition.at_most is not None:
-        query = query.having(found >= at.today - condition.at_most * DAY)
+        query = query.where(day >= at.today - condition.at_most * DAY)
     return _in(query)
 
 
 def _cycle(condition: Condition, at: _At) -> Chosen:
     """Days since the last purchase day, in percent of the member's own usual gap: (last − first
     day) / (days − 1). Nobody with fewer than two days has one."""
-    first, last, days = sa.func.min(DAYS.c.day), sa.func.max(DAYS.c.day), sa.func.count()
-    since = (day_number(sa.literal(at.today, sa.Date)) - day_number(last)) * (days - 1) * 100
+    first, last, days = TOTALS.c.first_day, TOTALS.c.last_day, TOTALS.c.days
+    today = day_number(sa.literal(at.today, sa.Date))
+    since = sa.cast(today - day_number(last), sa.BigInteger) * (days - 1) * 100
     span = sa.cast(day_number(last) - day_number(first), sa.BigInteger)
-    query = (
-        sa.select(DAYS.c.member_id)
-        .where(DAYS.c.net > 0, DAYS.c.day <= at.today)
-        .group_by(DAYS.c.member_id)
-        .having(days >= 2)
-    )
+    query = sa.select(TOTALS.c.member_id).where(days >= 2)
     if condition.at_least is not None:
-        query = query.having(since >= condition.at_least * span)
+        query = query.where(since >= condition.at_least * span)
     if condition.at_most is not None:
-        query = query.having(since <= condition.at_most * span)
+        query = query.where(since <= condition.at_most * span)
     return _in(query)
 
 
@@ -277,8 +294,8 @@ _COMPILED: Final[Mapping[str, Callable[[Condition, _At], Chosen]]] = {
     "visits": _visits,
     "purchases": _purchases,
     "cycle": _cycle,
-    "last_visit": lambda condition, at: _ago(condition, sa.func.max, at),
-    "first_visit": lambda condition, at: _ago(condition, sa.func.min, at),
+    "last_visit": lambda condition, at: _ago(condition, TOTALS.c.last_day, at),
+    "first_visit": lambda condition, at: _ago(condition, TOTALS.c.first_day, at),
     "bought": _bought,
     "store": _store,
     "points": _points,

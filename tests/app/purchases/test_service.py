@@ -1,15 +1,20 @@
+import threading
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from app.core.db import Database
 from app.core.errors import Conflict, NotFound
 from app.programmes import queries as programmes
+from app.programmes.models import Programme
 from app.programmes.rules import Terms
 from app.purchases import queries, service
-from app.purchases.models import DAYS, PURCHASES, REFUNDS
+from app.purchases.models import DAYS, PURCHASES, REFUNDS, TOTALS
 from app.purchases.rules import Item, PurchaseOrder, RefundOrder, RefundTooLarge
 from app.purchases.service import Recorded, Refunded
 from tests.support.loyalty import new_member, publish
@@ -146,8 +151,12 @@ def test_a_total_that_drifted_from_its_sales_is_found(
 ) -> None:
     record(session, terms, PurchaseOrder("p1", 790, NOW, member_id=member))
     session.execute(sa.update(DAYS).values(net=800))
-    assert len(queries.broken(session)) == 1
+    assert len(queries.broken(session)) == 2  # the day's, and the running ones over it
     session.execute(sa.delete(DAYS))
+    assert len(queries.broken(session)) == 2
+    service.fold_days(session, member_ids=[member])
+    assert queries.broken(session) == []
+    session.execute(sa.update(TOTALS).values(last_day=TODAY - timedelta(days=1)))
     assert len(queries.broken(session)) == 1
 
 
@@ -158,7 +167,7 @@ def test_totals_of_a_day_without_sales_are_found(
         sa.insert(DAYS),
         {"member_id": member, "day": TODAY, "count": 1, "net": 5, "qualifying": 5},
     )
-    assert len(queries.broken(session)) == 1
+    assert len(queries.broken(session)) == 2
 
 
 def test_a_refund_total_that_is_not_the_sum_of_refunds_is_found(
@@ -167,3 +176,95 @@ def test_a_refund_total_that_is_not_the_sum_of_refunds_is_found(
     record(session, terms, PurchaseOrder("p1", 790, NOW))
     session.execute(sa.update(PURCHASES).values(refunded=10))
     assert queries.broken(session) == ["purchase p1: NT$10 refunded, refunds add up to NT$0"]
+
+
+# Running totals -----------------------------------------------------------------------------------
+
+
+def totals(session: Session, member: int) -> tuple[object, ...] | None:
+    row = session.execute(
+        sa.select(
+            TOTALS.c.first_day, TOTALS.c.last_day, TOTALS.c.days, TOTALS.c["count"], TOTALS.c.net
+        ).where(TOTALS.c.member_id == member)
+    ).one_or_none()
+    return None if row is None else tuple(row)
+
+
+def test_running_totals_follow_sales_and_refunds(db: Database) -> None:
+    with db.transaction() as session:
+        publish(session)
+        terms, member = programmes.terms_at(session, NOW), new_member(session)
+        for number, ago in enumerate((5, 9, 5, 0)):
+            sold_at = NOW - timedelta(days=ago)
+            order = PurchaseOrder(f"p{number}", 100, sold_at, member_id=member)
+            record(session, terms, order)
+        first, last = TODAY - timedelta(days=9), TODAY
+        assert totals(session, member) == (first, last, 3, 4, 400)
+        refund(session, 100, "r1", sale="p3")
+        assert totals(session, member) == (first, TODAY - timedelta(days=5), 2, 3, 300)
+        refund(session, 100, "r2", sale="p1")
+        refund(session, 50, "r3", sale="p0")
+        day = TODAY - timedelta(days=5)
+        assert totals(session, member) == (day, day, 1, 2, 150)
+        refund(session, 50, "r4", sale="p0")
+        refund(session, 100, "r5", sale="p2")
+        assert totals(session, member) == (None, None, 0, 0, 0)
+        assert queries.broken(session) == []
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3), st.integers(0, 3)), max_size=12))
+def test_running_totals_are_the_fold_of_any_history(
+    sqlite_db: Database, history: list[tuple[int, int, int]]
+) -> None:
+    """Each step sells on a day, or gives some or all of an earlier sale back."""
+    with sqlite_db.transaction() as session:
+        if not session.scalar(sa.select(sa.func.count()).select_from(Programme)):
+            publish(session)
+        terms, member = programmes.terms_at(session, NOW), new_member(session)
+        left: dict[str, int] = {}
+        for number, (ago, amount, part) in enumerate(history):
+            name = f"h{member}-{number}"
+            back = next((sale for sale, rest in left.items() if rest >= part > 0), None)
+            if amount == 3 and back is not None:
+                left[back] -= part
+                refund(session, part, f"r{name}", sale=back)
+                continue
+            left[name] = amount
+            sold_at = NOW - timedelta(days=ago)
+            record(session, terms, PurchaseOrder(name, amount, sold_at, member_id=member))
+        assert queries.broken(session) == []
+
+
+def test_running_totals_hold_when_everything_happens_at_once(db: Database) -> None:
+    with db.transaction() as session:
+        publish(session)
+        terms, member = programmes.terms_at(session, NOW), new_member(session)
+        for number in range(6):
+            sold_at = NOW - timedelta(days=number)
+            record(session, terms, PurchaseOrder(f"p{number}", 100, sold_at, member_id=member))
+    gate = threading.Barrier(8)
+
+    def act(number: int) -> None:
+        gate.wait()
+        for turn in range(3):
+            with db.transaction() as session:
+                if number % 2:
+                    refund(session, 30, f"r{number}-{turn}", sale=f"p{number // 2}")
+                    if turn == 2:
+                        refund(session, 10, f"rest{number}", sale=f"p{number // 2}")
+                else:
+                    sold_at = NOW - timedelta(days=number + turn * 3)
+                    order = PurchaseOrder(f"q{number}-{turn}", 50, sold_at, member_id=member)
+                    record(session, terms, order)
+
+    threads = [threading.Thread(target=act, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with db.reading() as session:
+        assert queries.broken(session) == []
+        assert totals(session, member)[3:] == (14, 800)  # type: ignore[index]  # there is one
