@@ -12,6 +12,11 @@ depends_on = None
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":  # the key is the row from now on
+        with op.batch_alter_table(
+            "purchase_days", recreate="always", table_kwargs={"sqlite_with_rowid": False}
+        ):
+            pass
     op.create_table(
         "purchase_totals",
         sa.Column(
@@ -37,3 +42,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("purchase_totals")
+    if op.get_bind().dialect.name == "sqlite":
+        with op.batch_alter_table("purchase_days", recreate="always"):
+            pass
