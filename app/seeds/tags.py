@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.seeds import brand
 from app.segments import compiling
+from app.segments import queries as segments
 from app.segments.rules import Condition, Group
 from app.tags import service
 
@@ -22,7 +23,7 @@ def write(session: Session, *, now: datetime) -> None:
         service.put(
             session,
             tag_id=service.make(session, name=name, now=now),
-            member_ids=list(session.scalars(members)),
+            member_ids=segments.ids(session, members),
             source="segment",
             now=now,
         )

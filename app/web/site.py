@@ -8,6 +8,8 @@ from app.web import letters, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
     audit,
+    broadcast_results,
+    broadcast_sending,
     broadcasts,
     corrections,
     delivery,
@@ -36,6 +38,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     tags.router,
     tags.members,
     broadcasts.router,
+    broadcast_sending.router,
+    broadcast_results.router,
     corrections.router,
     missions.router,
     stamps.router,

@@ -133,7 +133,7 @@ def put_on_segment(
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
         tree = segments.segment(session, segment).tree
-        ids = list(session.scalars(compiling.members(tree, now=now)))
+        ids = segments.ids(session, compiling.members(tree, now=now))
     return _put_on(request, visitor, tag_id, ids, days, "segment", source_id=segment)
 
 

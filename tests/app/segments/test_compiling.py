@@ -317,6 +317,17 @@ def test_of_the_reachable_are_friends_who_agreed(session: Session, people: dict[
     assert (size.members, size.reachable) == (len(people), len(people) - 2)
 
 
+def test_a_large_set_has_room_on_postgresql(postgres_db: Database) -> None:
+    """Without it "not among these" over a million members does not end."""
+    work_mem = sa.text("SHOW work_mem")
+    with postgres_db.reading() as session:
+        usual = session.scalar(work_mem)
+        queries.size(session, rules.EVERYBODY, now=NOW)
+        assert session.scalar(work_mem) == "256MB"
+    with postgres_db.reading() as session:
+        assert session.scalar(work_mem) == usual
+
+
 def test_choices_have_names(session: Session, people: dict[int, Who]) -> None:
     found = queries.choices(session, now=NOW)
     assert found["tier"]["gold"] == "金卡"
