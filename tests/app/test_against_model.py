@@ -304,6 +304,7 @@ class Shop(RuleBasedStateMachine):
             assert sorted(coupon.code for coupon in held) == sorted(usable)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_history_agrees_with_the_model(db: Database, part: int) -> None:
     class OfThisDatabase(Shop):

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date, timedelta
 
+import pytest
 import sqlalchemy as sa
 
 from app.core.clock import taipei_date
@@ -18,6 +19,7 @@ from tests.app.journeys.brand import DAY, at, buy, open_brand, person
 BEGIN = date(2027, 7, 1)  # so that 29 February 2028 lies within
 
 
+@pytest.mark.slow
 def test_a_year_passes(db: Database) -> None:
     with db.transaction() as session:
         open_brand(session)
