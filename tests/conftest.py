@@ -15,11 +15,6 @@ from tests.support.databases import dropped, emptied, fresh_postgres, postgres_u
 assert tables is not None  # imported so that every table is in the metadata
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long ones first, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
     """An empty database of each kind, without tables."""
