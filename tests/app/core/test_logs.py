@@ -19,12 +19,14 @@ class Book(io.StringIO):
 
 @pytest.fixture
 def book() -> Iterator[Book]:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level)
+    root, server = logging.getLogger(), logging.getLogger("uvicorn.error")
+    before = (root.handlers[:], root.level, server.level)
+    server.setLevel(logging.NOTSET)  # a server that ran in this process may have hushed it
     stream = Book()
     logs.set_up(stream=stream)
     yield stream
-    root.handlers[:], root.level = before
+    root.handlers[:], root.level = before[:2]
+    server.setLevel(before[2])
     structlog.reset_defaults()
 
 
