@@ -8,44 +8,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.attention import rules
-from app.attention.models import MARKETING_DAYS, MarketingDay
-from app.core.db import changed, insert_for, inserted, table_of
+from app.attention.models import MARKETING_DAYS
+from app.core.db import changed, table_of
 from app.core.prepared import Prepared, among
 from app.members.models import Member
 
 _MEMBERS = table_of(Member)
-_MEMBER = sa.bindparam("member_id", type_=sa.BigInteger)
 _DAY = sa.bindparam("day", type_=sa.Date)
 _AFTER = sa.bindparam("after", type_=sa.Date)
 _IN_THE_WEEK = (
-    sa.select(sa.func.count())
-    .where(
-        MARKETING_DAYS.c.member_id == _MEMBER,
-        MARKETING_DAYS.c.day > _AFTER,
-        MARKETING_DAYS.c.day <= _DAY,
-    )
-    .scalar_subquery()
-)
-# The unique key holds "one a day", the count inside the INSERT "three in seven days": two at once
-# can only meet on the same day, where the key lets one through.
-_TAKE = sa.select(_MEMBER, _DAY, sa.bindparam("what", type_=sa.String)).where(
-    _IN_THE_WEEK < rules.PER_WEEK
-)
-
-
-def take_day(session: Session, *, member_id: int, day: date, what: str) -> bool:
-    """Book the member's day for one marketing message. False when it may not be."""
-    insert = insert_for(session, MarketingDay).from_select(["member_id", "day", "what"], _TAKE)
-    values = {
-        "member_id": member_id,
-        "day": day,
-        "after": day - rules.WEEK * rules.DAY,
-        "what": what,
-    }
-    return bool(inserted(session, insert.on_conflict_do_nothing(), values))
-
-
-_WEEK_OF = (
     sa.select(sa.func.count())
     .where(
         MARKETING_DAYS.c.member_id == _MEMBERS.c.id,
@@ -55,24 +26,34 @@ _WEEK_OF = (
     .correlate(_MEMBERS)
     .scalar_subquery()
 )
-_TAKE_ALL = Prepared(
-    {
-        dialect: insert(MARKETING_DAYS)
-        .from_select(
-            ["member_id", "day", "what"],
-            sa.select(
-                _MEMBERS.c.id,
-                _DAY,
-                sa.bindparam("prefix", type_=sa.String) + sa.cast(_MEMBERS.c.id, sa.String),
-            )
-            .where(among(_MEMBERS.c.id, "members"), _WEEK_OF < rules.PER_WEEK)
-            .order_by(_MEMBERS.c.id),
-        )
-        .on_conflict_do_nothing()
-        .returning(MARKETING_DAYS.c.member_id)
-        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
-    }
-)
+
+
+def _taking(what: sa.ColumnElement[str]) -> Prepared:
+    """Book a day of members. The unique key holds "one a day", the count inside the INSERT "three
+    in seven days": two at once can only meet on the same day, where the key lets one through."""
+    free = (
+        sa.select(_MEMBERS.c.id, _DAY, what)
+        .where(among(_MEMBERS.c.id, "members"), _IN_THE_WEEK < rules.PER_WEEK)
+        .order_by(_MEMBERS.c.id)
+    )
+    return Prepared(
+        {
+            dialect: insert(MARKETING_DAYS)
+            .from_select(["member_id", "day", "what"], free)
+            .on_conflict_do_nothing()
+            .returning(MARKETING_DAYS.c.member_id)
+            for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+        }
+    )
+
+
+_WHAT = sa.bindparam("what", type_=sa.String)
+_TAKE, _TAKE_ALL = _taking(_WHAT), _taking(_WHAT + sa.cast(_MEMBERS.c.id, sa.String))
+
+
+def take_day(session: Session, *, member_id: int, day: date, what: str) -> bool:
+    """Book the member's day for one marketing message. False when it may not be."""
+    return bool(_TAKE.rows(session, _booking([member_id], day, what)))
 
 
 def take_days(
@@ -80,36 +61,35 @@ def take_days(
 ) -> set[int]:
     """`take_day` for many in one statement: those whose day it was. What is sent to each is the
     prefix with the member's id."""
-    values = {
-        "members": list(member_ids),
-        "day": day,
-        "after": day - rules.WEEK * rules.DAY,
-        "prefix": what_prefix,
-    }
-    return {member_id for (member_id,) in _TAKE_ALL.rows(session, values)}
+    taken = _TAKE_ALL.rows(session, _booking(member_ids, day, what_prefix))
+    return {member_id for (member_id,) in taken}
+
+
+def _booking(member_ids: Sequence[int], day: date, what: str) -> dict[str, object]:
+    after = day - rules.WEEK * rules.DAY
+    return {"members": list(member_ids), "day": day, "after": after, "what": what}
 
 
 def give_back(session: Session, *, member_id: int, day: date, what: str) -> None:
     """The booked message was not sent after all."""
-    changed(
-        session,
-        sa.delete(MARKETING_DAYS).where(
-            MARKETING_DAYS.c.member_id == member_id,
-            MARKETING_DAYS.c.day == day,
-            MARKETING_DAYS.c.what == what,
-        ),
-    )
+    _give(session, [member_id], day, sa.literal(what))
 
 
 def give_all_back(
     session: Session, *, member_ids: Sequence[int], day: date, what_prefix: str
 ) -> None:
     """`give_back` for many, as `take_days` took them."""
+    member = sa.cast(MARKETING_DAYS.c.member_id, sa.String)
+    _give(session, member_ids, day, sa.literal(what_prefix) + member)
+
+
+def _give(
+    session: Session, member_ids: Sequence[int], day: date, what: sa.ColumnElement[str]
+) -> None:
     mine = sa.delete(MARKETING_DAYS).where(
         MARKETING_DAYS.c.member_id.in_(member_ids),
         MARKETING_DAYS.c.day == day,
-        MARKETING_DAYS.c.what
-        == sa.literal(what_prefix) + sa.cast(MARKETING_DAYS.c.member_id, sa.String),
+        MARKETING_DAYS.c.what == what,
     )
     changed(session, mine)
 
