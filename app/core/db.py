@@ -277,6 +277,12 @@ def insert_many_ignore(
         connection.execute(insert_or_ignore(table, connection.dialect.name), rows)
 
 
+def switch(session: Session, table: sa.Table, *, code: str, is_active: bool) -> bool:
+    """Begin or stop what has this code. False when it was so already."""
+    other = sa.update(table).where(table.c.code == code, table.c.is_active.is_not(is_active))
+    return bool(changed(session, other.values(is_active=is_active)))
+
+
 def changed(session: Session, statement: sa.Update | sa.Delete) -> int:
     """Run a conditional UPDATE or DELETE; return how many rows it touched."""
     result = session.execute(statement.execution_options(synchronize_session=False))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
-from app.core.db import changed, dump_json, insert_ignore, insert_or_ignore
+from app.core.db import changed, dump_json, insert_ignore, insert_or_ignore, switch
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import digest
 from app.missions import queries, rules
@@ -82,14 +82,7 @@ def revise(session: Session, *, draft: MissionDraft, now: datetime) -> bool:
 def set_active(session: Session, *, code: str, is_active: bool) -> bool:
     """Begin or stop a mission; what was won stays. False when it was so already."""
     queries.forget_kept(session)
-    return bool(
-        changed(
-            session,
-            sa.update(MISSIONS)
-            .where(MISSIONS.c.code == code, MISSIONS.c.is_active.is_not(is_active))
-            .values(is_active=is_active),
-        )
-    )
+    return switch(session, MISSIONS, code=code, is_active=is_active)
 
 
 def _check(draft: MissionDraft) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.core.db import changed, inserted
+from app.core.db import changed, inserted, switch
 from app.core.errors import Conflict, NotFound
 from app.coupons import models as coupon_models
 from app.coupons import service as coupons
@@ -97,14 +97,7 @@ def revise_reward(session: Session, *, draft: RewardDraft, now: datetime) -> boo
 
 def set_active(session: Session, *, code: str, is_active: bool) -> bool:
     """Begin or stop offering a reward; what was exchanged stays good. False when it was so."""
-    return bool(
-        changed(
-            session,
-            sa.update(REWARDS)
-            .where(REWARDS.c.code == code, REWARDS.c.is_active.is_not(is_active))
-            .values(is_active=is_active),
-        )
-    )
+    return switch(session, REWARDS, code=code, is_active=is_active)
 
 
 def _offered(draft: RewardDraft) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
-from app.core.db import changed, dump_json, insert_or_ignore
+from app.core.db import changed, dump_json, insert_or_ignore, switch
 from app.core.errors import Conflict, Invalid, NotFound
 from app.core.ids import digest
 from app.prizes import service as prizes
@@ -57,14 +57,7 @@ def revise(session: Session, *, draft: StampDraft, now: datetime) -> bool:
 def set_active(session: Session, *, code: str, is_active: bool) -> bool:
     """Begin or stop a card; what was given stays. False when it was so already."""
     queries.forget_kept(session)
-    return bool(
-        changed(
-            session,
-            sa.update(CARDS)
-            .where(CARDS.c.code == code, CARDS.c.is_active.is_not(is_active))
-            .values(is_active=is_active),
-        )
-    )
+    return switch(session, CARDS, code=code, is_active=is_active)
 
 
 def _check(draft: StampDraft) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import changed
+from app.core.db import changed, switch
 from app.core.errors import NotFound
 from app.coupons import queries, rules
 from app.coupons.models import KINDS, OFFERS
@@ -60,14 +60,7 @@ def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
 
 def set_active(session: Session, *, code: str, is_active: bool) -> bool:
     """Begin or stop giving a kind; what was given stays good. False when it was so already."""
-    return bool(
-        changed(
-            session,
-            sa.update(KINDS)
-            .where(KINDS.c.code == code, KINDS.c.is_active.is_not(is_active))
-            .values(is_active=is_active),
-        )
-    )
+    return switch(session, KINDS, code=code, is_active=is_active)
 
 
 def _at_least(limit: int | None, counted: int) -> int | None:
