@@ -1,7 +1,6 @@
 """A broadcast from its draft to its end: who is on the list, who gets the letter, and who not."""
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,7 +20,7 @@ from app.campaigns.models import RECIPIENTS
 from app.campaigns.rules import Letter
 from app.campaigns.service import NotNow, composing, freezing
 from app.core.db import Database
-from app.core.errors import DomainError, Invalid, NotFound
+from app.core.errors import Invalid, NotFound
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS, KINDS
 from app.coupons.rules import KindDraft, Situation
@@ -49,6 +48,7 @@ from tests.app.campaigns.brand import (
     verdicts,
 )
 from tests.app.journeys.brand import DAY, at, buy, compose, earn, open_brand, person, plan
+from tests.support.at_once import at_once
 
 WITH_COUPON = replace(LETTER, coupon="autumn", label="看優惠券", place="coupons")
 BUYERS = Group("all", (Condition("purchases", at_least=1),))
@@ -698,26 +698,6 @@ def test_who_presses_gets_the_letters_tag(db: Database) -> None:
 
 
 # At once ------------------------------------------------------------------------------------------
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """Run them at the same moment; return what each gave, or the refusal it met."""
-    gate = threading.Barrier(len(works))
-    found: list[object] = [None] * len(works)
-
-    def run(place: int, work: Callable[[], object]) -> None:
-        gate.wait()
-        try:
-            found[place] = work()
-        except DomainError as refusal:
-            found[place] = refusal
-
-    threads = [threading.Thread(target=run, args=(place, work)) for place, work in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
 
 
 def test_several_senders_at_once_write_each_letter_once(db: Database) -> None:

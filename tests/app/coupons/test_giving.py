@@ -1,8 +1,8 @@
 """To many at once: the same as one after the other, and within every limit under races."""
 
-import threading
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
 
 import pytest
@@ -18,6 +18,7 @@ from app.coupons.models import COUPONS, EVENTS, HOLDINGS, KINDS
 from app.coupons.rules import KindDraft
 from app.coupons.service import Given, LimitReached
 from app.timeline.models import Fact
+from tests.support.at_once import at_once
 from tests.support.loyalty import new_member
 from tests.support.times import NOW
 
@@ -155,11 +156,9 @@ def test_many_givers_at_once_keep_every_limit(db: Database) -> None:
     with db.transaction() as session:
         kind = new_kind(session, issue_limit=30, per_member_limit=2)
         members = [new_member(session) for _ in range(20)]
-    gate = threading.Barrier(6)
     found: list[int] = []
 
     def give(number: int) -> None:
-        gate.wait()
         with db.transaction() as session:
             if number % 2:
                 found.append(len(give_all(session, kind, members, f"g{number}:").to))
@@ -184,11 +183,7 @@ def test_many_givers_at_once_keep_every_limit(db: Database) -> None:
                 refused.append(member)
         return refused
 
-    threads = [threading.Thread(target=give, args=(number,)) for number in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*(partial(give, number) for number in range(6))) == [None] * 6
     with db.reading() as session:
         issued, held, coupons, notes = books(session, kind)
     assert (issued, coupons, notes, sum(found), sum(held.values())) == (30, 30, 30, 30, 30)

@@ -1,11 +1,8 @@
 """Draws under use: promised, entered, frozen, decided, handed over; also all at once."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
-from threading import Barrier
 
 import pytest
 import sqlalchemy as sa
@@ -35,6 +32,7 @@ from app.points.service import Cause
 from app.programmes.rules import DEFAULT
 from app.purchases.rules import PurchaseOrder, RefundOrder
 from flex_templates.theme import CAMPHOR
+from tests.support.at_once import at_once
 from tests.support.loyalty import new_clerk, new_member, new_store, publish
 from tests.support.times import NOW
 
@@ -460,19 +458,6 @@ def test_spins_given_with_a_sale_are_used_before_points(session: Session, store:
 
 
 # At once ------------------------------------------------------------------------------------------
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """Run all together; return what each returned or raised."""
-    gate = Barrier(len(works))
-
-    def together(work: Callable[[], object]) -> object:
-        gate.wait()
-        return work()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        futures = [pool.submit(together, work) for work in works]
-    return [future.exception() or future.result() for future in futures]
 
 
 def pressing(

@@ -1,6 +1,6 @@
-import threading
 from dataclasses import replace
 from datetime import date, timedelta
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ from app.purchases import queries, service
 from app.purchases.models import DAYS, PURCHASES, REFUNDS, TOTALS
 from app.purchases.rules import Item, PurchaseOrder, RefundOrder, RefundTooLarge
 from app.purchases.service import Recorded, Refunded
+from tests.support.at_once import at_once
 from tests.support.loyalty import new_member, publish
 from tests.support.times import NOW
 
@@ -245,10 +246,8 @@ def test_running_totals_hold_when_everything_happens_at_once(db: Database) -> No
         for number in range(6):
             sold_at = NOW - timedelta(days=number)
             record(session, terms, PurchaseOrder(f"p{number}", 100, sold_at, member_id=member))
-    gate = threading.Barrier(8)
 
     def act(number: int) -> None:
-        gate.wait()
         for turn in range(3):
             with db.transaction() as session:
                 if number % 2:
@@ -260,11 +259,7 @@ def test_running_totals_hold_when_everything_happens_at_once(db: Database) -> No
                     order = PurchaseOrder(f"q{number}-{turn}", 50, sold_at, member_id=member)
                     record(session, terms, order)
 
-    threads = [threading.Thread(target=act, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*(partial(act, number) for number in range(8))) == [None] * 8
     with db.reading() as session:
         assert queries.broken(session) == []
         assert totals(session, member)[3:] == (14, 800)  # type: ignore[index]  # there is one

@@ -1,8 +1,5 @@
 """A friend comes by an invitation, joins, buys, and both are rewarded once."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import count
@@ -31,6 +28,7 @@ from app.rights import service as rights
 from app.rights.rules import WIPE_AFTER
 from app.staff.models import AuditEntry
 from flex_templates.theme import CAMPHOR
+from tests.support.at_once import at_once
 from tests.support.joining import KEN, KEY, MEI, friend, join, person_of
 from tests.support.loyalty import new_clerk, new_member, new_store, publish
 from tests.support.times import NOW
@@ -507,19 +505,6 @@ def test_friends_over_days_are_no_burst(session: Session, hana: Person) -> None:
 
 
 # At once ------------------------------------------------------------------------------------------
-
-
-def at_once(*works: Callable[[], object]) -> list[object]:
-    """Run all together; return what each returned or raised."""
-    gate = threading.Barrier(len(works))
-
-    def together(work: Callable[[], object]) -> object:
-        gate.wait()
-        return work()
-
-    with ThreadPoolExecutor(len(works)) as pool:
-        futures = [pool.submit(together, work) for work in works]
-    return [future.exception() or future.result() for future in futures]
 
 
 def test_one_card_opened_by_many_at_once_binds_one(db: Database) -> None:

@@ -1,6 +1,5 @@
 """Tags on members: by name, for a while or for ever, one at a time or on thousands."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +13,7 @@ from app.core.errors import Conflict, Invalid, NotFound
 from app.members.models import Member
 from app.tags import queries, rules, service
 from app.tags.models import MEMBER_TAGS, TAGS
+from tests.support.at_once import at_once
 from tests.support.loyalty import new_member
 from tests.support.times import NOW
 
@@ -148,18 +148,12 @@ def test_worn_again_lasts_longest_on_postgresql(postgres_db: Database) -> None:
 def test_many_who_name_one_tag_at_once_make_one(db: Database) -> None:
     with db.transaction() as session:
         members = [new_member(session) for _ in range(20)]
-    gate = threading.Barrier(6)
 
     def tag() -> None:
-        gate.wait()
         with db.transaction() as session:
             put(session, service.make(session, name="紅茶", now=NOW), *members)
 
-    threads = [threading.Thread(target=tag) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    assert at_once(*[tag] * 6) == [None] * 6
     with db.reading() as session:
         assert session.scalar(sa.select(sa.func.count()).select_from(TAGS)) == 1
         assert session.scalar(sa.select(sa.func.count()).select_from(MEMBER_TAGS)) == 20
