@@ -128,14 +128,10 @@ def token(key: str, broadcast_id: int, member_id: int) -> str:
 
 def read_token(key: str, given: str) -> tuple[int, int] | None:
     """(broadcast id, member id); None when we did not make it."""
-    broadcast_id, _, rest = given.partition(".")
-    member_id, _, _signature = rest.partition(".")
-    if not (_is_id(broadcast_id) and _is_id(member_id)):
+    broadcast, _, rest = given.partition(".")
+    broadcast_id, member_id = ids.id_typed(broadcast), ids.id_typed(rest.partition(".")[0])
+    if broadcast_id is None or member_id is None:
         return None
-    named = int(broadcast_id), int(member_id)
-    is_ours = hmac.compare_digest(given.encode(), token(key, *named).encode())
-    return named if is_ours else None
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 20
+    ours = token(key, broadcast_id, member_id)
+    is_ours = hmac.compare_digest(given.encode(), ours.encode())
+    return (broadcast_id, member_id) if is_ours else None

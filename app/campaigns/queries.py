@@ -19,9 +19,7 @@ from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow, StoppedRec
 from app.purchases.models import PURCHASES
 from app.referrals import queries as referrals
 from app.segments import compiling
-from app.segments import queries as segments
 from app.segments import rules as segment_rules
-from app.segments.queries import Size
 from app.segments.rules import EVERYBODY, Group
 from app.timeline.models import Fact
 
@@ -107,11 +105,6 @@ def meant(tree: Group | None, unpressed_of: int | None, *, now: datetime) -> sa.
             )
         )
     )
-
-
-def size(session: Session, meant: sa.Select[Any]) -> Size:
-    """How many are meant, and how many of them can be reached."""
-    return segments.size_of(session, meant)
 
 
 # Those who wait -----------------------------------------------------------------------------------

@@ -1,11 +1,23 @@
-"""Unguessable codes and keys."""
+"""Unguessable codes and keys; ids of rows as they are typed."""
 
 import hashlib
 import hmac
 import secrets
 import uuid
+from typing import Final
 
 CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # no 0 O 1 I L: read aloud at the till
+
+
+LARGEST: Final = 2**63 - 1  # what a BIGINT holds; more would be an error of the driver
+
+
+def id_typed(text: str) -> int | None:
+    """An id from a text that may also be empty or odd."""
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        return None
+    number = int(text)
+    return number if 1 <= number <= LARGEST else None
 
 
 def random_code(length: int = 12) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from app.core import money
+from app.core import ids, money
 
 Match = Literal["all", "any", "none"]
 Choices = Literal["", "tier", "city", "gender", "month", "store", "coupon", "source", "tag", "text"]
@@ -173,12 +173,8 @@ def _unknown(condition: Condition, field: Field) -> Iterator[str]:
     months = {THIS_MONTH, *(str(month) for month in range(1, 13))}
     if condition.of == "birth_month" and not set(condition.any_of) <= months:
         yield f"{field.name}：須為 1–12 月"
-    if condition.of == "tag" and not all(_is_id(code) for code in condition.any_of):
+    if condition.of == "tag" and None in map(ids.id_typed, condition.any_of):
         yield f"{field.name}：沒有這個標籤"
-
-
-def _is_id(code: str) -> bool:
-    return code.isascii() and code.isdigit() and len(code) < 19
 
 
 # In words -----------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     """How many members are meant, and the ids of those who can be reached, of one snapshot."""
     members = queries.meant(work.tree, work.unpressed_of, now=work.at)
     reachable = members.where(segments.reachable()).order_by(_MEMBERS.c.id)
-    return queries.size(session, members).members, segments.ids(session, reachable)
+    return segments.size_of(session, members).members, segments.ids(session, reachable)
 
 
 _WRITE = Prepared(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.cards import queries as cards
 from app.checkouts import service as checkouts
 from app.checkouts.service import Checkout, CouponUse, PointPayment
-from app.core import money, text
+from app.core import ids, money, text
 from app.core.clock import taipei_date
 from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries as coupons
@@ -24,7 +24,6 @@ from app.purchases import queries as purchases
 from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
 from app.web.clerk.passes import OTP, Pass
-from app.web.params import id_typed
 from flex_templates.theme import CAMPHOR, Theme
 
 CHANNEL = "clerk"
@@ -196,7 +195,7 @@ def _coupon(session: Session, typed: str, given: Pass) -> HeldCoupon | None:
         return None
     if not given.may_redeem:
         raise CardNeeded
-    coupon_id = id_typed(typed)
+    coupon_id = ids.id_typed(typed)
     coupon = coupon_id and coupons.coupon_of_member(session, coupon_id, member_id=given.member_id)
     if not coupon:
         raise NotFound("coupon", typed)

@@ -5,12 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from app.core import ids
 from app.staff import queries
 from app.staff.queries import AuditShown, StaffShown, Visitor
 from app.staff.rules import Permission
 from app.web import pages
 from app.web.console import facts
-from app.web.params import QueryId, id_typed
+from app.web.params import QueryId
 from app.web.security import StaffRoute, require
 
 router = APIRouter(prefix="/console/audit", route_class=StaffRoute)
@@ -36,7 +37,7 @@ def audit(
     action: Annotated[str, Query(max_length=40)] = "",
     before: QueryId = None,
 ) -> Response:
-    staff_id = id_typed(staff)
+    staff_id = ids.id_typed(staff)
     with request.app.state.db.reading() as session:
         entries = queries.audit_entries(
             session,

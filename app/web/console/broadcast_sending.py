@@ -83,7 +83,7 @@ def _forecast(session: Session, found: BroadcastShown, now: datetime) -> Forecas
     if found.segment_id is not None:
         tree = segments.segment(session, found.segment_id).tree
         words = segment_rules.words(tree, segments.choices(session, now=now))
-    size = queries.size(session, queries.meant(tree, found.unpressed_of, now=now))
+    size = segments.size_of(session, queries.meant(tree, found.unpressed_of, now=now))
     month = taipei_midnight(taipei_date(now).replace(day=1))
     held_out = round(size.reachable * attention.HOLD_OUT_PERCENT / 100)
     return Forecast(size, words, held_out, outbox.pushed_since(session, month))

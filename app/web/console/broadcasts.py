@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse
 from app.campaigns import queries, rules, service
 from app.campaigns.queries import BroadcastShown
 from app.campaigns.rules import Letter
+from app.core import ids
 from app.core.errors import Invalid
 from app.coupons import queries as coupons
 from app.segments import queries as segments
@@ -22,12 +23,11 @@ from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.web import pages, security
 from app.web.console import broadcast_results, letters
-from app.web.params import PathId
+from app.web.params import PathId, QueryId
 from app.web.security import StaffRoute, require
 
 router = APIRouter(prefix="/console/broadcasts", route_class=StaffRoute)
 Marketer = Annotated[Visitor, Depends(require(Permission.REACH_MEMBERS))]
-Id = Annotated[int | None, Query(ge=1, le=2**63 - 1)]
 
 PAGE: Final = 30
 _UNPRESSED: Final = "unpressed:"
@@ -48,7 +48,7 @@ class Draft:
 
 
 @router.get("")
-def listed(request: Request, _visitor: Marketer, before: Id = None) -> Response:
+def listed(request: Request, _visitor: Marketer, before: QueryId = None) -> Response:
     with request.app.state.db.reading() as session:
         found = queries.broadcasts(session, limit=PAGE + 1, before=before)
     more = found[PAGE - 1].id if len(found) > PAGE else None
@@ -63,16 +63,22 @@ def listed(request: Request, _visitor: Marketer, before: Id = None) -> Response:
 
 
 @router.get("/new")
-def new(request: Request, visitor: Marketer, segment: Id = None) -> Response:
+def new(request: Request, visitor: Marketer, segment: QueryId = None) -> Response:
     letter = Letter(label="看會員卡", place="card")
     return _editor(request, visitor, Draft("", "" if segment is None else str(segment), letter))
 
 
 @router.post("/draft")
-async def redraw(request: Request, visitor: Marketer) -> Response:
-    """The form again with the letter as it would look; nothing is kept."""
+async def redraw(request: Request, _visitor: Marketer) -> Response:
+    """The part of the form that shows the letter, asked for while somebody types."""
     form = await request.form()
-    return await run_in_threadpool(_editor, request, visitor, _draft(form))
+    return await run_in_threadpool(_drawn, request, _draft(form).letter)
+
+
+def _drawn(request: Request, letter: Letter) -> Response:
+    with request.app.state.db.reading() as session:
+        preview = letters.drawing(request, session, letter)
+    return pages.render(request, "console/broadcast_drawn.html", preview=preview)
 
 
 @router.post("")
@@ -164,10 +170,10 @@ def _id(audience: str, kind: str) -> int | None:
     """The id of that kind of audience; None when it is of another. Raises Invalid."""
     if not audience or audience.startswith(_UNPRESSED) != bool(kind):
         return None
-    number = audience.removeprefix(kind)
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    number = ids.id_typed(audience.removeprefix(kind))
+    if number is None:
         raise Invalid("segment", "沒有這個分眾")
-    return int(number)
+    return number
 
 
 def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200) -> Response:

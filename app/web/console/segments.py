@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse
 
+from app.core import ids
 from app.core.errors import Conflict, Invalid
 from app.members import queries as people
 from app.segments import queries, rules, service
@@ -79,10 +80,10 @@ def _redrawn(request: Request, visitor: Visitor, form: FormData) -> Response:
     if isinstance(order, str):
         blocks = conditions.rearranged(blocks, order)
     kept = None
-    segment_id = str(form.get("segment", ""))
-    if segment_id.isascii() and segment_id.isdigit() and len(segment_id) < 19:
+    segment_id = ids.id_typed(str(form.get("segment", "")))
+    if segment_id is not None:
         with request.app.state.db.reading() as session:
-            kept = queries.segment(session, int(segment_id))
+            kept = queries.segment(session, segment_id)
     return _page(request, visitor, Draft(_name(form), blocks, kept))
 
 
