@@ -20,7 +20,7 @@ from app.firings import queries as firings
 from app.firings.models import DONE, FAILED
 from app.inbox import queries as inbox
 from app.insights import checks
-from app.journeys import queries as journeys
+from app.lifecycle import queries as lifecycle
 from app.outbox import queries as outbox
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
@@ -279,7 +279,7 @@ def _clock(session: Session, now: datetime) -> Iterator[Finding]:
             f"timed jobs failed: {names}",
             "原因在 job_runs.error 與日誌 / the reason is in job_runs.error and the log",
         )
-    late = journeys.overdue(session, before=now - timedelta(hours=1))
+    late = lifecycle.overdue(session, before=now - timedelta(hours=1))
     if late:
         yield wrong(
             f"{late} 則生命週期訊息過了時間還沒寫好",

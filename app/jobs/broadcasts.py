@@ -12,7 +12,7 @@ from app.campaigns.messages import Brand
 from app.campaigns.queries import BroadcastShown
 from app.campaigns.service import NotNow, composing, freezing
 from app.core.db import Database
-from app.journeys import queries as journeys
+from app.lifecycle import queries as lifecycle
 from app.outbox import queries as outbox
 
 AT_ONCE: Final = 200  # letters a transaction
@@ -64,7 +64,7 @@ def _pause_all(db: Database, going: Sequence[BroadcastShown], now: datetime) -> 
 
 
 def _awaiting(session: Session, member_ids: Sequence[int], until: datetime) -> set[int]:
-    return journeys.awaiting(session, member_ids, until=until)
+    return lifecycle.awaiting(session, member_ids, until=until)
 
 
 def _send(

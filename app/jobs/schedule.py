@@ -26,8 +26,8 @@ from app.insights import checks
 from app.invoices import service as invoices
 from app.jobs import broadcasts, photos, profiles
 from app.jobs import imports as files
-from app.journeys import service as journeys
-from app.journeys.messages import Brand
+from app.lifecycle import service as lifecycle
+from app.lifecycle.messages import Brand
 from app.line.gateway import Gateway
 from app.points import service as points
 from app.referrals import service as referrals
@@ -128,18 +128,18 @@ def _run_draws(desk: Desk, now: datetime) -> dict[str, int]:
 def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
     """One transaction a trigger: none of them makes the till wait for the others."""
     found: dict[str, int] = {}
-    for trigger in journeys.triggers_due(now=now):
+    for trigger in lifecycle.triggers_due(now=now):
         if desk.is_stopping.is_set():
             break
         with desk.db.transaction() as session:
-            added = journeys.plan_one(session, trigger, now=now)
+            added = lifecycle.plan_one(session, trigger, now=now)
         if added:
             found[trigger.rule.code] = found.get(trigger.rule.code, 0) + added
     return found
 
 
 def _compose_journeys(desk: Desk, now: datetime) -> dict[str, int]:
-    step = partial(journeys.compose, brand=desk.brand, now=now, limit=COMPOSED_AT_ONCE)
+    step = partial(lifecycle.compose, brand=desk.brand, now=now, limit=COMPOSED_AT_ONCE)
     return _in_batches(desk, "decided", step)
 
 

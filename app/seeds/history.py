@@ -29,9 +29,9 @@ from app.coupons import service as coupons
 from app.coupons.rules import CouponNotUsable, Situation
 from app.enrolments.notice import notice
 from app.enrolments.service import gifts
-from app.journeys import service as journeys
-from app.journeys.models import DROPPED, SENDS
-from app.journeys.service import gifts as birthdays
+from app.lifecycle import service as lifecycle
+from app.lifecycle.models import DROPPED, SENDS
+from app.lifecycle.service import gifts as birthdays
 from app.members import models as member_models
 from app.members import queries as members_of
 from app.members import service as members
@@ -297,9 +297,9 @@ def _employ(session: Session, shop: Shop, now: datetime) -> None:
 def _pass_over(session: Session, now: datetime) -> None:
     """Nobody is written to today for something of the days before."""
     today = taipei_date(now)
-    for trigger in journeys.triggers_due(now=now):
+    for trigger in lifecycle.triggers_due(now=now):
         if trigger.day < today:
-            journeys.plan_one(session, trigger, now=now)
+            lifecycle.plan_one(session, trigger, now=now)
     session.execute(sa.update(SENDS).values(status=DROPPED, reason=NOT_SENT, decided_at=now))
 
 

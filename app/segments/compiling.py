@@ -4,7 +4,7 @@ What has to be added up is one grouped subquery a condition, so the database rea
 however many members there are. A least amount asks who is in, a most who is not out, so that
 members with nothing at all are found, too."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -31,7 +31,10 @@ Chosen = sa.ColumnElement[bool]
 
 @dataclass(frozen=True, slots=True)
 class _At:
+    """`among`: only these members are asked about, so that nobody else is read."""
+
     now: datetime
+    among: Sequence[int] | None = None
 
     @property
     def today(self) -> date:
@@ -53,8 +56,15 @@ def members(group: Group, *, now: datetime) -> sa.Select[Any]:
     )
 
 
-def where(group: Group, *, now: datetime) -> Chosen:
-    return _group(group, _At(now))
+def where(group: Group, *, now: datetime, among: Sequence[int] | None = None) -> Chosen:
+    return _group(group, _At(now, among))
+
+
+def which(group: Group, member_ids: Sequence[int], *, now: datetime) -> sa.Select[Any]:
+    """The ids of those of some members who are meant, whatever they are; what it costs depends on
+    how many are asked about, not on how many there are."""
+    chosen = where(group, now=now, among=member_ids)
+    return sa.select(_MEMBERS.c.id).where(_MEMBERS.c.id.in_(member_ids), chosen)
 
 
 def _group(group: Group, at: _At) -> Chosen:
@@ -73,19 +83,23 @@ def _part(part: Part, at: _At) -> Chosen:
 # Sums ---------------------------------------------------------------------------------------------
 
 
-def _in(query: sa.Select[Any]) -> Chosen:
+def _in(at: _At, query: sa.Select[Any]) -> Chosen:
+    """The first column of `query` names the members."""
+    if at.among is not None:
+        (member, *_) = query.selected_columns
+        query = query.where(member.in_(at.among))
     return _MEMBERS.c.id.in_(query)
 
 
 def _summed(
-    condition: Condition, member: sa.ColumnElement[Any], amount: Any, *where: Chosen
+    condition: Condition, at: _At, member: sa.ColumnElement[Any], amount: Any, *where: Chosen
 ) -> Chosen:
     """Who has no sum at all counts as having nothing."""
     query = sa.select(member).where(member.is_not(None), *where).group_by(member)
     least, most = condition.at_least or 0, condition.at_most
-    found: list[Chosen] = [_in(query.having(amount >= least))] if least > 0 else []
+    found: list[Chosen] = [_in(at, query.having(amount >= least))] if least > 0 else []
     if most is not None:
-        found.append(sa.not_(_in(query.having(amount > most))))
+        found.append(sa.not_(_in(at, query.having(amount > most))))
     return sa.and_(sa.true(), *found)
 
 
@@ -112,8 +126,9 @@ def _sales_sum(
     def more_than(amount: int) -> Chosen:
         may = sa.select(TOTALS.c.member_id).where(ever > amount)
         if since is None:
-            return _in(may)
+            return _in(at, may)
         return _in(
+            at,
             sa.select(DAYS.c.member_id)
             .where(
                 DAYS.c.member_id.in_(may.where(TOTALS.c.last_day >= since)),
@@ -121,7 +136,7 @@ def _sales_sum(
                 DAYS.c.day <= at.today,
             )
             .group_by(DAYS.c.member_id)
-            .having(within > amount)
+            .having(within > amount),
         )
 
     found: list[Chosen] = [more_than(least - 1)] if least > 0 else []
@@ -133,16 +148,17 @@ def _sales_sum(
 def _marketing(condition: Condition, at: _At) -> Chosen:
     since = at.since(condition) or date.min
     booked = (MARKETING_DAYS.c.day >= since, MARKETING_DAYS.c.day <= at.today)
-    return _summed(condition, MARKETING_DAYS.c.member_id, sa.func.count(), *booked)
+    return _summed(condition, at, MARKETING_DAYS.c.member_id, sa.func.count(), *booked)
 
 
-def _points(condition: Condition, _at: _At) -> Chosen:
-    return _summed(condition, ACCOUNTS.c.member_id, sa.func.sum(ACCOUNTS.c.balance))
+def _points(condition: Condition, at: _At) -> Chosen:
+    return _summed(condition, at, ACCOUNTS.c.member_id, sa.func.sum(ACCOUNTS.c.balance))
 
 
 def _points_expiring(condition: Condition, at: _At) -> Chosen:
     return _summed(
         condition,
+        at,
         LOTS.c.member_id,
         sa.func.sum(LOTS.c.remaining),
         LOTS.c.remaining > 0,
@@ -162,7 +178,7 @@ def _ago(condition: Condition, day: sa.ColumnElement[Any], at: _At) -> Chosen:
         query = query.where(day <= at.today - condition.at_least * DAY)
     if condition.at_most is not None:
         query = query.where(day >= at.today - condition.at_most * DAY)
-    return _in(query)
+    return _in(at, query)
 
 
 def _cycle(condition: Condition, at: _At) -> Chosen:
@@ -177,7 +193,7 @@ def _cycle(condition: Condition, at: _At) -> Chosen:
         query = query.where(since >= condition.at_least * span)
     if condition.at_most is not None:
         query = query.where(since <= condition.at_most * span)
-    return _in(query)
+    return _in(at, query)
 
 
 def _joined(condition: Condition, at: _At) -> Chosen:
@@ -200,17 +216,18 @@ def _tier_ends(condition: Condition, at: _At) -> Chosen:
         query = query.where(PERIODS.c.ends_at >= at.in_days(condition.at_least))
     if condition.at_most is not None:
         query = query.where(PERIODS.c.ends_at <= at.in_days(condition.at_most))
-    return _in(query)
+    return _in(at, query)
 
 
 # Choices ------------------------------------------------------------------------------------------
 
 
-def _tier(condition: Condition, _at: _At) -> Chosen:
+def _tier(condition: Condition, at: _At) -> Chosen:
     return _in(
+        at,
         sa.select(PERIODS.c.member_id).where(
             PERIODS.c.closed_at.is_(None), PERIODS.c.tier_code.in_(condition.any_of)
-        )
+        ),
     )
 
 
@@ -225,16 +242,17 @@ def _sales(condition: Condition, at: _At) -> sa.Select[Any]:
 def _bought(condition: Condition, at: _At) -> Chosen:
     wanted = sa.or_(ITEMS.c.sku.in_(condition.any_of), ITEMS.c.category.in_(condition.any_of))
     query = _sales(condition, at).join(ITEMS, ITEMS.c.purchase_id == PURCHASES.c.id)
-    return _in(query.where(wanted))
+    return _in(at, query.where(wanted))
 
 
 def _store(condition: Condition, at: _At) -> Chosen:
     query = _sales(condition, at).join(_STORES, _STORES.c.id == PURCHASES.c.store_id)
-    return _in(query.where(_STORES.c.code.in_(condition.any_of)))
+    return _in(at, query.where(_STORES.c.code.in_(condition.any_of)))
 
 
 def _coupon(condition: Condition, at: _At) -> Chosen:
     return _in(
+        at,
         sa.select(COUPONS.c.member_id)
         .join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
         .where(
@@ -243,7 +261,7 @@ def _coupon(condition: Condition, at: _At) -> Chosen:
             COUPONS.c.usable_from <= at.now,
             sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > at.now),
             KINDS.c.code.in_(condition.any_of),
-        )
+        ),
     )
 
 
@@ -258,22 +276,22 @@ def _birth_month(condition: Condition, at: _At) -> Chosen:
     return _known(_MEMBERS.c.birth_month, _MEMBERS.c.birth_month.in_(sorted(months)))
 
 
-def _city(condition: Condition, _at: _At) -> Chosen:
+def _city(condition: Condition, at: _At) -> Chosen:
     """臺 and 台 are one letter here."""
     plain = sa.func.replace(_MEMBERS.c.city, "台", "臺")
     wanted = [city.replace("台", "臺") for city in condition.any_of]
     return _known(_MEMBERS.c.city, plain.in_(wanted))
 
 
-def _gender(condition: Condition, _at: _At) -> Chosen:
+def _gender(condition: Condition, at: _At) -> Chosen:
     return _known(_MEMBERS.c.gender, _MEMBERS.c.gender.in_(condition.any_of))
 
 
-def _source(condition: Condition, _at: _At) -> Chosen:
+def _source(condition: Condition, at: _At) -> Chosen:
     return _known(_MEMBERS.c.join_source, _MEMBERS.c.join_source.in_(condition.any_of))
 
 
-def _sample(condition: Condition, _at: _At) -> Chosen:
+def _sample(condition: Condition, at: _At) -> Chosen:
     """The same members each time. Their ids run on, so they are stirred first."""
     stirred = _MEMBERS.c.id * 48_271 % 2_147_483_647 % 100
     return stirred < (100 if condition.at_most is None else condition.at_most)
@@ -282,9 +300,10 @@ def _sample(condition: Condition, _at: _At) -> Chosen:
 def _tag(condition: Condition, at: _At) -> Chosen:
     ids = [int(code) for code in condition.any_of]
     return _in(
+        at,
         sa.select(MEMBER_TAGS.c.member_id).where(
             MEMBER_TAGS.c.tag_id.in_(ids), tags.is_worn(at.now)
-        )
+        ),
     )
 
 

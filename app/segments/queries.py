@@ -1,6 +1,6 @@
 """Segments that were kept; who is in one, counted and shown; what can be chosen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -114,6 +114,13 @@ def ids(session: Session, members: sa.Select[Any]) -> list[int]:
     """What any statement that gives members' ids gives."""
     _make_room(session)
     return list(session.scalars(members))
+
+
+def which(
+    session: Session, group: Group, member_ids: Sequence[int], *, now: datetime
+) -> set[int]:
+    """Those of some members who are meant."""
+    return set(session.scalars(compiling.which(group, member_ids, now=now)))
 
 
 _ROOM = sa.text("SET LOCAL work_mem = '256MB'")

@@ -12,7 +12,7 @@ from flex_templates import (
     greeting,
     help,
     joining,
-    journeys,
+    lifecycle,
     member_code,
     membership,
     missions,
@@ -738,23 +738,23 @@ def plain(theme: Theme) -> dict[str, Message]:
         "fallback": help.fallback_message(
             help.FallbackView(tuple((word.word, word.tap) for word in WORDS), has_staff=True)
         ),
-        "welcome": journeys.welcome_message(
-            journeys.WelcomeView("陳大文", COUPONS, WHY, AMOUNT), theme
+        "welcome": lifecycle.welcome_message(
+            lifecycle.WelcomeView("陳大文", COUPONS, WHY, AMOUNT), theme
         ),
-        "no_purchase": journeys.no_purchase_message(
-            journeys.NoPurchaseView("陳大文", 7, COUPONS, WHY, AMOUNT), theme
+        "no_purchase": lifecycle.no_purchase_message(
+            lifecycle.NoPurchaseView("陳大文", 7, COUPONS, WHY, AMOUNT), theme
         ),
-        "first_purchase": journeys.first_purchase_message(
-            journeys.FirstPurchaseView("陳大文", "台北信義店", 7, CARD, WHY), theme
+        "first_purchase": lifecycle.first_purchase_message(
+            lifecycle.FirstPurchaseView("陳大文", "台北信義店", 7, CARD, WHY), theme
         ),
-        "birthday": journeys.birthday_message(
-            journeys.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 2), theme
+        "birthday": lifecycle.birthday_message(
+            lifecycle.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 2), theme
         ),
-        "birthday_reminder": journeys.birthday_message(
-            journeys.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 1, 7), theme
+        "birthday_reminder": lifecycle.birthday_message(
+            lifecycle.BirthdayView("林小花", 7, COUPONS, WHY, PERCENT, 1, 7), theme
         ),
-        "dormancy": journeys.dormancy_message(
-            journeys.DormancyView("林小花", 92, 2, 1280, COUPONS, WHY, AMOUNT, date(2027, 12, 31)),
+        "dormancy": lifecycle.dormancy_message(
+            lifecycle.DormancyView("林小花", 92, 2, 1280, COUPONS, WHY, AMOUNT, date(2027, 12, 31)),
             theme,
         ),
         "letter": campaigns.letter_message(
@@ -931,15 +931,17 @@ def extreme(theme: Theme) -> dict[str, Message]:
             help.HelpView(tuple(help.HelpWord(LONG, LONG, CARD) for _ in range(40))), theme
         ),
         "fallback_long": help.fallback_message(help.FallbackView(((LONG, CARD),) * 40)),
-        "welcome_long": journeys.welcome_message(
-            journeys.WelcomeView(LONG, COUPONS, why, ODD), theme
+        "welcome_long": lifecycle.welcome_message(
+            lifecycle.WelcomeView(LONG, COUPONS, why, ODD), theme
         ),
-        "welcome_blank": journeys.welcome_message(journeys.WelcomeView(BLANK, COUPONS, why), theme),
-        "birthday_long": journeys.birthday_message(
-            journeys.BirthdayView(LONG, 12, COUPONS, why, ODD, 10, 0), theme
+        "welcome_blank": lifecycle.welcome_message(
+            lifecycle.WelcomeView(BLANK, COUPONS, why), theme
         ),
-        "dormancy_long": journeys.dormancy_message(
-            journeys.DormancyView(LONG, HUGE, 3, HUGE, COUPONS, why, ODD, end), theme
+        "birthday_long": lifecycle.birthday_message(
+            lifecycle.BirthdayView(LONG, 12, COUPONS, why, ODD, 10, 0), theme
+        ),
+        "dormancy_long": lifecycle.dormancy_message(
+            lifecycle.DormancyView(LONG, HUGE, 3, HUGE, COUPONS, why, ODD, end), theme
         ),
         "invite_long": referrals.invite_message(
             referrals.InviteView(LONG, LONG, LONG, LONG, (LONG,) * 20, HUGE, HUGE, PAGE), theme

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from app.attention import rules
-from tests.app.journeys.brand import at
+from tests.app.lifecycle.brand import at
 
 D = date(2026, 7, 10)
 

@@ -15,7 +15,7 @@ from app.core.db import Database
 from app.jobs import broadcasts
 from app.outbox.models import OutboxRow
 from flex_templates import theme as themes
-from tests.app.journeys.brand import at
+from tests.app.lifecycle.brand import at
 
 D = date(2026, 7, 10)
 START = at(D, 12)

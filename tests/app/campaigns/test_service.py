@@ -47,7 +47,7 @@ from tests.app.campaigns.brand import (
     status,
     verdicts,
 )
-from tests.app.journeys.brand import DAY, at, buy, compose, earn, open_brand, person, plan
+from tests.app.lifecycle.brand import DAY, at, buy, compose, earn, open_brand, person, plan
 from tests.support.at_once import at_once
 
 WITH_COUPON = replace(LETTER, coupon="autumn", label="看優惠券", place="coupons")

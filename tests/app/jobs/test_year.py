@@ -10,11 +10,11 @@ from app.core.clock import taipei_date
 from app.core.db import Database
 from app.firings.models import JobRun
 from app.insights import checks
-from app.journeys.models import LifecycleSend
+from app.lifecycle.models import LifecycleSend
 from app.outbox.models import OutboxRow
 from app.tiers import queries as tiers
 from tests.app.jobs.desk import clockwork
-from tests.app.journeys.brand import DAY, at, buy, open_brand, person
+from tests.app.lifecycle.brand import DAY, at, buy, open_brand, person
 
 BEGIN = date(2027, 7, 1)  # so that 29 February 2028 lies within
 

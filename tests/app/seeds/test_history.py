@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons.models import Coupon
-from app.journeys.models import DROPPED, LifecycleSend
+from app.lifecycle.models import DROPPED, LifecycleSend
 from app.members.models import Consent, Member
 from app.outbox.models import OutboxRow, StoppedRecipient
 from app.points import queries as points

@@ -242,6 +242,9 @@ def _against_the_model(session: Session, people: dict[int, Who], trees: list[Gro
     for tree in trees:
         found = set(session.scalars(compiling.members(tree, now=NOW)))
         assert found == {member for member, who in people.items() if meant(tree, who)}, tree
+        asked = sorted(people)[::2]
+        some = set(session.scalars(compiling.which(tree, asked, now=NOW)))
+        assert some == found.intersection(asked), tree
         assert rules.from_document(rules.to_document(tree)) == tree
         assert rules.words(tree, {}) != ""
 

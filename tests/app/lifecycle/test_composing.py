@@ -16,15 +16,15 @@ from app.attention.models import MARKETING_DAYS
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons.models import COUPONS
-from app.journeys import queries, rules, service
-from app.journeys.models import SENDS
+from app.lifecycle import queries, rules, service
+from app.lifecycle.models import SENDS
 from app.members import service as members
 from app.members.models import Member
 from app.outbox.models import OutboxRow
 from app.programmes.rules import DEFAULT
 from app.tiers import service as tiers
 from flex_templates import limits
-from tests.app.journeys.brand import (
+from tests.app.lifecycle.brand import (
     BRAND,
     DAY,
     at,

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import table_of
 from app.core.prepared import Prepared, among
-from app.journeys import rules
-from app.journeys.models import OPEN, SENDS
+from app.lifecycle import rules
+from app.lifecycle.models import OPEN, SENDS
 from app.members.models import Consent, Member
 from app.points.models import OPERATIONS
 from app.purchases.models import PURCHASES

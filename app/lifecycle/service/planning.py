@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_midnight
 from app.core.db import UtcDateTime, insert_or_ignore, inserted, table_of
 from app.coupons.models import COUPONS, ISSUED
-from app.journeys import rules
-from app.journeys.models import DUE, SENDS, LifecycleSend
-from app.journeys.rules import Trigger
+from app.lifecycle import rules
+from app.lifecycle.models import DUE, SENDS, LifecycleSend
+from app.lifecycle.rules import Trigger
 from app.members import models as members
 from app.members.models import Consent, Member
 from app.points.models import LOTS

@@ -6,8 +6,8 @@ import pytest
 
 from app.attention import rules as attention
 from app.core.clock import TAIPEI
-from app.journeys import rules
-from tests.app.journeys.brand import at
+from app.lifecycle import rules
+from tests.app.lifecycle.brand import at
 
 D = date(2026, 7, 10)
 

@@ -13,9 +13,9 @@ from app.core.clock import TAIPEI
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.coupons.service import Issued
-from app.journeys import service
-from app.journeys.messages import Brand
-from app.journeys.models import SENDS
+from app.lifecycle import service
+from app.lifecycle.messages import Brand
+from app.lifecycle.models import SENDS
 from app.members.models import Member
 from app.outbox.models import OutboxRow
 from app.points import service as points

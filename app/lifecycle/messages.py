@@ -15,9 +15,9 @@ from app.coupons import messages as coupon_words
 from app.coupons import queries as coupons
 from app.coupons import rules as coupon_rules
 from app.coupons.queries import HeldCoupon
-from app.journeys import queries, rules
-from app.journeys.queries import Recipient
-from app.journeys.rules import Rule
+from app.lifecycle import queries, rules
+from app.lifecycle.queries import Recipient
+from app.lifecycle.rules import Rule
 from app.line import taps
 from app.points import queries as points
 from app.programmes import queries as programmes
@@ -26,13 +26,13 @@ from app.tiers import queries as tiers
 from app.tiers import rules as tier_rules
 from app.tiers.rules import words
 from flex_templates import coupons as coupon_template
-from flex_templates import greeting, journeys
+from flex_templates import greeting, lifecycle
 from flex_templates import points as points_template
 from flex_templates import theme as themes
 from flex_templates import tiers as tiers_template
 from flex_templates.coupons import CouponExpiringView, CouponView
 from flex_templates.greeting import NotJoinedView
-from flex_templates.journeys import BirthdayView, DormancyView, FirstPurchaseView, NoPurchaseView
+from flex_templates.lifecycle import BirthdayView, DormancyView, FirstPurchaseView, NoPurchaseView
 from flex_templates.parts import Link, Message, Press, Tap, Why
 from flex_templates.points import PointsExpiringView
 from flex_templates.theme import Theme
@@ -123,7 +123,7 @@ def _no_purchase(session: Session, this: Occasion) -> Message | Gone:
         why=this.why,
         coupon=held,
     )
-    return journeys.no_purchase_message(view, this.brand.theme)
+    return lifecycle.no_purchase_message(view, this.brand.theme)
 
 
 def _first_purchase(session: Session, this: Occasion) -> Message | Gone:
@@ -133,7 +133,7 @@ def _first_purchase(session: Session, this: Occasion) -> Message | Gone:
     view = FirstPurchaseView(
         name=this.to.name, store=sale.store, points=sale.points, tap=CARD, why=this.why
     )
-    return journeys.first_purchase_message(view, this.brand.theme)
+    return lifecycle.first_purchase_message(view, this.brand.theme)
 
 
 def _birthday(session: Session, this: Occasion) -> Message | Gone:
@@ -147,7 +147,7 @@ def _birthday(session: Session, this: Occasion) -> Message | Gone:
         coupon=held,
         multiplier=percent // 100,
     )
-    return journeys.birthday_message(view, this.brand.theme)
+    return lifecycle.birthday_message(view, this.brand.theme)
 
 
 def _birthday_reminder(session: Session, this: Occasion) -> Message | Gone:
@@ -162,7 +162,7 @@ def _birthday_reminder(session: Session, this: Occasion) -> Message | Gone:
         coupon=held,
         days_left=this.days_left,
     )
-    return journeys.birthday_message(view, this.brand.theme)
+    return lifecycle.birthday_message(view, this.brand.theme)
 
 
 def _coupon_expiring(session: Session, this: Occasion) -> Message | Gone:
@@ -266,7 +266,7 @@ def _dormant(session: Session, this: Occasion) -> Message | Gone:
         coupon=coupon_words.view(held[0], now=this.now) if held else None,
         expires_on=None if end is None else tier_rules.last_day(end),
     )
-    return journeys.dormancy_message(view, this.brand.theme)
+    return lifecycle.dormancy_message(view, this.brand.theme)
 
 
 def _coupon(session: Session, this: Occasion) -> CouponView | None:

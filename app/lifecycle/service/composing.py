@@ -12,12 +12,12 @@ from app.attention import rules as attention
 from app.attention import service as governor
 from app.core.clock import taipei_date
 from app.core.db import changed
-from app.journeys import messages, queries, rules
-from app.journeys.messages import Brand, Gone, Occasion
-from app.journeys.models import DROPPED, HELD, OPEN, QUEUED, SENDS
-from app.journeys.queries import Recipient
-from app.journeys.rules import Rule
-from app.journeys.service import gifts
+from app.lifecycle import messages, queries, rules
+from app.lifecycle.messages import Brand, Gone, Occasion
+from app.lifecycle.models import DROPPED, HELD, OPEN, QUEUED, SENDS
+from app.lifecycle.queries import Recipient
+from app.lifecycle.rules import Rule
+from app.lifecycle.service import gifts
 from app.members import models as members
 from app.outbox import service as outbox
 

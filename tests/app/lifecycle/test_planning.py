@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import Database
-from app.journeys import service
-from app.journeys.models import SENDS
+from app.lifecycle import service
+from app.lifecycle.models import SENDS
 from app.members.models import Member
 from app.timeline import service as timeline
-from tests.app.journeys.brand import (
+from tests.app.lifecycle.brand import (
     DAY,
     at,
     buy,

@@ -9,7 +9,7 @@ from app.core.clock import taipei_midnight
 from app.core.errors import NotFound
 from app.coupons import service as coupons
 from app.coupons.service import LimitReached
-from app.journeys import rules
+from app.lifecycle import rules
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 
