@@ -10,6 +10,7 @@ import app.firings.models
 import app.imports.models
 import app.inbox.models
 import app.invoices.models
+import app.journeys.models
 import app.lifecycle.models
 import app.members.models
 import app.mergers.models

@@ -1,9 +1,9 @@
-"""The button of a letter to many: counted once, then answered like the same button elsewhere."""
+"""The button of a letter: counted once, then answered like the same button elsewhere."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from app.campaigns import service
+from app.journeys.service import pressing
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import (
@@ -34,7 +34,5 @@ PLACES: Final[Mapping[str, Callable[[Event, Context], Reply]]] = {
 
 @routes.postback(FollowLetter)
 def follow(event: Event, data: FollowLetter, ctx: Context) -> Reply:
-    service.followed(
-        ctx.session, broadcast_id=data.broadcast_id, member_id=ctx.member.id, now=ctx.now
-    )
+    pressing.pressed(ctx.session, data.ref, member_id=ctx.member.id, now=ctx.now)
     return PLACES.get(data.place, PLACES["card"])(event, ctx)

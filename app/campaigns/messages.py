@@ -40,9 +40,10 @@ class Brand:
 
 @dataclass(frozen=True, slots=True)
 class To:
-    """One reader. `broadcast_id` 0: a draft is looked at, nothing is counted."""
+    """One reader. `ref` names the letter where it is pressed; nothing: a draft is looked at, and
+    nothing is counted."""
 
-    broadcast_id: int
+    ref: str
     member_id: int
     person: Person
 
@@ -84,7 +85,7 @@ def preview(
     shown = letter if letter.label else replace(letter, label="按鈕")
     if any(field in ("place", "url") for field, _reason in rules.faults(letter)):
         shown = replace(shown, place="card")
-    return _message(shown, To(0, 0, person), brand, offer(session, letter, now=now))
+    return _message(shown, To("", 0, person), brand, offer(session, letter, now=now))
 
 
 def trial(
@@ -110,28 +111,32 @@ def _message(letter: Letter, to: To, brand: Brand, coupon: CouponView | None) ->
 
 def _tap(letter: Letter, to: To, brand: Brand) -> Tap:
     if letter.place != "url":
-        pressed = taps.FollowLetter(to.broadcast_id, letter.place)
+        pressed = taps.FollowLetter(to.ref, letter.place)
         return Press(pressed.pack(), says=rules.PLACES[letter.place])
-    if not to.broadcast_id:
+    if not to.ref:
         return Link(letter.url)
-    return Link(f"{brand.base_url}/b/{token(brand.key, to.broadcast_id, to.member_id)}")
+    return Link(f"{brand.base_url}/b/{token(brand.key, to.ref, to.member_id)}")
 
 
 # Links that count ---------------------------------------------------------------------------------
 
 
-def token(key: str, broadcast_id: int, member_id: int) -> str:
+def ref_of(broadcast_id: int) -> str:
+    """What a press of a broadcast's letter names. Other letters begin with a word of their own."""
+    return str(broadcast_id)
+
+
+def token(key: str, ref: str, member_id: int) -> str:
     """Names a reader of a letter in an address, so that nobody else can be named."""
-    facts = f"{broadcast_id}.{member_id}"
+    facts = f"{ref}.{member_id}"
     return f"{facts}.{ids.keyed_hash(key, f'letter:{facts}')[:_SIGNATURE]}"
 
 
-def read_token(key: str, given: str) -> tuple[int, int] | None:
-    """(broadcast id, member id); None when we did not make it."""
-    broadcast, _, rest = given.partition(".")
-    broadcast_id, member_id = ids.id_typed(broadcast), ids.id_typed(rest.partition(".")[0])
-    if broadcast_id is None or member_id is None:
+def read_token(key: str, given: str) -> tuple[str, int] | None:
+    """(the letter's `ref`, member id); None when we did not make it."""
+    ref, _, rest = given.partition(".")
+    member_id = ids.id_typed(rest.partition(".")[0])
+    if member_id is None:
         return None
-    ours = token(key, broadcast_id, member_id)
-    is_ours = hmac.compare_digest(given.encode(), ours.encode())
-    return (broadcast_id, member_id) if is_ours else None
+    is_ours = hmac.compare_digest(given.encode(), token(key, ref, member_id).encode())
+    return (ref, member_id) if is_ours else None

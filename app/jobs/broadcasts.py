@@ -5,8 +5,6 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy.orm import Session
-
 from app.campaigns import queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.queries import BroadcastShown
@@ -63,10 +61,6 @@ def _pause_all(db: Database, going: Sequence[BroadcastShown], now: datetime) -> 
                 service.pause(session, broadcast_id=broadcast.id, now=now)
 
 
-def _awaiting(session: Session, member_ids: Sequence[int], until: datetime) -> set[int]:
-    return lifecycle.awaiting(session, member_ids, until=until)
-
-
 def _send(
     db: Database, broadcast: BroadcastShown, brand: Brand, is_stopping: Stopping, now: datetime
 ) -> int:
@@ -77,7 +71,7 @@ def _send(
                 return done
         with db.transaction() as session:
             decided = composing.compose(
-                session, broadcast, brand=brand, now=now, limit=AT_ONCE, awaiting=_awaiting
+                session, broadcast, brand=brand, now=now, limit=AT_ONCE, awaiting=lifecycle.awaiting
             )
             if not decided:
                 service.finish(session, broadcast_id=broadcast.id, now=now)

@@ -24,7 +24,7 @@ from app.firings import service as firings
 from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
-from app.jobs import broadcasts, photos, profiles
+from app.jobs import broadcasts, journeys, photos, profiles
 from app.jobs import imports as files
 from app.lifecycle import service as lifecycle
 from app.lifecycle.messages import Brand
@@ -56,6 +56,11 @@ class Desk:
     @property
     def brand(self) -> Brand:
         return Brand(self.config.brand_name, self.config.brand_theme, self.config.liff_id)
+
+    @property
+    def letterhead(self) -> Letterhead:
+        key = self.config.secret_key.get_secret_value()
+        return Letterhead(self.config.theme, self.config.public_base_url.rstrip("/"), key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def _run_draws(desk: Desk, now: datetime) -> dict[str, int]:
     return found
 
 
-def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
+def _plan_lifecycle(desk: Desk, now: datetime) -> dict[str, int]:
     """One transaction a trigger: none of them makes the till wait for the others."""
     found: dict[str, int] = {}
     for trigger in lifecycle.triggers_due(now=now):
@@ -138,7 +143,7 @@ def _plan_journeys(desk: Desk, now: datetime) -> dict[str, int]:
     return found
 
 
-def _compose_journeys(desk: Desk, now: datetime) -> dict[str, int]:
+def _compose_lifecycle(desk: Desk, now: datetime) -> dict[str, int]:
     step = partial(lifecycle.compose, brand=desk.brand, now=now, limit=COMPOSED_AT_ONCE)
     return _in_batches(desk, "decided", step)
 
@@ -188,10 +193,13 @@ def _bring_files(desk: Desk, now: datetime) -> int:
 
 
 def _send_broadcasts(desk: Desk, now: datetime) -> int:
-    config = desk.config
-    key = config.secret_key.get_secret_value()
-    brand = Letterhead(config.theme, config.public_base_url.rstrip("/"), key)
-    return broadcasts.advance(desk.db, brand=brand, is_stopping=desk.is_stopping.is_set, now=now)
+    stopping = desk.is_stopping.is_set
+    return broadcasts.advance(desk.db, brand=desk.letterhead, is_stopping=stopping, now=now)
+
+
+def _take_journeys_on(desk: Desk, now: datetime) -> int:
+    stopping = desk.is_stopping.is_set
+    return journeys.advance(desk.db, brand=desk.letterhead, is_stopping=stopping, now=now)
 
 
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
@@ -206,12 +214,13 @@ JOBS: tuple[Job, ...] = (
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
     Job("referrals", "好友推薦獎勵發放與逾期", _move_referrals, cron="3 * * * *"),
     Job("draws", "抽獎截止、開獎與發獎", _run_draws, cron="* * * * *"),
-    Job("triggers", "找出該收到生命週期訊息的會員", _plan_journeys, cron="5 * * * *"),
-    Job("compose", "寫好到時間的生命週期訊息", _compose_journeys, cron="* * * * *"),
+    Job("triggers", "找出該收到生命週期訊息的會員", _plan_lifecycle, cron="5 * * * *"),
+    Job("compose", "寫好到時間的生命週期訊息", _compose_lifecycle, cron="* * * * *"),
     Job("profiles", "向 LINE 取得好友名稱與頭像", _fetch_profiles, every=timedelta(seconds=3)),
     Job("photos", "讀取會員傳來的發票照片", _read_photos, every=timedelta(seconds=2)),
     Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
     Job("broadcasts", "凍結群發名單並寫好每一封", _send_broadcasts, every=timedelta(seconds=2)),
+    Job("journeys", "讓會員進入旅程並走到下一步", _take_journeys_on, every=timedelta(seconds=5)),
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),

@@ -71,7 +71,7 @@ _AWAITING = Prepared(
 )
 
 
-def awaiting(session: Session, member_ids: Sequence[int], *, until: datetime) -> set[int]:
+def awaiting(session: Session, member_ids: Sequence[int], until: datetime) -> set[int]:
     """Who is to have a life-cycle message before then that takes their day: it matters more than
     what goes to many."""
     capped = [rule.code for rule in rules.RULES if rule.is_capped]

@@ -102,10 +102,11 @@ class ConfirmCoupon(Postback):
 
 @dataclass(frozen=True, slots=True)
 class FollowLetter(Postback):
-    """The button of a letter to many; `place` is what it opens. Broadcast 0: only a preview."""
+    """The button of a letter; `ref` names it, `place` is what the button opens. Without a `ref` it
+    was only a preview."""
 
     prefix: ClassVar[str] = "letter"
-    broadcast_id: int
+    ref: str
     place: str
 
 

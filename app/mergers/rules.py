@@ -27,6 +27,7 @@ FATES: Final[dict[str, Fate]] = {
     "invoice_photos.member_id": "stays",
     "join_steps.joined_id": "stays",
     "join_steps.member_id": "stays",
+    "journey_runs.member_id": "stays",  # they leave; the other goes their own way
     "lifecycle_sends.member_id": "moves",
     "marketing_days.member_id": "stays",
     "member_tags.member_id": "moves",

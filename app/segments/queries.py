@@ -116,9 +116,7 @@ def ids(session: Session, members: sa.Select[Any]) -> list[int]:
     return list(session.scalars(members))
 
 
-def which(
-    session: Session, group: Group, member_ids: Sequence[int], *, now: datetime
-) -> set[int]:
+def which(session: Session, group: Group, member_ids: Sequence[int], *, now: datetime) -> set[int]:
     """Those of some members who are meant."""
     return set(session.scalars(compiling.which(group, member_ids, now=now)))
 

@@ -20,7 +20,7 @@ class Tag(Table):
 
 
 class MemberTag(Table):
-    """`source` is staff, segment, list or letter; `source_id` which one of these."""
+    """`source` is staff, segment, list, letter or journey; `source_id` which one of these."""
 
     __tablename__ = "member_tags"
     __table_args__ = (

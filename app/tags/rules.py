@@ -6,7 +6,7 @@ from typing import Final, Literal
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
 
-Source = Literal["staff", "segment", "list", "letter"]
+Source = Literal["staff", "segment", "list", "letter", "journey"]
 LONGEST: Final = 20  # letters
 MOST_DAYS: Final = 3_650
 _DAY = timedelta(days=1)

@@ -5,12 +5,13 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import RedirectResponse
 
-from app.campaigns import messages, queries, service
+from app.campaigns import messages
 from app.core.errors import NotFound
+from app.journeys.service import pressing
 from app.web.security import MaybeVisitor, StaffRoute
 
 router = APIRouter(prefix="/b", route_class=StaffRoute)
-Token = Annotated[str, Path(max_length=60)]
+Token = Annotated[str, Path(max_length=80)]
 # Programs that look at a link before a person does; what they fetch is no reader's press.
 NOT_READERS: Final = ("bot", "crawl", "spider", "preview", "externalhit", "line-poker", "curl")
 
@@ -22,14 +23,12 @@ def follow(request: Request, _: MaybeVisitor, token: Token) -> Response:
     named = messages.read_token(key, token)
     if named is None:
         raise NotFound("letter", token)
-    broadcast_id, member_id = named
+    ref, member_id = named
     with state.db.reading() as session:
-        letter = queries.broadcast(session, broadcast_id).letter
+        letter = pressing.letter_of(session, ref)
     if _is_reader(request):
         with state.db.transaction() as session:
-            service.followed(
-                session, broadcast_id=broadcast_id, member_id=member_id, now=state.clock()
-            )
+            pressing.pressed(session, ref, member_id=member_id, now=state.clock())
     return RedirectResponse(letter.url, 302, headers={"Cache-Control": "no-store"})
 
 

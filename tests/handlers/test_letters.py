@@ -18,7 +18,7 @@ assert hana is not None  # the fixture
 
 
 def press(session: Session, user: str, broadcast_id: int, place: str = "points") -> str:
-    data = taps.FollowLetter(broadcast_id, place).pack()
+    data = taps.FollowLetter(str(broadcast_id), place).pack()
     found = talk(session, user, type="postback", postback={"data": data})
     return "".join(words_of(message) for message in found)
 

@@ -99,12 +99,19 @@ def test_an_empty_arm_has_no_rate() -> None:
 # Links --------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 2**62), st.integers(1, 2**62))
-def test_a_link_names_its_reader_and_nobody_else(broadcast: int, member: int) -> None:
-    token = messages.token("key", broadcast, member)
-    assert messages.read_token("key", token) == (broadcast, member)
+REFS = st.one_of(
+    st.integers(1, 2**62).map(messages.ref_of),
+    st.builds("j{}-s{}".format, st.integers(1, 2**62), st.integers(1, 9_999)),
+)
+
+
+@given(REFS, st.integers(1, 2**62))
+def test_a_link_names_its_reader_and_nobody_else(ref: str, member: int) -> None:
+    token = messages.token("key", ref, member)
+    assert len(token) <= 80
+    assert messages.read_token("key", token) == (ref, member)
     assert messages.read_token("other", token) is None
-    changed = messages.token("key", broadcast, member + 1)
+    changed = messages.token("key", ref, member + 1)
     forged = f"{changed.rpartition('.')[0]}.{token.rpartition('.')[2]}"
     assert messages.read_token("key", forged) is None
 

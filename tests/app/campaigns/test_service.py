@@ -18,7 +18,7 @@ from app.attention.models import MARKETING_DAYS
 from app.campaigns import queries, rules, service
 from app.campaigns.models import RECIPIENTS
 from app.campaigns.rules import Letter
-from app.campaigns.service import NotNow, composing, freezing
+from app.campaigns.service import NotNow, composing, freezing, mailing
 from app.core.db import Database
 from app.core.errors import Invalid, NotFound
 from app.coupons import service as coupons
@@ -397,11 +397,12 @@ def test_who_blocks_us_while_the_letters_are_written_gets_none(postgres_db: Data
         freezing.close(session, work, members=2)
         going = queries.broadcast(session, broadcast_id)
     with postgres_db.transaction() as session:
-        batch = composing._Batch(session, going, BRAND, START)
+        sent = composing._mailing(going, START)
+        batch = mailing._Batch(session, sent, BRAND, START, mailing.nobody)
         people = queries.readers(session, [hana, ken])
         with postgres_db.transaction() as other:
             _blocks(other, ken)
-        with pytest.raises(composing._BlockedMeanwhile), session.begin_nested():
+        with pytest.raises(mailing._BlockedMeanwhile), session.begin_nested():
             batch._queue(list(people.values()), {})
         assert composing.compose(session, going, brand=BRAND, now=START) == 2
         assert verdicts(session) == [
@@ -460,7 +461,7 @@ def test_whose_days_are_taken_for_long_gets_none(db: Database) -> None:
         planned(session)
     advance(db)
     with db.reading() as session:
-        assert verdicts(session) == [(hana, "dropped", composing.NO_DAY_LEFT)]
+        assert verdicts(session) == [(hana, "dropped", mailing.NO_DAY_LEFT)]
 
 
 # Stopping -----------------------------------------------------------------------------------------

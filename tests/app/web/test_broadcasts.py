@@ -272,7 +272,7 @@ def test_many_pages_are_turned(sqlite_db: Database, marketer: Browser) -> None:
 
 
 @pytest.fixture
-def linked(sqlite_db: Database, shop: Shop) -> tuple[int, int]:
+def linked(sqlite_db: Database, shop: Shop) -> tuple[str, int]:
     """A broadcast with an address, and who got it."""
     letter = rules.Letter("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
     with sqlite_db.transaction() as session:
@@ -283,7 +283,7 @@ def linked(sqlite_db: Database, shop: Shop) -> tuple[int, int]:
         )
         service.plan(session, broadcast_id=number, send_at=NOW, now=NOW)
     advance(sqlite_db, NOW)
-    return number, hana
+    return messages.ref_of(number), hana
 
 
 def clicked(db: Database) -> list[object]:
@@ -292,7 +292,7 @@ def clicked(db: Database) -> list[object]:
 
 
 def test_a_link_counts_its_reader_once_and_leads_on(
-    sqlite_db: Database, visitor: Browser, linked: tuple[int, int]
+    sqlite_db: Database, visitor: Browser, linked: tuple[str, int]
 ) -> None:
     token = messages.token(KEY, *linked)
     for agent in ("facebookexternalhit/1.1;line-poker/1.0", "Googlebot/2.1", "curl/8"):
@@ -309,7 +309,7 @@ def test_a_link_counts_its_reader_once_and_leads_on(
 
 @pytest.mark.parametrize("token", ["1.2.3", "x", "1.2." + "0" * 16])
 def test_a_link_we_did_not_make_leads_nowhere(
-    visitor: Browser, linked: tuple[int, int], token: str
+    visitor: Browser, linked: tuple[str, int], token: str
 ) -> None:
     assert visitor.get(f"/b/{token}").status == 404
     assert visitor.get(f"/b/{messages.token('other key', *linked)}").status == 404
