@@ -386,7 +386,7 @@ class _Batch:
             )
             .group_by(_FACTS.c.member_id)
         )
-        last = dict(rows.tuples().all())
+        last: dict[int, datetime] = dict(tuple(row) for row in rows)
         return frozenset(
             walker.id
             for walker in here

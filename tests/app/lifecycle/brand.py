@@ -70,9 +70,11 @@ def person(session: Session, *, joined: date | None = date(2025, 1, 5), **more: 
     return member_id
 
 
-def buy(session: Session, member_id: int, day: date, amount: int = 500, hour: int = 12) -> int:
+def buy(
+    session: Session, member_id: int, day: date, amount: int = 500, hour: int = 12, minute: int = 0
+) -> int:
     """Return the purchase's id."""
-    moment = at(day, hour)
+    moment = at(day, hour, minute)
     order = PurchaseOrder(f"p{next(_keys)}", amount, moment, member_id=member_id)
     return checkouts.record_purchase(session, order=order, now=moment).purchase_id
 
