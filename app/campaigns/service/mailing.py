@@ -33,7 +33,7 @@ CAPPED: Final = f"{attention.CAPPED}，延至 {{day:%m/%d}}"
 AWAITING: Final = "當天有更重要的訊息，延至 {day:%m/%d}"
 NO_DAY_LEFT: Final = f"{attention.CAPPED}，三天內已無可發送的日子"
 NO_COUPON: Final = {
-    "total": "優惠券已發完",
+    "total": "優惠券已發完或停止發放",
     "per_member": "已領過這種優惠券",
     "ended": "優惠券已過期",
 }

@@ -307,7 +307,7 @@ def test_without_a_coupon_to_give_there_is_no_letter_and_nothing_is_left(db: Dat
     with db.reading() as session:
         assert verdicts(session) == [
             (first, "queued", None),
-            (second, "dropped", "優惠券已發完"),
+            (second, "dropped", "優惠券已發完或停止發放"),
         ]
         assert list(session.scalars(sa.select(MARKETING_DAYS.c.member_id))) == [first]
         assert session.scalar(sa.select(sa.func.count()).select_from(COUPONS)) == 1
