@@ -281,6 +281,28 @@ def _step_of(document: Mapping[str, Any]) -> Step:
     return Step(**values)
 
 
+def bare(plan: Plan) -> Plan:
+    """Without what publishing copies in: the same for a draft and what was published of it."""
+
+    return with_audiences(plan, lambda who: Audience(who.segment_id))
+
+
+def with_audiences(plan: Plan, change_: Callable[[Audience], Audience]) -> Plan:
+    """With every segment it names changed."""
+
+    def one(who: Audience | None) -> Audience | None:
+        return None if who is None else change_(who)
+
+    def steps(inner: tuple[Step, ...]) -> tuple[Step, ...]:
+        return tuple(
+            replace(step, who=one(step.who), branches=tuple(map(steps, step.branches)))
+            for step in inner
+        )
+
+    entry = replace(plan.entry, who=one(plan.entry.who))
+    return replace(plan, entry=entry, steps=steps(plan.steps), leave=one(plan.leave))
+
+
 # Changing a plan ----------------------------------------------------------------------------------
 
 
@@ -372,6 +394,193 @@ def _move(steps: tuple[Step, ...], code: str, by: int) -> tuple[Step, ...]:
         replace(here, branches=tuple(_move(branch, code, by) for branch in here.branches))
         for here in steps
     )
+
+
+# In words -----------------------------------------------------------------------------------------
+
+Names = Mapping[str, Mapping[str, str]]  # by the kind of choice: coupon, tag
+
+
+def words(step: Step, names: Names) -> str:
+    """A step as it reads in a list; `names` by code of what it gives."""
+    match step.kind:
+        case "letter":
+            told = f"寄信「{step.letter.title or '還沒寫'}」"
+            coupon = names["coupon"].get(step.letter.coupon, "優惠券")
+            return f"{told}，附上{coupon}" if step.letter.coupon else told
+        case "coupon":
+            return f"給「{names['coupon'].get(step.coupon, '還沒選')}」"
+        case "points":
+            return f"送 {step.points:,} 點"
+        case "tag":
+            verb = "撕掉" if step.takes_off else "貼上"
+            return f"{verb}標籤「{names['tag'].get(step.tag, '還沒選')}」"
+        case "wait":
+            return _wait_words(step)
+        case "until":
+            return f"等會員{FACTS.get(step.fact, '…')}，最多 {step.days} 天"
+        case "check":
+            return f"是不是「{step.who.name if step.who else '還沒選'}」"
+        case "split":
+            return f"隨機分兩組：{step.percent}% 與 {100 - step.percent}%"
+
+
+def _wait_words(step: Step) -> str:
+    if step.hour is None:
+        return f"等 {step.days} 天"
+    clock = f"{step.hour}:00"
+    return f"等 {step.days} 天，到那天 {clock}" if step.days else f"等到 {clock}"
+
+
+def entry_words(entry: Entry) -> str:
+    who = f"「{entry.who.name}」" if entry.who else ""
+    if entry.fact:
+        told = (
+            f"會員{FACTS.get(entry.fact, '…')}時，當下屬於{who}"
+            if who
+            else f"會員{FACTS.get(entry.fact, '…')}時"
+        )
+    else:
+        told = f"每天 {entry.hour}:00 找出{who or '…'}的會員"
+    if entry.again is None:
+        return f"{told}；每人一次"
+    return f"{told}；" + (f"隔 {entry.again} 天可以再來一次" if entry.again else "每次都算")
+
+
+# Where most shops begin ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A plan to begin with. Its segments are named by `segments.READY`; they have no id yet."""
+
+    name: str
+    says: str
+    plan: Plan
+
+
+def _meant(code: str) -> Audience:
+    name, tree = segments.READY[code]
+    return Audience(0, name, tree)
+
+
+def _letter(code: str, title: str, body: str, label: str, place: str) -> Step:
+    return Step(code, "letter", letter=Letter(title, body, label=label, place=place))
+
+
+def _wait(code: str, days: int, hour: int = 11) -> Step:
+    return Step(code, "wait", days=days, hour=hour)
+
+
+READY: Final[Mapping[str, Ready]] = {
+    "second": Ready(
+        "首購後的第二次",
+        "第一次消費的客人，兩週後問候，再過兩週邀他回來；回來消費就停。",
+        Plan(
+            Entry("purchase.recorded", _meant("once")),
+            (
+                _wait("s1", 13),
+                _letter(
+                    "s2", "用得還順手嗎", "{姓名}您好：\n上次帶回家的東西，用得還習慣嗎？"
+                    "有任何問題，門市夥伴都很樂意幫忙。", "看附近門市", "stores",
+                ),
+                _wait("s3", 14),
+                _letter(
+                    "s4", "給您的第二次，準備好了", "{姓名}您好：\n您已經累積 {點數} 點。"
+                    "下次來出示會員卡就能繼續累積，期待再見到您。", "看我的會員卡", "card",
+                ),
+            ),
+        ),
+    ),
+    "overdue": Ready(
+        "比平常久沒來的熟客",
+        "用每個人自己的購物間隔來看；先問候，兩週還沒來再分兩組試試哪一封信有用。",
+        Plan(
+            Entry("", _meant("overdue"), 11, again=90),
+            (
+                _letter(
+                    "s1", "好一陣子沒見到您了", "{姓名}您好：\n最近好嗎？店裡來了些新東西，"
+                    "想讓熟客先知道。有空過來坐坐。", "看附近門市", "stores",
+                ),
+                _wait("s2", 14),
+                Step(
+                    "s3", "split", percent=50, branches=(
+                        (_letter(
+                            "s4", "您的點數還在等您", "{姓名}您好：\n您現在有 {點數} 點，"
+                            "結帳時可以直接折抵。", "看我的點數", "points",
+                        ),),
+                        (_letter(
+                            "s5", "這些任務很快就能完成", "{姓名}您好：\n做一個小任務，"
+                            "就能多拿一些點數。", "看任務與集點", "earn",
+                        ),),
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "asleep": Ready(
+        "喚回沉睡的客人",
+        "120 天沒來的客人，最多寄兩封；半年內不再打擾。",
+        Plan(
+            Entry("", _meant("asleep"), 11, again=180),
+            (
+                _letter(
+                    "s1", "我們很想念您", "{姓名}您好：\n好久不見。您的會員資格與 {點數} 點"
+                    "都還為您保留著。", "看我的會員卡", "card",
+                ),
+                _wait("s2", 21),
+                _letter(
+                    "s3", "再打擾一次就好", "{姓名}您好：\n如果最近剛好經過，歡迎進來看看。"
+                    "這陣子不會再寫信給您了。", "看附近門市", "stores",
+                ),
+            ),
+        ),
+    ),
+    "upgraded": Ready(
+        "升等三天後，認識新的權益",
+        "升等通知之後，再說一次新等級能做什麼。",
+        Plan(
+            Entry("tier.upgraded", again=0),
+            (
+                _wait("s1", 3),
+                _letter(
+                    "s2", "{等級}的您，多了這些權益", "{姓名}您好：\n您現在是{等級}會員。"
+                    "點下面看看多了哪些權益，別讓它們睡著了。", "看等級權益", "tiers",
+                ),
+            ),
+            stops_on_purchase=False,
+        ),
+    ),
+    "year": Ready(
+        "入會滿一年",
+        "謝謝陪了一年的會員，送一點心意。",
+        Plan(
+            Entry("", _meant("year"), 11),
+            (
+                Step("s1", "points", points=50),
+                _letter(
+                    "s2", "謝謝您陪我們一年", "{姓名}您好：\n您成為會員滿一年了。"
+                    "送您 50 點，已經放進您的帳戶。", "看我的點數", "points",
+                ),
+            ),
+            stops_on_purchase=False,
+        ),
+    ),
+    "thanks": Ready(
+        "謝謝您介紹朋友來",
+        "推薦的好友加入時，當天道謝。",
+        Plan(
+            Entry("referral.joined", again=0),
+            (
+                _letter(
+                    "s1", "謝謝您把我們介紹給朋友", "{姓名}您好：\n您的朋友加入了。"
+                    "等他第一次消費，獎勵就會送到。", "看任務與集點", "earn",
+                ),
+            ),
+            stops_on_purchase=False,
+        ),
+    ),
+}  # fmt: skip
 
 
 # What is wrong ------------------------------------------------------------------------------------

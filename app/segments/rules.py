@@ -91,6 +91,7 @@ READY: Final[Mapping[str, tuple[str, Group]]] = {
         "入會 30 天內還沒消費",
         _all(Condition("joined", at_most=30), Condition("purchases", at_most=0)),
     ),
+    "once": ("只消費過一次的客人", _all(Condition("purchases", at_least=1, at_most=1))),
     "first": ("30 天內的首購客", _all(Condition("first_visit", at_most=30))),
     "regulars": ("近一年常來的熟客", _all(Condition("visits", at_least=4, days=365))),
     "big": ("近一年消費滿 NT$10,000", _all(Condition("spend", at_least=10_000, days=365))),
@@ -102,6 +103,7 @@ READY: Final[Mapping[str, tuple[str, Group]]] = {
     "asleep": ("沉睡的客人", _all(Condition("last_visit", at_least=120))),
     "birthday": ("本月壽星", _all(Condition("birth_month", any_of=(THIS_MONTH,)))),
     "points": ("點數快到期", _all(Condition("points_expiring", at_least=50, days=30))),
+    "year": ("入會滿一年", _all(Condition("joined", at_least=365, at_most=371))),
     "tier": ("等級快到期", _all(Condition("tier_ends", at_most=30))),
 }
 

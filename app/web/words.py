@@ -97,6 +97,12 @@ ACTIONS: Final = {
     "broadcast.paused": "暫停群發",
     "broadcast.resumed": "繼續群發",
     "broadcast.cancelled": "取消群發",
+    "journey.saved": "儲存旅程",
+    "journey.removed": "刪除旅程草稿",
+    "journey.published": "發布旅程",
+    "journey.paused": "暫停旅程",
+    "journey.resumed": "繼續旅程",
+    "journey.ended": "結束旅程",
 }
 CHANNELS: Final = {
     "pos": "POS",
@@ -122,6 +128,7 @@ SOURCES: Final = {
     "draw": "抽獎",
     "season": "當季活動",
     "broadcast": "群發",
+    "journey": "旅程",
 } | CHANNELS
 MESSAGES: Final = {
     "receipt": "消費收據",
@@ -138,6 +145,7 @@ MESSAGES: Final = {
     "draw.won": "中獎通知",
     "birthday": "生日祝賀",
     "broadcast": "群發",
+    "journey": "旅程",
     "trial": "群發試寄",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
@@ -240,9 +248,16 @@ OBJECTS: Final = {
     "import": "匯入檔",
     "segment": "分眾",
     "broadcast": "群發",
+    "journey": "旅程",
     "tag": "標籤",
 }
-TAG_SOURCES: Final = {"staff": "人員", "segment": "分眾", "list": "名單", "letter": "群發點擊"}
+TAG_SOURCES: Final = {
+    "staff": "人員",
+    "segment": "分眾",
+    "list": "名單",
+    "letter": "群發點擊",
+    "journey": "旅程",
+}
 BROWSERS: Final = {  # in this order: those further down are named by those above, too
     "Line/": "LINE",
     "Edg/": "Edge",

@@ -1,7 +1,6 @@
 """Write a journey, publish it, stop it; `entering` and `walking` do the rest."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from app.journeys import queries, rules
 from app.journeys.models import JOURNEYS, RUNS, VERSIONS
 from app.journeys.rules import Audience, Fault, Plan, Step
 from app.segments import queries as segments
+from app.segments import service as segment_service
 from app.tags import queries as tags
 from app.timeline.models import Fact
 
@@ -64,6 +64,21 @@ def create(session: Session, *, name: str, plan: Plan, staff_id: int | None, now
     return journey_id
 
 
+def begin(session: Session, *, ready: str, staff_id: int | None, now: datetime) -> int:
+    """A draft of a ready plan; its segments are made where nothing is called so yet. Raises
+    NotFound."""
+    if ready not in rules.READY:
+        raise NotFound("ready journey", ready)
+    chosen = rules.READY[ready]
+    known = {segment.name: segment.id for segment in segments.segments(session)}
+    who = chosen.plan.entry.who
+    if who is not None and who.name not in known:
+        assert who.tree is not None
+        known[who.name] = segment_service.create(session, name=who.name, tree=who.tree, now=now)
+    plan = rules.with_audiences(chosen.plan, lambda who: Audience(known[who.name], who.name))
+    return create(session, name=chosen.name, plan=plan, staff_id=staff_id, now=now)
+
+
 def redraft(
     session: Session,
     *,
@@ -89,6 +104,12 @@ def redraft(
         values["name"] = _named(name)
     changed(session, sa.update(JOURNEYS).where(JOURNEYS.c.id == journey_id).values(values))
     return plan
+
+
+def restore(session: Session, *, journey_id: int, number: int, now: datetime) -> None:
+    """Write on from a version that was published. Raises NotFound, NotNow."""
+    plan = queries.version(session, journey_id, number).plan
+    redraft(session, journey_id=journey_id, edit=lambda _: plan, now=now)
 
 
 def remove(session: Session, *, journey_id: int) -> None:
@@ -183,20 +204,11 @@ def publish(session: Session, *, journey_id: int, staff_id: int | None, now: dat
 
 
 def _with_copies(session: Session, plan: Plan) -> Plan:
-    def copied(who: Audience | None) -> Audience | None:
-        if who is None:
-            return None
+    def copied(who: Audience) -> Audience:
         segment = segments.segment(session, who.segment_id)
         return Audience(segment.id, segment.name, segment.tree)
 
-    def steps(inner: tuple[Step, ...]) -> tuple[Step, ...]:
-        return tuple(
-            replace(step, who=copied(step.who), branches=tuple(map(steps, step.branches)))
-            for step in inner
-        )
-
-    entry = replace(plan.entry, who=copied(plan.entry.who))
-    return replace(plan, entry=entry, steps=steps(plan.steps), leave=copied(plan.leave))
+    return rules.with_audiences(plan, copied)
 
 
 def _started(session: Session, plan: Plan, now: datetime) -> dict[str, Any]:

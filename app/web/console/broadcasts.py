@@ -15,12 +15,10 @@ from app.campaigns.queries import BroadcastShown
 from app.campaigns.rules import Letter
 from app.core import ids
 from app.core.errors import Invalid
-from app.coupons import queries as coupons
 from app.segments import queries as segments
 from app.segments.queries import SegmentShown
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
-from app.tags import queries as tags
 from app.web import pages, security
 from app.web.console import broadcast_results, letters
 from app.web.params import PathId, QueryId
@@ -149,21 +147,8 @@ def _again(request: Request, draft: Draft, broadcast_id: int | None, wrong: Inva
 
 
 def _draft(form: FormData) -> Draft:
-    def text(name: str, most: int) -> str:
-        value = form.get(name)
-        kept = value.replace("\r\n", "\n").strip() if isinstance(value, str) else ""
-        return kept.replace("\x00", "")[: most + 1]
-
-    letter = Letter(
-        title=" ".join(text("title", rules.TITLE).split()),
-        body=text("body", rules.BODY),
-        coupon=text("coupon", 40),
-        label=" ".join(text("label", rules.LABEL).split()),
-        place=text("place", 10),
-        url=text("url", rules.URL),
-        tag=text("tag", 19),
-    )
-    return Draft(" ".join(text("name", rules.NAME).split()), text("audience", 30), letter)
+    name = " ".join(letters.typed(form, "name", rules.NAME).split())
+    return Draft(name, letters.typed(form, "audience", 30), letters.read(form))
 
 
 def _id(audience: str, kind: str) -> int | None:
@@ -178,23 +163,17 @@ def _id(audience: str, kind: str) -> int | None:
 
 def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200) -> Response:
     with request.app.state.db.reading() as session:
-        kinds = coupons.kinds(session)
         groups: list[SegmentShown] = segments.segments(session)
-        known_tags = tags.names(session)
+        choices = letters.choices(session)
         preview = letters.drawing(request, session, draft.letter)
-    given = {kind.draft.code: kind.draft.name for kind in kinds if kind.is_active}
     return pages.render(
         request,
         "console/broadcast_draft.html",
         status,
         draft=draft,
         groups=groups,
-        coupons=given,
-        tags=known_tags,
-        places=rules.PLACES,
-        fields=rules.FIELDS,
-        most={"title": rules.TITLE, "body": rules.BODY, "label": rules.LABEL},
         preview=preview,
+        **choices,
     )
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -432,7 +433,7 @@ def test_who_waits_too_long_for_a_day_goes_on_without(db: Database) -> None:
         ({"marketing_ok": False}, "已停止接收行銷訊息"),
     ],
 )
-def test_who_gets_no_letter_still_goes_on(db: Database, more: dict[str, object], why: str) -> None:
+def test_who_gets_no_letter_still_goes_on(db: Database, more: dict[str, Any], why: str) -> None:
     with db.transaction() as session:
         open_brand(session)
         hana = person(session, **more)
