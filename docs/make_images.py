@@ -64,6 +64,13 @@ PAGES: Final = {
     "/console/broadcasts/{broadcast_id}": "console-broadcast",
     "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
     "/console/broadcasts/{broadcast_id}/readers": "console-broadcast-readers",
+    "/console/journeys": "console-journeys",
+    "/console/journeys/{journey_id}": "console-journey",
+    "/console/journeys/{journey_id}/people": "console-journey-people",
+    "/console/journeys/{journey_id}/settings": "console-journey-settings",
+    "/console/journeys/{journey_id}/steps/new": "console-journey-new-step",
+    "/console/journeys/{journey_id}/steps/{code}": "console-journey-step",
+    "/console/lifecycle": "console-lifecycle",
     "/console/imports": "console-imports",
     "/console/imports/{import_id}": "console-import",
     "/console/invoices": "console-invoices",
@@ -383,6 +390,7 @@ def console(studio: Studio) -> None:
         page.wait_for_selector("#lines")
         keep(page, "console-tag")
         write_letter(page, studio)
+        follow_journey(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
         keep(page, "console-invoices")
@@ -407,6 +415,28 @@ def write_letter(page: Page, studio: Studio) -> None:
     page.click(".row-link:has-text('寄出')")
     page.wait_for_selector(".tabs")
     keep(page, "console-broadcast-readers")
+
+
+def follow_journey(page: Page, studio: Studio) -> None:
+    """One that has been walked for two months, its letter, and a step that is put in."""
+    page.goto(f"{studio.url}/console/journeys")
+    keep(page, "console-journeys")
+    page.click("text=比平常久沒來的熟客")
+    page.goto(f"{page.url}/settings")
+    keep(page, "console-journey-settings")
+    page.goto(f"{studio.url}/console/journeys")
+    page.click("text=首購後的第二次")
+    journey = page.url
+    keep(page, "console-journey")
+    page.goto(f"{journey}/people?status=left")
+    keep(page, "console-journey-people")
+    page.goto(f"{journey}/steps/s4")
+    page.wait_for_selector(".phone .fx-bubble")
+    keep(page, "console-journey-step")
+    page.goto(f"{journey}/steps/new?kind=check&after=s3")
+    keep(page, "console-journey-new-step")
+    page.goto(f"{studio.url}/console/lifecycle")
+    keep(page, "console-lifecycle")
 
 
 SALES: Final = """單號,日期,時間,實付金額,會員手機,門市代碼

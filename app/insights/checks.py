@@ -8,6 +8,7 @@ from app.campaigns import queries as campaigns
 from app.coupons import queries as coupons
 from app.draws import queries as draws
 from app.invoices import queries as invoices
+from app.journeys import queries as journeys
 from app.mergers import queries as mergers
 from app.points import queries as points
 from app.purchases import queries as purchases
@@ -42,5 +43,6 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *invoices.broken(session, limit=limit),
         *mergers.broken(session, limit=limit),
         *campaigns.broken(session, since=now - RECENT, limit=limit),
+        *journeys.broken(session, limit=limit),
     ]
     return found[:limit]

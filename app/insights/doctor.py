@@ -20,6 +20,7 @@ from app.firings import queries as firings
 from app.firings.models import DONE, FAILED
 from app.inbox import queries as inbox
 from app.insights import checks
+from app.journeys import queries as journeys
 from app.lifecycle import queries as lifecycle
 from app.outbox import queries as outbox
 from app.programmes import queries as programmes
@@ -286,7 +287,14 @@ def _clock(session: Session, now: datetime) -> Iterator[Finding]:
             f"{late} life-cycle messages are late",
             "確認 regulars clock 在執行 / see that the clock runs",
         )
-    if not failed and not late and now - last <= CLOCK_STANDS:
+    standing = journeys.overdue(session, before=now - timedelta(hours=1))
+    if standing:
+        yield wrong(
+            f"旅程裡有 {standing} 位會員該往下走而沒有走",
+            f"{standing} members of journeys should have been taken on",
+            "確認 clock 在執行、LINE 還有則數 / see that the clock runs, and the quota",
+        )
+    if not failed and not late and not standing and now - last <= CLOCK_STANDS:
         yield fine("定時工作正常", "the timed jobs run")
 
 

@@ -258,6 +258,12 @@ TAG_SOURCES: Final = {
     "letter": "群發點擊",
     "journey": "旅程",
 }
+RUN_STATES: Final = {
+    "going": "在旅程中",
+    "done": "走完",
+    "left": "中途離開",
+    "control": "對照組",
+}
 BROWSERS: Final = {  # in this order: those further down are named by those above, too
     "Line/": "LINE",
     "Edg/": "Edge",

@@ -11,6 +11,7 @@ from tests.flex_templates import samples
 NOT_PAGES = {
     "/console/live", "/console/imports/{import_id}/live", "/console/segments/{segment_id}/size",
     "/console/segments/new", "/console/broadcasts/new", "/console/broadcasts/{broadcast_id}/live",
+    "/console/journeys/{journey_id}/size",
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep

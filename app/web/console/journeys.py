@@ -23,7 +23,7 @@ from app.segments import queries as segments
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.tags import queries as tags
-from app.web import pages, security
+from app.web import pages, security, words
 from app.web.console.privacy import mask_for
 from app.web.params import PathId, QueryId
 from app.web.security import StaffRoute, require
@@ -38,12 +38,7 @@ STATES: Final = {
     rules.PAUSED: "已暫停",
     rules.ENDED: "已結束",
 }
-RUN_STATES: Final = {
-    rules.GOING: "在旅程中",
-    rules.DONE: "走完",
-    rules.LEFT: "中途離開",
-    rules.CONTROL: "對照組",
-}
+RUN_STATES: Final = words.RUN_STATES
 
 
 @router.get("")

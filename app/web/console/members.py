@@ -20,6 +20,8 @@ from app.insights.queries.portrait import (
     TierHeld,
 )
 from app.insights.queries.roster import Listed, Wanted
+from app.journeys import queries as journeys
+from app.journeys.queries import RunOfMember
 from app.mergers import queries as mergers
 from app.mergers.queries import MergerShown
 from app.outbox import queries as outbox
@@ -159,6 +161,7 @@ class MemberView:
     messages: tuple[Sending, ...]
     tags: tuple[TagWorn, ...]
     known_tags: tuple[str, ...]
+    journeys: tuple[RunOfMember, ...]
     mergers: tuple[MergerShown, ...]
     moments: tuple[Moment, ...]
     older_url: str | None
@@ -174,6 +177,7 @@ class Correcting:
     notice: tuple[bool, str] | None
 
 
+JOURNEYS_SHOWN = 10
 TIMELINE_PAGE = 30
 
 
@@ -249,6 +253,7 @@ def _member_view(
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
         tags=tuple(tags.worn_by(session, member_id, now=now)),
         known_tags=tuple(tag.name for tag in tags.tags(session)),
+        journeys=tuple(journeys.runs_of(session, member_id, limit=JOURNEYS_SHOWN)),
         mergers=tuple(mergers.mergers_of(session, member_id)),
         moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
         older_url=older,
