@@ -36,7 +36,7 @@ def _let_in(db: Database, journey: JourneyShown, is_stopping: Stopping, now: dat
     with db.reading() as session:
         plan = queries.version(session, journey.id, journey.version).plan
         asked_on = entering.asked_on(session, journey.id)
-    has_more = True
+        has_more = entering.has_news(session, journey, now=now)
     while has_more and not is_stopping():
         with db.transaction() as session:
             has_more = entering.by_facts(session, journey, plan, now=now)
@@ -61,6 +61,9 @@ def _ask(
 def _take_on(
     db: Database, journey: JourneyShown, brand: Brand, is_stopping: Stopping, now: datetime
 ) -> int:
+    with db.reading() as session:  # nearly always there is nothing to do, and no writer waits
+        if not queries.has_due(session, journey.id, now=now):
+            return 0
     done = 0
     while done < MOST and not is_stopping():
         with db.transaction() as session:

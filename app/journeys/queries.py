@@ -338,35 +338,56 @@ def overdue(session: Session, *, before: datetime) -> int:
     return int(found or 0)
 
 
+def has_due(session: Session, journey_id: int, *, now: datetime) -> bool:
+    """Somebody on the way is to be looked at."""
+    due = sa.exists().where(
+        RUNS.c.journey_id == journey_id, RUNS.c.status == rules.GOING, RUNS.c.due_at <= now
+    )
+    return bool(session.scalar(sa.select(due)))
+
+
 def broken(session: Session, *, limit: int = 20) -> list[str]:
     """Journeys whose members, steps and letters contradict each other."""
-    number, outbox = sa.func.count(), OutboxRow.__table__
-    found = []
-    for row in journeys(session):
-        if row.version == 0:
-            continue
-        steps: set[str] = set()
-        for published in versions(session, row.id):
-            steps |= {s.code for s in rules.each(published.plan.steps) if s.kind == "letter"}
-        sent = session.scalar(
-            sa.select(number).where(
-                MARKS.c.journey_id == row.id, MARKS.c.step.in_(steps), MARKS.c.outcome == QUEUED
-            )
-        )
-        queued = session.scalar(sa.select(number).where(outbox.c.kind == kind_of(row.id)))
-        if sent != queued:
-            found.append(f"journey {row.id}: {sent} letters are marked, {queued} were queued")
-        lost = session.scalar(
-            sa.select(number).where(
-                RUNS.c.journey_id == row.id,
-                RUNS.c.status != rules.GOING,
-                sa.or_(RUNS.c.step.is_not(None), RUNS.c.ended_at.is_(None)),
-            )
-        )
-        if lost:
-            found.append(f"journey {row.id}: {lost} ended members still stand at a step")
-        if row.status == rules.ENDED and session.scalar(
-            sa.select(number).where(RUNS.c.journey_id == row.id, RUNS.c.status == rules.GOING)
-        ):
-            found.append(f"journey {row.id}: it is over, and members are still on the way")
+    found = [
+        f"journey {journey_id}: {sent} letters are marked, {queued} were queued"
+        for journey_id, (sent, queued) in _letters(session).items()
+        if sent != queued
+    ]
+    over = sa.and_(JOURNEYS.c.status == rules.ENDED, RUNS.c.status == rules.GOING)
+    half_ended = sa.and_(
+        RUNS.c.status != rules.GOING, sa.or_(RUNS.c.step.is_not(None), RUNS.c.ended_at.is_(None))
+    )
+    lost = session.execute(
+        sa.select(RUNS.c.journey_id, sa.func.count())
+        .join_from(RUNS, JOURNEYS, JOURNEYS.c.id == RUNS.c.journey_id)
+        .where(sa.or_(over, half_ended))
+        .group_by(RUNS.c.journey_id)
+        .order_by(RUNS.c.journey_id)
+    )
+    found += [f"journey {row[0]}: {row[1]} members are neither on the way nor out" for row in lost]
     return found[:limit]
+
+
+def _letters(session: Session) -> dict[int, tuple[int, int]]:
+    """By journey: the letters that its members' marks tell of, and those that were queued."""
+    letters: set[tuple[int, str]] = set()
+    for journey_id, plan in session.execute(sa.select(VERSIONS.c.journey_id, VERSIONS.c.plan)):
+        steps = rules.each(rules.from_document(plan).steps)
+        letters |= {(journey_id, step.code) for step in steps if step.kind == "letter"}
+    marked = session.execute(
+        sa.select(MARKS.c.journey_id, MARKS.c.step, sa.func.count())
+        .where(MARKS.c.outcome == QUEUED)
+        .group_by(MARKS.c.journey_id, MARKS.c.step)
+    )
+    sent: dict[int, int] = {journey_id: 0 for journey_id, _step in letters}
+    for journey_id, step, number in marked:
+        if (journey_id, step) in letters:
+            sent[journey_id] += number
+    kind = OutboxRow.kind
+    rows = session.execute(
+        sa.select(kind, sa.func.count()).where(kind.startswith(f"{KIND}:")).group_by(kind)
+    )
+    queued = {row[0]: row[1] for row in rows}
+    return {
+        journey_id: (sent[journey_id], queued.get(kind_of(journey_id), 0)) for journey_id in sent
+    }

@@ -120,7 +120,8 @@ KINDS: Final[Mapping[str, KindOf]] = {
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`goal_days` after entering purchases are counted as its success; `stops_on_purchase`: who
-    buys has no need of the rest. `leave`: who comes to be in that segment leaves, too."""
+    buys has no need of the rest. `leave`: who comes to be in that segment leaves, too. `used` is
+    the highest number that a step's code ever had: none is used again."""
 
     entry: Entry = field(default_factory=Entry)
     steps: tuple[Step, ...] = ()
@@ -128,6 +129,7 @@ class Plan:
     goal_days: int = 30
     stops_on_purchase: bool = True
     leave: Audience | None = None
+    used: int = 0
 
 
 # Steps in order -----------------------------------------------------------------------------------
@@ -216,6 +218,7 @@ def to_document(plan: Plan) -> dict[str, Any]:
         "goal_days": plan.goal_days,
         "stops_on_purchase": plan.stops_on_purchase,
         "leave": _audience(plan.leave),
+        "used": plan.used,
     }
 
 
@@ -259,6 +262,7 @@ def from_document(document: Mapping[str, Any]) -> Plan:
         goal_days=document["goal_days"],
         stops_on_purchase=document["stops_on_purchase"],
         leave=_audience_of(document["leave"]),
+        used=document["used"],
     )
 
 
@@ -284,7 +288,7 @@ def _step_of(document: Mapping[str, Any]) -> Step:
 def bare(plan: Plan) -> Plan:
     """Without what publishing copies in: the same for a draft and what was published of it."""
 
-    return with_audiences(plan, lambda who: Audience(who.segment_id))
+    return with_audiences(replace(plan, used=0), lambda who: Audience(who.segment_id))
 
 
 def with_audiences(plan: Plan, change_: Callable[[Audience], Audience]) -> Plan:
@@ -307,9 +311,13 @@ def with_audiences(plan: Plan, change_: Callable[[Audience], Audience]) -> Plan:
 
 
 def new_code(plan: Plan) -> str:
-    """One that no step of the plan has."""
-    used = [int(step.code.removeprefix("s")) for step in each(plan.steps)]
-    return f"s{max(used, default=0) + 1}"
+    """One that no step of the plan has, or ever had."""
+    return f"s{_used(plan) + 1}"
+
+
+def _used(plan: Plan) -> int:
+    numbers = [int(step.code.removeprefix("s")) for step in each(plan.steps)]
+    return max(plan.used, *numbers) if numbers else plan.used
 
 
 def is_code(text: str) -> bool:
@@ -368,7 +376,12 @@ def _change(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
 
 def drop(plan: Plan, code: str) -> Plan:
     """Without a step and what is inside its branches."""
-    return replace(plan, steps=_drop(plan.steps, code))
+    return replace(plan, steps=_drop(plan.steps, code), used=_used(plan))
+
+
+def instead(plan: Plan, other: Plan) -> Plan:
+    """The other one's steps and settings; no code that either used is used again."""
+    return replace(other, used=max(_used(plan), _used(other)))
 
 
 def _drop(steps: tuple[Step, ...], code: str) -> tuple[Step, ...]:

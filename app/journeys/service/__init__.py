@@ -109,7 +109,7 @@ def redraft(
 def restore(session: Session, *, journey_id: int, number: int, now: datetime) -> None:
     """Write on from a version that was published. Raises NotFound, NotNow."""
     plan = queries.version(session, journey_id, number).plan
-    redraft(session, journey_id=journey_id, edit=lambda _: plan, now=now)
+    redraft(session, journey_id=journey_id, edit=lambda draft: rules.instead(draft, plan), now=now)
 
 
 def remove(session: Session, *, journey_id: int) -> None:

@@ -36,12 +36,25 @@ _ONCE: Final = "once"
 # Facts --------------------------------------------------------------------------------------------
 
 
+def has_news(session: Session, journey: JourneyShown, *, now: datetime) -> bool:
+    """Facts were written since they were last looked at, or are to be looked at once more."""
+    row = _reading(session, journey.id)
+    newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
+    is_settling = row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER
+    return bool(newest > row.seen or is_settling)
+
+
+def _reading(session: Session, journey_id: int) -> Any:
+    """How far its facts are read."""
+    names = ("read_to", "marked", "seen", "marked_at")
+    return session.execute(
+        sa.select(*(JOURNEYS.c[name] for name in names)).where(JOURNEYS.c.id == journey_id)
+    ).one()
+
+
 def by_facts(session: Session, journey: JourneyShown, plan: Plan, *, now: datetime) -> bool:
     """Look at a portion of the facts that are new. True when there are more."""
-    names = ("read_to", "marked", "seen", "marked_at")
-    row = session.execute(
-        sa.select(*(JOURNEYS.c[name] for name in names)).where(JOURNEYS.c.id == journey.id)
-    ).one()
+    row = _reading(session, journey.id)
     newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
     if newest > row.seen:
         after, until = row.seen, min(newest, row.seen + AT_ONCE)

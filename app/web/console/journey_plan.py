@@ -89,7 +89,7 @@ def _save_settings(request: Request, visitor: Visitor, journey_id: int, form: Fo
             service.redraft(
                 session,
                 journey_id=journey_id,
-                edit=lambda plan: replace(typed, steps=plan.steps),
+                edit=lambda plan: replace(typed, steps=plan.steps, used=plan.used),
                 name=name,
                 now=request.app.state.clock(),
             )

@@ -135,7 +135,12 @@ def test_a_step_is_put_where_it_was_to_be(plan: Plan, data: st.DataObject) -> No
         inside = rules.put(plan, new, Place(inside=target.code, branch=branch))
         assert rules.nodes(inside)[target.code].then[branch] == new.code
     assert rules.first(rules.put(plan, new, Place())) == new.code
-    assert rules.drop(after, new.code) == plan
+    dropped = rules.drop(after, new.code)
+    assert dropped.steps == plan.steps
+    assert rules.new_code(dropped) != new.code, "a code stays its step's own for ever"
+    restored = rules.instead(dropped, plan)
+    assert restored.steps == plan.steps
+    assert rules.new_code(restored) == rules.new_code(dropped)
 
 
 @given(PLANS, st.data())
