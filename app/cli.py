@@ -89,6 +89,49 @@ def doctor() -> None:
 
 
 @cli.command()
+def rehearse(
+    days: Annotated[int, typer.Option(min=1, max=400, help="how many days ahead")] = 90,
+    drafts: Annotated[bool, typer.Option(help="start the drafts of journeys, too")] = False,
+    member: Annotated[str, typer.Option(help="show what this phone or number would get")] = "",
+    limit: Annotated[int, typer.Option(min=0, help="messages a month in LINE's plan")] = 0,
+) -> None:
+    """Run the days to come on a copy of the brand; nobody is sent anything. What would go out, to
+    how many, and what would not."""
+    import tempfile
+
+    from app.jobs import rehearsal
+    from app.jobs.rehearsal_words import lines
+    from app.members import queries as people
+
+    config = settings()
+    db = Database(config.database_url)
+    now = clock_from(config.regulars_clock)()
+    member_id = None
+    if member:
+        with db.reading() as session:
+            found = people.person_as_typed(session, member)
+        if found is None:
+            _stop(f"找不到這位會員：{member} / no such member")
+        member_id = found.id
+    with (
+        tempfile.TemporaryDirectory(prefix="regulars-") as folder,
+        typer.progressbar(length=days, label="排練 rehearsing", file=sys.stderr) as bar,
+    ):
+        outcome = rehearsal.rehearse(
+            db,
+            config,
+            folder=Path(folder),
+            days=days,
+            now=now,
+            with_drafts=drafts,
+            member_id=member_id,
+            told=lambda _day: bar.update(1),
+        )
+    for line in lines(outcome, limit=limit):
+        print(line)
+
+
+@cli.command()
 def migrate() -> None:
     """Bring the database to this version's shape."""
     _migrated(settings())
