@@ -70,6 +70,61 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return write
 
 
+class Utf8(sa.types.TypeDecorator[str]):
+    """Text that may be given as UTF-8 bytes, and read so through `utf8_bytes`. On SQLite they go in
+    and out as they are: Python needs as long to decode and encode a message as to build it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:
+        if dialect.name == "sqlite":
+            return value.encode() if isinstance(value, str) else value
+        return value.decode() if isinstance(value, bytes) else value
+
+    def bind_expression(self, bindparam: sa.BindParameter[Any]) -> sa.ColumnElement[Any]:
+        return _text_of(bindparam)
+
+
+class _text_of(sa.sql.functions.FunctionElement[str]):  # noqa: N801  # reads as the words it is
+    inherit_cache = True
+    type = sa.Text()
+
+
+class _Encoded(sa.types.TypeDecorator[bytes]):
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.LargeBinary() if dialect.name == "sqlite" else sa.Text()
+
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> bytes | None:
+        return value.encode() if isinstance(value, str) else value
+
+
+class utf8_bytes(sa.sql.functions.FunctionElement[bytes]):  # noqa: N801  # reads as the words it is
+    """A column of text, read as the bytes it is kept as."""
+
+    inherit_cache = True
+    type = _Encoded()
+
+
+@compiles(_text_of, "sqlite")
+def _blob_as_text(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
+@compiles(utf8_bytes, "sqlite")
+def _text_as_blob(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
+
+
+@compiles(_text_of, "postgresql")
+@compiles(utf8_bytes, "postgresql")
+def _as_it_is(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
 class day_number(sa.sql.functions.FunctionElement[int]):  # noqa: N801  # reads as the word it is
     """A date as a whole number of days, so that two can be subtracted on either database."""
 
