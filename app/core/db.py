@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 
 from app.core.errors import Invalid
+from app.core.prepared import driver_cursor
 
 BUSY_TIMEOUT_MS = 15_000
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -257,9 +258,9 @@ def _sqlite_engine(url: sa.URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql(
-            connection.get_execution_options().get("regulars_begin", "BEGIN")
-        )
+        begin = connection.get_execution_options().get("regulars_begin", "BEGIN")
+        with driver_cursor(connection, begin) as cursor:
+            cursor.execute(begin)
 
     return engine
 
