@@ -10,7 +10,7 @@ YOUNG = 10_000
 def search_rarely() -> None:
     """To be called once, when what stays for good is loaded: the modules, the routes, the tables
     (some hundred thousand objects) are not looked through any more. Measured on a card's way from
-    webhook to reply: 15 % of the CPU."""
+    webhook to reply: 9 to 15 % of the CPU."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
