@@ -535,14 +535,16 @@ def richmenu_publish() -> None:
 def _web(port: int, host: str, roles: frozenset[str]) -> None:
     import uvicorn
 
-    from app.core import logs
+    from app.core import garbage, logs
     from app.main import create_app
 
     config = _complete(settings())
     _migrated(config).dispose()
     logs.set_up()
+    product = create_app(config, roles=roles)
+    garbage.search_rarely()
     uvicorn.run(
-        create_app(config, roles=roles),
+        product,
         host=host,
         port=port,
         log_config=None,
@@ -555,13 +557,14 @@ def _web(port: int, host: str, roles: frozenset[str]) -> None:
 
 
 def _loops(roles: frozenset[str]) -> None:
-    from app.core import logs
+    from app.core import garbage, logs
     from app.runtime import Parts, Runtime
 
     config = _complete(settings())
     _migrated(config).dispose()
     logs.set_up()
     runtime = Runtime(Parts.from_settings(config), roles)
+    garbage.search_rarely()
     stopped = threading.Event()
 
     def stop(_signal: int, _frame: Any) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
 
 from app.core.errors import Invalid
+from app.core.prepared import driver_cursor
 
 BUSY_TIMEOUT_MS = 15_000
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -68,6 +69,61 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
             return None if stored is None else stored.isoformat(" ", "microseconds")
 
         return write
+
+
+class Utf8(sa.types.TypeDecorator[str]):
+    """Text that may be given as UTF-8 bytes, and read so through `utf8_bytes`. On SQLite they go in
+    and out as they are: Python needs as long to decode and encode a message as to build it."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | bytes | None, dialect: Dialect) -> Any:
+        if dialect.name == "sqlite":
+            return value.encode() if isinstance(value, str) else value
+        return value.decode() if isinstance(value, bytes) else value
+
+    def bind_expression(self, bindparam: sa.BindParameter[Any]) -> sa.ColumnElement[Any]:
+        return _text_of(bindparam)
+
+
+class _text_of(sa.sql.functions.FunctionElement[str]):  # noqa: N801  # reads as the words it is
+    inherit_cache = True
+    type = sa.Text()
+
+
+class _Encoded(sa.types.TypeDecorator[bytes]):
+    impl = sa.LargeBinary
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return sa.LargeBinary() if dialect.name == "sqlite" else sa.Text()
+
+    def process_result_value(self, value: str | bytes | None, dialect: Dialect) -> bytes | None:
+        return value.encode() if isinstance(value, str) else value
+
+
+class utf8_bytes(sa.sql.functions.FunctionElement[bytes]):  # noqa: N801  # reads as the words it is
+    """A column of text, read as the bytes it is kept as."""
+
+    inherit_cache = True
+    type = _Encoded()
+
+
+@compiles(_text_of, "sqlite")
+def _blob_as_text(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS TEXT)"
+
+
+@compiles(utf8_bytes, "sqlite")
+def _text_as_blob(element: Any, compiler: Any, **options: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **options)} AS BLOB)"
+
+
+@compiles(_text_of, "postgresql")
+@compiles(utf8_bytes, "postgresql")
+def _as_it_is(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
 
 
 class day_number(sa.sql.functions.FunctionElement[int]):  # noqa: N801  # reads as the word it is
@@ -202,9 +258,9 @@ def _sqlite_engine(url: sa.URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
-        connection.exec_driver_sql(
-            connection.get_execution_options().get("regulars_begin", "BEGIN")
-        )
+        begin = connection.get_execution_options().get("regulars_begin", "BEGIN")
+        with driver_cursor(connection, begin) as cursor:
+            cursor.execute(begin)
 
     return engine
 

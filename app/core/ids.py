@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import secrets
-import uuid
 from typing import Final
 
 CODE_ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"  # no 0 O 1 I L: read aloud at the till
@@ -33,8 +32,9 @@ def secret_token() -> str:
 
 
 def retry_key() -> str:
-    """A hex UUID, as LINE wants in X-Line-Retry-Key."""
-    return str(uuid.uuid4())
+    """A hex UUID, as LINE wants in X-Line-Retry-Key; `uuid4` takes twice as long to write one."""
+    drawn = secrets.token_hex(16)
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-a{drawn[17:20]}-{drawn[20:]}"
 
 
 def digest(token: str) -> str:
@@ -44,4 +44,4 @@ def digest(token: str) -> str:
 
 def keyed_hash(key: str, value: str) -> str:
     """HMAC-SHA256, so that a phone cannot be found by hashing all phones."""
-    return hmac.new(key.encode(), value.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), value.encode(), hashlib.sha256).hex()

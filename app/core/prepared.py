@@ -85,16 +85,24 @@ class Prepared:
         if text is None:
             statement = self._statements[dialect.name]
             text = self._texts[key] = _compiled(statement, _DIALECTS[dialect.name], key[1:])
-        driver = dialect.loaded_dbapi
-        cursor = connection.connection.cursor()
-        try:
+        with driver_cursor(connection, text.sql) as cursor:
             yield cursor, text
-        except driver.Error as error:
-            raise DBAPIError.instance(
-                text.sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
-            ) from error
-        finally:
-            cursor.close()
+
+
+@contextmanager
+def driver_cursor(connection: sa.Connection, sql: str) -> Iterator[Any]:
+    """The driver's own cursor for `sql`. Raises what SQLAlchemy raises."""
+    dialect = connection.dialect
+    driver = dialect.loaded_dbapi
+    cursor = connection.connection.cursor()
+    try:
+        yield cursor
+    except driver.Error as error:
+        raise DBAPIError.instance(
+            sql, None, error, driver.Error, hide_parameters=True, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
 
 
 @dataclass(frozen=True, slots=True)

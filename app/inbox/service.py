@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -10,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import changed, driver_instant, table_of
-from app.core.prepared import Prepared, among
+from app.core.prepared import Prepared, among, driver_cursor
 from app.inbox.models import HANDLED, PARKED, WAITING, InboxEvent
 from app.inbox.rules import LEASE, MAX_ATTEMPTS, retry_after
-from app.line.events import Event, read
+from app.line.events import Event, envelope, read
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,18 @@ class Outcome:
 _KEEP = """
 INSERT INTO inbox (webhook_event_id, person, type, occurred_ms, body, received_at, due_at,
                    status, attempts)
-VALUES ({0}, {0}, {0}, {0}, {0}, {0}, {0}, 'waiting', 0)
+VALUES {rows}
 ON CONFLICT DO NOTHING
 """
-_KEEP_BY_DIALECT = {"sqlite": _KEEP.format("?"), "postgresql": _KEEP.format("%s")}
+_ROW = "({0}, {0}, {0}, {0}, {0}, {0}, {0}, 'waiting', 0)"
+_KEEP_ONE = {
+    dialect: _KEEP.format(rows=_ROW.format(mark))
+    for dialect, mark in (("sqlite", "?"), ("postgresql", "%s"))
+}
+# On SQLite many rows go in at one step: between two steps the driver hands Python's lock to the
+# threads that take requests, and gets it back late. On PostgreSQL the driver's pipeline is faster.
+_TOGETHER = 25
+_KEEP_TOGETHER = _KEEP.format(rows=", ".join([_ROW.format("?")] * _TOGETHER))
 
 Row = tuple[str, str, str, int, str]
 
@@ -56,14 +65,17 @@ def keep(session: Session, rows: Sequence[Row], *, received_at: datetime) -> Non
     connection = session.connection()
     dialect = connection.dialect.name
     instant = driver_instant(received_at, dialect)
-    connection.exec_driver_sql(
-        _KEEP_BY_DIALECT[dialect], [(*row, instant, instant) for row in rows]
-    )
+    whole = [(*row, instant, instant) for row in rows]
+    alone = len(rows) % _TOGETHER if dialect == "sqlite" else len(rows)
+    with driver_cursor(connection, _KEEP_ONE[dialect]) as cursor:
+        cursor.executemany(_KEEP_ONE[dialect], whole[:alone])
+        for at in range(alone, len(rows), _TOGETHER):
+            together = whole[at : at + _TOGETHER]
+            cursor.execute(_KEEP_TOGETHER, list(chain.from_iterable(together)))
 
 
 def row_of(raw: dict[str, object], *, received_at: datetime) -> Row:
-    event = read(raw, received_at=received_at)
-    return (event.id, event.person, event.type, event.occurred_ms, orjson.dumps(raw).decode())
+    return (*envelope(raw, received_at=received_at), orjson.dumps(raw).decode())
 
 
 _TABLE = table_of(InboxEvent)
@@ -100,6 +112,14 @@ _FOLLOWERS = Prepared(
     .order_by(_TABLE.c.id)
     .limit(sa.bindparam("limit"))
 )
+_OF_AN_EVENT = (
+    _TABLE.c.person,
+    _TABLE.c.occurred_ms,
+    _TABLE.c.id,
+    _TABLE.c.attempts,
+    _TABLE.c.body,
+    _TABLE.c.received_at,
+)
 _TAKE = Prepared(
     sa.update(_TABLE)
     .where(among(_TABLE.c.id, "ids"), _TABLE.c.status == WAITING)
@@ -108,29 +128,42 @@ _TAKE = Prepared(
         due_at=sa.bindparam("b_until"),
         attempts=_TABLE.c.attempts + 1,
     )
-    .returning(
-        _TABLE.c.person,
-        _TABLE.c.occurred_ms,
-        _TABLE.c.id,
-        _TABLE.c.attempts,
-        _TABLE.c.body,
-        _TABLE.c.received_at,
-    )
+    .returning(*_OF_AN_EVENT)
 )
 
 
+_WAITING = Prepared(sa.select(*_OF_AN_EVENT).where(among(_TABLE.c.id, "ids")))
+
+
+def ready(session: Session, *, now: datetime, limit: int = 100) -> list[Claimed]:
+    """The oldest waiting events, whole people at a time, oldest first within a person; to be
+    handled, and told of to `handled`, in this very transaction. Nobody else begins with them before
+    it ends: SQLite has one writer, PostgreSQL locks each person's first event."""
+    ids = _ready(session, now, limit)
+    return _claimed(_WAITING.rows(session, {"ids": ids})) if ids else []
+
+
 def claim(session: Session, *, lease: str, now: datetime, limit: int = 100) -> list[Claimed]:
-    """Take the oldest waiting events, whole people at a time, oldest first within a person."""
+    """Take what is ready for a while that outlasts this transaction."""
+    ids = _ready(session, now, limit)
+    if not ids:
+        return []
+    return _claimed(_TAKE.rows(session, {"ids": ids, "b_lease": lease, "b_until": now + LEASE}))
+
+
+def _ready(session: Session, now: datetime, limit: int) -> list[int]:
     heads = _HEADS.rows(session, {"now": now, "heads": limit})
     if not heads:
         return []
     people = [person for _, person in heads]
     followers = _FOLLOWERS.rows(session, {"now": now, "people": people, "limit": 2 * limit})
-    ids = sorted({row[0] for row in heads + followers})
-    taken = _TAKE.rows(session, {"ids": ids, "b_lease": lease, "b_until": now + LEASE})
+    return sorted({row[0] for row in heads + followers})
+
+
+def _claimed(rows: Sequence[Any]) -> list[Claimed]:
     return [
         Claimed(id_, attempts, read(orjson.loads(body), received_at=received_at))
-        for _, _, id_, attempts, body, received_at in sorted(taken)
+        for _, _, id_, attempts, body, received_at in sorted(rows)
     ]
 
 
@@ -140,14 +173,28 @@ def _mine(whose: sa.ColumnElement[Any]) -> sa.Update:
     )
 
 
+_B_NOW: sa.BindParameter[datetime] = sa.bindparam("b_now", type_=_TABLE.c.due_at.type)
 _ONE = _TABLE.c.id == sa.bindparam("b_id")
 _HANDLED = Prepared(
     _mine(among(_TABLE.c.id, "b_ids")).values(
         status=HANDLED,
-        handled_at=sa.bindparam("b_now"),
+        handled_at=_B_NOW,
         outcome=sa.bindparam("b_handler"),
         lease=None,
         error=None,
+    )
+)
+# What `ready` gave: whoever claimed one of them meanwhile has put off when it is due.
+_HANDLED_AT_ONCE = Prepared(
+    sa.update(_TABLE)
+    .where(among(_TABLE.c.id, "b_ids"), _TABLE.c.status == WAITING, _TABLE.c.due_at <= _B_NOW)
+    .values(
+        status=HANDLED,
+        handled_at=_B_NOW,
+        outcome=sa.bindparam("b_handler"),
+        lease=None,
+        error=None,
+        attempts=_TABLE.c.attempts + 1,
     )
 )
 _PARKED = Prepared(_mine(_ONE).values(status=PARKED, lease=None, error=sa.bindparam("b_error")))
@@ -159,16 +206,28 @@ _AGAIN = Prepared(
 def settle(session: Session, outcomes: Sequence[Outcome], *, lease: str, now: datetime) -> bool:
     """Record how the events ended. False when the lease of one of them had been lost meanwhile;
     the caller then rolls back: somebody else is handling them."""
-    by_handler: dict[str | None, list[int]] = {}
+    failed = [outcome for outcome in outcomes if outcome.error is not None]
+    return all(
+        _HANDLED.changed(session, values | {"b_lease": lease}) == len(values["b_ids"])
+        for values in _by_handler(outcomes, now)
+    ) and all(_failed(session, outcome, lease, now) for outcome in failed)
+
+
+def handled(session: Session, outcomes: Sequence[Outcome], *, now: datetime) -> bool:
+    """Record that all that `ready` gave, in this transaction and at this `now`, was handled. False
+    when somebody else has one of them; the caller then rolls back."""
+    return all(
+        _HANDLED_AT_ONCE.changed(session, values) == len(values["b_ids"])
+        for values in _by_handler(outcomes, now)
+    )
+
+
+def _by_handler(outcomes: Sequence[Outcome], now: datetime) -> list[dict[str, Any]]:
+    ids: dict[str | None, list[int]] = {}
     for outcome in outcomes:
         if outcome.error is None:
-            by_handler.setdefault(outcome.handler, []).append(outcome.id)
-    failed = [outcome for outcome in outcomes if outcome.error is not None]
-    shared = {"b_lease": lease, "b_now": now}
-    return all(
-        _HANDLED.changed(session, {"b_ids": ids, "b_handler": handler} | shared) == len(ids)
-        for handler, ids in by_handler.items()
-    ) and all(_failed(session, outcome, lease, now) for outcome in failed)
+            ids.setdefault(outcome.handler, []).append(outcome.id)
+    return [{"b_ids": of, "b_handler": handler, "b_now": now} for handler, of in ids.items()]
 
 
 def _failed(session: Session, outcome: Outcome, lease: str, now: datetime) -> bool:

@@ -1,8 +1,9 @@
-"""Handle what the inbox holds: claim a batch, then all of it in one transaction.
+"""Handle what the inbox holds: a batch, all of it in one transaction.
 
-The first pass goes without savepoints, because nearly every batch is sound and savepoints cost as
-much as the work. When an event fails, everything is rolled back and the batch is handled again
-with each event in a savepoint of its own, so that the failing one takes nobody down."""
+The first pass reads, handles and settles in that one transaction, without claims and savepoints:
+nearly every batch is sound, and they cost as much as the work. When an event fails, everything is
+rolled back; a batch is claimed and handled with each event in a savepoint of its own, so that the
+failing one takes nobody down."""
 
 import traceback
 from collections.abc import Sequence
@@ -46,29 +47,41 @@ class Worker:
 
     def work_once(self, *, limit: int = BATCH) -> int:
         """Handle one batch; return how many events were in it."""
-        lease = ids.retry_key()
-        with self._db.transaction() as session:
-            batch = service.claim(session, lease=lease, now=self._clock(), limit=limit)
-        if not batch:
-            return 0
+        batch: list[Claimed] = []
         try:
-            self._handle(batch, lease)
+            self._handle_ready(batch, limit)
         except LeaseLost:
             log.warning("inbox.lease_lost", events=len(batch))
         except Exception as error:  # noqa: BLE001  # handled again, each event apart
             log.warning("inbox.batch_failed", error=type(error).__name__, events=len(batch))
+            return self._claim_and_handle(limit)
+        return len(batch)
+
+    def _handle_ready(self, batch: list[Claimed], limit: int) -> None:
+        now = self._clock()
+        with self._db.transaction() as session:
+            batch += service.ready(session, now=now, limit=limit)
+            if batch and not service.handled(session, self._handled(session, batch, now), now=now):
+                raise LeaseLost
+
+    def _claim_and_handle(self, limit: int) -> int:
+        lease = ids.retry_key()
+        with self._db.transaction() as session:
+            batch = service.claim(session, lease=lease, now=self._clock(), limit=limit)
+        if batch:
             self._handle_apart(batch, lease)
         return len(batch)
 
-    def _handle(self, batch: Sequence[Claimed], lease: str) -> None:
-        now = self._clock()
-        with self._db.transaction() as session:
-            self._conversation.begin(session, batch, now)
-            outcomes = [
-                Outcome(claimed.id, self._conversation.handle(session, claimed, now))
-                for claimed in batch
-            ]
-            self._finish(session, outcomes, lease, now)
+    def _handled(
+        self, session: Session, batch: Sequence[Claimed], now: datetime
+    ) -> Sequence[Outcome]:
+        self._conversation.begin(session, batch, now)
+        outcomes = [
+            Outcome(claimed.id, self._conversation.handle(session, claimed, now))
+            for claimed in batch
+        ]
+        self._conversation.end(session, now)
+        return outcomes
 
     def _handle_apart(self, batch: Sequence[Claimed], lease: str) -> None:
         now = self._clock()
@@ -76,7 +89,8 @@ class Worker:
             with self._db.transaction() as session:
                 self._conversation.begin(session, batch, now)
                 outcomes = [self._attempt(session, claimed, now) for claimed in batch]
-                self._finish(session, outcomes, lease, now)
+                self._conversation.end(session, now)
+                self._settle(session, outcomes, lease, now)
         except LeaseLost:
             log.warning("inbox.lease_lost", events=len(batch))
         except DBAPIError as error:
@@ -84,10 +98,9 @@ class Worker:
             log.warning("inbox.batch_failed", error=type(error).__name__, events=len(batch))
             self._one_by_one(batch, lease)
 
-    def _finish(
+    def _settle(
         self, session: Session, outcomes: Sequence[Outcome], lease: str, now: datetime
     ) -> None:
-        self._conversation.end(session, now)
         if not service.settle(session, outcomes, lease=lease, now=now):
             raise LeaseLost
 
@@ -110,11 +123,16 @@ class Worker:
     def _one_by_one(self, batch: Sequence[Claimed], lease: str) -> None:
         for claimed in batch:
             try:
-                self._handle([claimed], lease)
+                self._handle_alone(claimed, lease)
             except LeaseLost:
                 continue
             except Exception as error:  # noqa: BLE001  # recorded on the event's row
                 self._record_failure(claimed, lease, error)
+
+    def _handle_alone(self, claimed: Claimed, lease: str) -> None:
+        now = self._clock()
+        with self._db.transaction() as session:
+            self._settle(session, self._handled(session, [claimed], now), lease, now)
 
     def _record_failure(self, claimed: Claimed, lease: str, error: Exception) -> None:
         outcome = Outcome(claimed.id, None, type(error).__name__, claimed.attempts)

@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import BigId, Table, UtcDateTime
+from app.core.db import BigId, Table, UtcDateTime, Utf8
 
 WAITING, SENDING, SENT, PARKED, CANCELLED = "waiting", "sending", "sent", "parked", "cancelled"
 REPLY, PUSH, SMS, MENU = "reply", "push", "sms", "menu"
@@ -47,7 +47,7 @@ class OutboxRow(Table):
     recipient: Mapped[str] = mapped_column(sa.String(64))  # LINE user id, or the phone of an SMS
     reply_token: Mapped[str | None] = mapped_column(sa.String(64))
     reply_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    payload: Mapped[str] = mapped_column(sa.Text)  # JSON array of messages; plain text for an SMS
+    payload: Mapped[str] = mapped_column(Utf8)  # JSON array of messages; plain text for an SMS
     dedup_key: Mapped[str | None] = mapped_column(sa.String(120), unique=True)
     retry_key: Mapped[str] = mapped_column(sa.String(36))
     status: Mapped[str] = mapped_column(sa.String(10), default=WAITING)

@@ -90,12 +90,12 @@ class Sender:
         channel = row.tried.channel
         await self._buckets.take(channel)
         if channel == "reply":
-            return await self._line.reply(row.reply_token or "", row.payload.encode())
+            return await self._line.reply(row.reply_token or "", row.payload)
         if channel == "push":
-            return await self._line.push(row.recipient, row.payload.encode(), row.retry_key)
+            return await self._line.push(row.recipient, row.payload, row.retry_key)
         if channel == "sms":
-            return await self._sms.send(row.recipient, row.payload, row.retry_key)
-        return await self._line.link_menu(row.recipient, await self._menu(row.payload))
+            return await self._sms.send(row.recipient, row.payload.decode(), row.retry_key)
+        return await self._line.link_menu(row.recipient, await self._menu(row.payload.decode()))
 
     async def _menu(self, alias: str) -> str:
         """Raises SendError when no such menu was published yet."""

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.core import ids
-from app.core.db import changed, insert_for, insert_or_ignore, table_of
+from app.core.db import changed, insert_for, insert_or_ignore, table_of, utf8_bytes
 from app.core.prepared import Prepared, among
 from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
 from app.outbox import models, rules
@@ -24,12 +24,12 @@ Message = dict[str, Any] | bytes
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row this sender holds. `payload` is a JSON array of messages, or an SMS text."""
+    """A row this sender holds. `payload` is a JSON array of messages, or an SMS text; UTF-8."""
 
     id: int
     recipient: str
     reply_token: str | None
-    payload: str
+    payload: bytes
     retry_key: str
     tried: Tried
 
@@ -168,12 +168,12 @@ def link_menu(
     )
 
 
-def payload_of(messages: Sequence[Message]) -> str:
+def payload_of(messages: Sequence[Message]) -> bytes:
     """Raises ValueError unless there are one to five messages, as LINE takes in one request."""
     if not 1 <= len(messages) <= MESSAGES_PER_REQUEST:
         raise ValueError(f"one to {MESSAGES_PER_REQUEST} messages go in one request")
     parts = [part if isinstance(part, bytes) else orjson.dumps(part) for part in messages]
-    return (b"[" + b",".join(parts) + b"]").decode()
+    return b"[" + b",".join(parts) + b"]"
 
 
 def _row(**values: Any) -> dict[str, Any]:
@@ -328,7 +328,7 @@ _TAKE = Prepared(
         _TABLE.c.id,
         _TABLE.c.recipient,
         _TABLE.c.reply_token,
-        _TABLE.c.payload,
+        utf8_bytes(_TABLE.c.payload).label("payload"),
         _TABLE.c.retry_key,
         _TABLE.c.channel,
         _TABLE.c.klass,

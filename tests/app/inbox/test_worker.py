@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -134,6 +135,81 @@ def test_a_worker_that_lost_its_lease_leaves_nothing_behind(postgres_db: Databas
     slow.meanwhile = taken_over
     worker(postgres_db, notes=slow).work_once()
     assert noted(postgres_db) == ["one"]
+
+
+def test_a_worker_that_lost_its_lease_in_the_second_pass_leaves_nothing_behind(
+    postgres_db: Database,
+) -> None:
+    keep(postgres_db, (HANA, 1, "one"))
+    slow = Notes()
+    late = NOW + LEASE + timedelta(seconds=1)
+
+    def taken_over() -> None:
+        slow.meanwhile = lambda: None
+        worker(postgres_db, at=late).work_once()
+
+    def fail() -> None:
+        slow.meanwhile = taken_over
+        raise ValueError("wanted by the test")
+
+    slow.meanwhile = fail
+    worker(postgres_db, notes=slow).work_once()
+    assert noted(postgres_db) == ["one"]
+
+
+class Killed(BaseException):
+    """As kill -9 is: nothing in the product catches it."""
+
+
+def test_a_batch_cut_off_by_a_kill_is_ready_again_at_once(db: Database) -> None:
+    keep(db, (HANA, 1, "one"), (HANA, 2, "two"), (KEN, 3, "three"))
+    dying = Notes()
+
+    def die(session: Session, now: datetime) -> None:
+        raise Killed
+
+    dying.end = die  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        worker(db, notes=dying).work_once()
+    assert noted(db) == []
+    assert worker(db).work_once() == 3
+    assert sorted(noted(db)) == ["one", "three", "two"]
+
+
+def test_what_another_worker_claimed_meanwhile_is_left_to_it(postgres_db: Database) -> None:
+    """Only a person's first event is locked: one that follows may be claimed by somebody else."""
+    keep(postgres_db, (HANA, 1, "one"), (HANA, 2, "two"))
+    slow = Notes()
+
+    def claimed() -> None:
+        slow.meanwhile = lambda: None
+        with postgres_db.transaction() as session:
+            session.execute(
+                sa.update(InboxEvent)
+                .where(InboxEvent.occurred_ms == 1_783_000_000_002)
+                .values(lease="other", due_at=NOW + LEASE)
+            )
+
+    slow.meanwhile = claimed
+    worker(postgres_db, notes=slow).work_once()
+    assert noted(postgres_db) == []
+    assert worker(postgres_db).work_once() == 1
+    assert noted(postgres_db) == ["one"]
+
+
+def test_many_events_are_kept_once_each_however_often_they_come(db: Database) -> None:
+    rows = [
+        service.row_of({"type": "message", "webhookEventId": f"many{n}"}, received_at=NOW)
+        for n in range(61)
+    ]
+    for kept in (rows[:3], rows, rows[30:]):
+        with db.transaction() as session:
+            service.keep(session, kept, received_at=NOW)
+    with db.reading() as session:
+        ids = session.scalars(
+            sa.select(InboxEvent.webhook_event_id).where(InboxEvent.webhook_event_id.like("many%"))
+        ).all()
+    assert sorted(ids) == sorted(f"many{n}" for n in range(61))
 
 
 def test_two_workers_handle_each_event_once_and_in_order(db: Database) -> None:

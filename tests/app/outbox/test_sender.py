@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -82,6 +83,20 @@ def test_one_persons_messages_go_in_order(db: Database) -> None:
     assert send(db, line) == 0
     with db.reading() as session:
         assert queries.state(session, since=NOW, now=NOW).sent_since == 3
+
+
+def test_a_message_is_kept_as_text_and_sent_as_its_bytes(db: Database) -> None:
+    line, words = FakeLine(), '熟客 🍵 "x"'
+    reply(db, words)
+    push(db, words)
+    with db.reading() as session:
+        kept = session.scalars(sa.select(OutboxRow.payload)).all()
+        kind = "typeof(payload)" if db.is_sqlite else "pg_typeof(payload)::text"
+        kinds = session.scalars(sa.text(f"SELECT DISTINCT {kind} FROM outbox")).all()
+    assert [orjson.loads(payload) for payload in kept] == [[text(words)]] * 2
+    assert kinds == ["text"]
+    assert send(db, line) == 2
+    assert line.sent() == [words] * 2
 
 
 def test_a_dedup_key_queues_once(db: Database) -> None:
