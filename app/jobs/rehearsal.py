@@ -170,9 +170,9 @@ def _points_end(session: Session, now: datetime, days: int) -> Counter[date]:
 
 
 def _one_day(desk: Desk, day: date, now: datetime) -> None:
-    """What is past on the first day is not done again."""
+    """On the first day what comes at dawn is made up for; the hours that are past are not."""
     moments: list[tuple[datetime, tuple[str, ...]]]
-    moments = [(taipei_midnight(day) + timedelta(minutes=10), AT_DAWN)]
+    moments = [(max(now, taipei_midnight(day) + timedelta(minutes=10)), AT_DAWN)]
     begins = taipei_midnight(day) + timedelta(minutes=6)
     moments += [(begins + hour * HOUR, BY_DAY) for hour in AWAKE]
     for moment, names in moments:

@@ -140,7 +140,10 @@ def faults(session: Session, plan: Plan) -> list[Fault]:
     for field, who in (("who", plan.entry.who), ("leave", plan.leave)):
         if who is not None and not _is_there(session, who):
             found.append(Fault("", field, "這個分眾已刪除，請另選"))
-    return list({(fault.step, fault.field): fault for fault in reversed(found)}.values())[::-1]
+    first: dict[tuple[str, str], Fault] = {}
+    for fault in found:
+        first.setdefault((fault.step, fault.field), fault)
+    return list(first.values())
 
 
 def _missing(session: Session, step: Step, known_tags: dict[str, str]) -> Iterator[Fault]:
