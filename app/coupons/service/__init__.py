@@ -13,19 +13,21 @@ from app.coupons.service.ending import (
 )
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
 from app.coupons.service.kinds import create_kind, revise_kind, set_active
-from app.coupons.service.using import Redeemed, redeem, rollback
+from app.coupons.service.using import Redeemed, Use, redeem, redeem_all, rollback
 
 __all__ = [
     "Given",
     "Issued",
     "LimitReached",
     "Redeemed",
+    "Use",
     "create_kind",
     "expire_due",
     "fold_holdings",
     "issue",
     "issue_to_all",
     "redeem",
+    "redeem_all",
     "reinstate",
     "reinstate_all",
     "revise_kind",

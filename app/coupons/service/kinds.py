@@ -13,7 +13,15 @@ from app.coupons import queries, rules
 from app.coupons.models import KINDS, OFFERS
 from app.coupons.rules import KindDraft
 
-_LIMITS = ("issue_limit", "redeem_limit", "per_member_limit")
+_LIMITS = (
+    "issue_limit",
+    "redeem_limit",
+    "per_member_limit",
+    "per_day_limit",
+    "budget",
+    "word",
+    "word_for_days",
+)
 _OFFERED = tuple(
     name for name in KindDraft.__slots__ if name not in (*_LIMITS, "code", "conditions")
 )
@@ -23,7 +31,7 @@ def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
     """Raises Invalid naming the field."""
     rules.check_draft(draft)
     values = {name: getattr(draft, name) for name in ("code", *_LIMITS)}
-    values |= {"issued": 0, "redeemed": 0, "is_active": True, "created_at": now}
+    values |= {"issued": 0, "redeemed": 0, "spent": 0, "is_active": True, "created_at": now}
     kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
     _offer(session, kind_id, draft, version=1, now=now)
     return kind_id
@@ -38,10 +46,10 @@ def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
     newest = queries.newest_offer(session, draft.code)
     if newest is None:
         raise NotFound("coupon kind", draft.code)
-    limits = {
+    limits = {name: getattr(draft, name) for name in _LIMITS} | {
         "issue_limit": _at_least(draft.issue_limit, newest.issued),
         "redeem_limit": _at_least(draft.redeem_limit, newest.redeemed),
-        "per_member_limit": draft.per_member_limit,
+        "budget": _at_least(draft.budget, newest.spent),
     }
     has_changed = changed(
         session,

@@ -13,6 +13,8 @@ from pydantic import (
     model_validator,
 )
 
+from app.coupons.rules import MOST_TOGETHER
+
 AMOUNT_MAX = 100_000_000  # NT$ of one sale; more is a typing mistake
 ITEMS_MAX = 500
 _TEXT = r"^[^\x00-\x1f\x7f]*$"  # no control characters: PostgreSQL keeps no NUL
@@ -71,6 +73,11 @@ class PointsUsed(Body):
     ] = None
 
 
+class CouponUsed(Body):
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", min_length=1, max_length=20)]
+    discount: Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for it")] = 0
+
+
 class Purchase(Body):
     external_id: Annotated[Key, Field(description="your id of the sale; the key against doubles")]
     member: MemberRef | None = None
@@ -91,9 +98,20 @@ class Purchase(Body):
         int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for the coupon")
     ] = 0
 
+    coupons: Annotated[
+        list[CouponUsed],
+        Field(max_length=MOST_TOGETHER, description="several coupons, instead of `coupon`"),
+    ] = []
+
     points: Annotated[
         PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")
     ] = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Purchase":
+        if self.coupon is not None and self.coupons:
+            raise ValueError("give either coupon or coupons")
+        return self
 
     @field_validator("sold_at")
     @classmethod
@@ -152,6 +170,13 @@ class PointsOut(BaseModel):
     balance: int
 
 
+class CouponUsedOut(BaseModel):
+    code: str
+    name: str
+    type: str
+    discount: int
+
+
 class TierOut(BaseModel):
     code: str
     name: str
@@ -172,6 +197,10 @@ Notes = Annotated[list[str], Field(description="what else moved, in words for th
 
 class CheckoutOut(BaseModel):
     purchase: PurchaseOut
+    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")]
+    item_discounts: Annotated[
+        list[int], Field(description="NT$ the coupons took off each of `items`; may be empty")
+    ]
     points: PointsOut
     tier: TierOut | None
     notes: Notes
