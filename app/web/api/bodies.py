@@ -99,9 +99,9 @@ class Purchase(Body):
     ] = 0
 
     coupons: Annotated[
-        list[CouponUsed],
+        list[CouponUsed] | None,
         Field(max_length=MOST_TOGETHER, description="several coupons, instead of `coupon`"),
-    ] = []
+    ] = None
 
     points: Annotated[
         PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")

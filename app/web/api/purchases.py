@@ -132,7 +132,7 @@ def _key(member: bodies.MemberRef | None) -> str:
 def _coupons(body: bodies.Purchase) -> tuple[CouponUse, ...]:
     if body.coupon is not None:
         return (CouponUse(body.coupon, body.coupon_discount),)
-    return tuple(CouponUse(used.code, used.discount) for used in body.coupons)
+    return tuple(CouponUse(used.code, used.discount) for used in body.coupons or ())
 
 
 def _payment(body: bodies.Purchase) -> PointPayment | None:
