@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import table_of
+from app.core.errors import NotFound
 from app.coupons import rules
 from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED
 from app.coupons.rules import Chosen, Conditions, KindDraft, Offer
@@ -170,6 +171,19 @@ def names(session: Session) -> dict[str, str]:
 def newest_offer(session: Session, code: str) -> KindState | None:
     row = session.execute(_KIND_STATES.where(KINDS.c.code == code)).one_or_none()
     return None if row is None else _kind_state(row._mapping)
+
+
+def kind_by_id(session: Session, kind_id: int) -> KindState:
+    """Raises NotFound."""
+    row = session.execute(_KIND_STATES.where(KINDS.c.id == kind_id)).one_or_none()
+    if row is None:
+        raise NotFound("coupon kind", kind_id)
+    return _kind_state(row._mapping)
+
+
+def kind_of_word(session: Session, word: str) -> str | None:
+    """The code of the kind that the word gives, whether or not it is given now."""
+    return session.scalar(sa.select(KINDS.c.code).where(KINDS.c.word == word))
 
 
 _DRAFTED = tuple((KINDS if name in KINDS.c else OFFERS).c[name] for name in KindDraft.__slots__)
