@@ -126,6 +126,7 @@ SOURCES: Final = {
     "draw": "抽獎",
     "season": "當季活動",
     "broadcast": "群發",
+    "word": "活動代碼",
 } | CHANNELS
 MESSAGES: Final = {
     "receipt": "消費收據",

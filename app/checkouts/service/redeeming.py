@@ -1,17 +1,18 @@
 """The coupons of a sale: judged together on what it came to before them, and taken off."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from app.checkouts.service.buyers import Buyer
+from app.coupons import queries as coupon_queries
 from app.coupons import rules as coupon_rules
 from app.coupons import service as coupons
 from app.coupons.rules import CouponNotUsable, Line, Situation, Type
-from app.coupons.service import Redeemed, Use
+from app.coupons.service import Redeemed, Use, WordRefused
 from app.purchases import queries as purchases
 from app.purchases.rules import Item, PurchaseOrder
 
@@ -51,6 +52,7 @@ def redeem(
     coupons), and each must give what the till took off."""
     if not uses:
         return []
+    uses = [_claimed(session, use, buyer, now) for use in uses]
     around = situation(
         order.items,
         total + sum(use.discount for use in uses),
@@ -76,6 +78,21 @@ def redeem(
         if one.discount != said[one.code]:
             raise CouponNotUsable("discount", expected=one.discount, coupon=one.code)
     return used
+
+
+def _claimed(session: Session, use: CouponUse, buyer: Buyer, now: datetime) -> CouponUse:
+    """A word that everybody may know stands for a coupon of the member's own, given now. Raises
+    CouponNotUsable."""
+    word = coupon_rules.word_of(use.code)
+    if word is None or coupon_queries.kind_of_word(session, word) is None:
+        return use
+    try:
+        issued = coupons.claim_word(
+            session, word=word, member_id=buyer.id, joined_on=buyer.joined_on, now=now
+        )
+    except WordRefused as refused:
+        raise CouponNotUsable(f"word_{refused.reason}", coupon=use.code) from refused
+    return use if issued is None else replace(use, code=issued.code)
 
 
 def situation(

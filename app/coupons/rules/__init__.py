@@ -8,6 +8,7 @@ from app.coupons.rules.kinds import (
     expiry_after_rollback,
     faults,
     last_day,
+    word_of,
 )
 from app.coupons.rules.offers import (
     Conditions,
@@ -56,4 +57,5 @@ __all__ = [
     "split",
     "stack",
     "stacked",
+    "word_of",
 ]

@@ -8,6 +8,7 @@ from typing import Final
 
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
+from app.core.text import half_width
 from app.coupons.rules.offers import Conditions, Type
 
 ROLLED_BACK_LIVES = timedelta(days=3)  # a coupon that comes back late has at least this long
@@ -78,6 +79,12 @@ def expiry_after_rollback(expires: datetime | None, *, now: datetime) -> datetim
     if expires is None:
         return None
     return max(expires, taipei_midnight(taipei_date(now + ROLLED_BACK_LIVES) + timedelta(days=1)))
+
+
+def word_of(typed: str) -> str | None:
+    """The word as it is kept, from what somebody typed; None for what cannot be one."""
+    said = half_width(typed).strip().upper()
+    return said if said.isascii() and _WORD.fullmatch(said) else None
 
 
 def check_draft(draft: KindDraft) -> None:

@@ -14,13 +14,17 @@ from app.coupons.service.ending import (
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
 from app.coupons.service.kinds import create_kind, revise_kind, set_active
 from app.coupons.service.using import Redeemed, Use, redeem, redeem_all, rollback
+from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word
 
 __all__ = [
+    "MOST_TRIES",
     "Given",
     "Issued",
     "LimitReached",
     "Redeemed",
     "Use",
+    "WordRefused",
+    "claim_word",
     "create_kind",
     "expire_due",
     "fold_holdings",

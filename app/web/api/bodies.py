@@ -121,6 +121,20 @@ class Purchase(Body):
         return value
 
 
+class QuoteWanted(Body):
+    """A sale that is being rung up; `amount` is NT$ before coupons and points."""
+
+    member: MemberRef
+    amount: Amount
+    store: Annotated[Key | None, Field(description="code of the store")] = None
+    sold_at: AwareDatetime | None = None
+    items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
+    coupons: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],
+        Field(max_length=MOST_TOGETHER, description="codes; empty: what each alone would take off"),
+    ] = []
+
+
 Phone = Annotated[str, Field(min_length=1, max_length=30, pattern=_TEXT)]
 
 
@@ -175,6 +189,21 @@ class CouponUsedOut(BaseModel):
     name: str
     type: str
     discount: int
+
+
+class OtherCouponOut(BaseModel):
+    code: str
+    name: str
+    type: str
+    adds: Annotated[int | None, Field(description="NT$ more with it; null: it cannot be added")]
+    why_not: str | None
+
+
+class QuoteOut(BaseModel):
+    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")]
+    discount: int
+    to_pay: int
+    others: list[OtherCouponOut]
 
 
 class TierOut(BaseModel):
