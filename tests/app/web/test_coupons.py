@@ -1,6 +1,7 @@
 """The pages on which a marketer makes coupons and sees how they do."""
 
 import re
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,6 @@ from app.core.db import Database
 from app.coupons import queries, service
 from app.coupons.queries import KindState
 from app.coupons.rules import Conditions, KindDraft, Situation
-from app.rulebooks import document
 from app.rulebooks import queries as books
 from app.rulebooks import service as rulebooks
 from app.staff.models import AuditEntry
@@ -178,7 +178,8 @@ def test_saving_without_a_change_makes_no_version(sqlite_db: Database, marketer:
     with sqlite_db.transaction() as session:
         kind_id = service.create_kind(session, draft=draft, now=NOW)
     page = marketer.get(f"/console/coupons/{kind_id}/edit").text
-    form = dict(re.findall(r'<input[^>]*?name="(\w+)" value="([^"]*)"(?![^>]*type=)', page))
+    plain = r'<input(?![^>]*type="(?:checkbox|radio)")[^>]*?name="(\w+)" value="([^"]*)"'
+    form = dict(re.findall(plain, page))
     fields = {name: value for name, value in form.items() if name != "form_token"}
     fields |= {"stacking": "group", "terms": ""}
     ticked: dict[str, list[str]] = {}
@@ -219,7 +220,7 @@ def test_the_programme_file_and_the_page_say_the_same(
         assert book is not None
         assert [draft.code for draft in book.coupons] == ["summer_100"]
         assert book.coupons[0].budget == 5_000
-        again = document.load(document.dump(book))
+        again = replace(book, terms=replace(book.terms, version=0))  # as the file says it
         applied = rulebooks.apply(session, again, starts_at=NOW, actor="test", now=NOW)
         assert applied.is_nothing
 
