@@ -40,7 +40,7 @@ def _folds(percent: int) -> str:
     left = 100 - percent
     if left == 0:
         return "免費"
-    return f"{left // 10} 折" if left % 10 == 0 else f"{left / 10:g} 折"
+    return f"{left // 10} 折" if left % 10 == 0 else f"{left} 折"
 
 
 def offer_of(draft: KindDraft) -> Offer:

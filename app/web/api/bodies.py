@@ -107,12 +107,6 @@ class Purchase(Body):
         PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")
     ] = None
 
-    @model_validator(mode="after")
-    def _one_way(self) -> "Purchase":
-        if self.coupon is not None and self.coupons:
-            raise ValueError("give either coupon or coupons")
-        return self
-
     @field_validator("sold_at")
     @classmethod
     def _possible(cls, value: datetime | None) -> datetime | None:
@@ -226,10 +220,10 @@ Notes = Annotated[list[str], Field(description="what else moved, in words for th
 
 class CheckoutOut(BaseModel):
     purchase: PurchaseOut
-    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")]
+    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")] = []
     item_discounts: Annotated[
         list[int], Field(description="NT$ the coupons took off each of `items`; may be empty")
-    ]
+    ] = []
     points: PointsOut
     tier: TierOut | None
     notes: Notes

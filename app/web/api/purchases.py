@@ -46,9 +46,12 @@ async def record(request: Request, body: bodies.Purchase, _till: Till) -> Respon
 
 
 def posting_of(request: Request, body: bodies.Purchase) -> Posting:
-    """The sale as the writer takes it. Raises Invalid for what only a member can use."""
+    """The sale as the writer takes it. Raises Invalid for what only a member can use, and for a
+    coupon said in two ways."""
     now = request.app.state.clock()
     sold_at = body.sold_at or now
+    if body.coupon is not None and body.coupons:
+        raise Invalid("coupons", "give either coupon or coupons")
     uses = _coupons(body)
     if uses and body.member is None:
         field = "coupons" if body.coupons else "coupon"

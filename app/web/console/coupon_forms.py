@@ -15,6 +15,7 @@ from app.coupons.rules import Conditions, KindDraft
 
 NAME: Final = 60
 TERMS: Final = 2_000
+LEAST_FOLDS: Final = 30  # of two digits
 LISTED: Final = 50  # categories or numbers in one field
 
 TEMPLATES: Final = {
@@ -102,7 +103,7 @@ def _number(value: int | None) -> str:
 
 def _folded(percent: int) -> str:
     left = 100 - percent
-    return str(left // 10) if left % 10 == 0 else f"{left / 10:g}"
+    return str(left // 10) if left % 10 == 0 else str(left)
 
 
 def read(form: FormData, kept: KindDraft, *, is_new: bool) -> Filled:
@@ -191,8 +192,10 @@ class _Reading:
         except ValueError:
             folds = -1.0
         left = round(folds * 10) if folds < 10 else round(folds)  # 9, 8.5 and 85 alike
+        if 10 <= folds < LEAST_FOLDS:  # somebody meant percents off
+            left = -1
         if not said or not 0 <= left < 100 or said.count(".") > 1:
-            self.problems["value"] = "請填幾折，例如 9 或 8.5"
+            self.problems["value"] = "請填幾折，例如 9 或 85"
             return 1
         return 100 - left
 
