@@ -94,6 +94,12 @@ class Coupon(Table):
             postgresql_where=sa.text("status = 'issued'"),
         ),
         sa.Index("ix_coupons_purchase_id", "purchase_id"),
+        sa.Index(
+            "ix_coupons_reserved_for",
+            "reserved_for",
+            sqlite_where=sa.text("status = 'reserved'"),
+            postgresql_where=sa.text("status = 'reserved'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -112,6 +118,8 @@ class Coupon(Table):
     staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
     purchase_id: Mapped[int | None] = mapped_column(sa.ForeignKey("purchases.id"))
     discount: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ given at the redemption
+    reserved_for: Mapped[str | None] = mapped_column(sa.String(80))  # external id of the sale
+    reserved_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CouponHolding(Table):
@@ -145,7 +153,7 @@ class CouponWordTry(Table):
 
 
 class CouponEvent(Table):
-    """Append-only: issued, redeemed, rolled_back, expired, revoked."""
+    """Append-only: issued, reserved, released, redeemed, rolled_back, expired, revoked."""
 
     __tablename__ = "coupon_events"
     __table_args__ = (

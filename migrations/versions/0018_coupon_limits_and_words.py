@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from app.core import db
+
 revision = "0018"
 down_revision = "0015"
 branch_labels = None
@@ -49,11 +51,27 @@ def upgrade() -> None:
              WHERE coupons.kind_id = coupon_kinds.id AND coupons.status = 'redeemed'), 0)"""
     )
 
+    with op.batch_alter_table("coupons", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("reserved_for", sa.String(length=80), nullable=True))
+        batch_op.add_column(
+            sa.Column("reserved_until", db.UtcDateTime(timezone=True), nullable=True)
+        )
+        batch_op.create_index(
+            "ix_coupons_reserved_for",
+            ["reserved_for"],
+            sqlite_where=sa.text("status = 'reserved'"),
+            postgresql_where=sa.text("status = 'reserved'"),
+        )
     with op.batch_alter_table("coupon_offers", schema=None) as batch_op:
         batch_op.add_column(sa.Column("buys", sa.Integer(), server_default="1", nullable=False))
 
 
 def downgrade() -> None:
+    op.execute("UPDATE coupons SET status = 'issued' WHERE status = 'reserved'")
+    with op.batch_alter_table("coupons", schema=None) as batch_op:
+        batch_op.drop_index("ix_coupons_reserved_for")
+        batch_op.drop_column("reserved_until")
+        batch_op.drop_column("reserved_for")
     with op.batch_alter_table("coupon_offers", schema=None) as batch_op:
         batch_op.drop_column("buys")
 

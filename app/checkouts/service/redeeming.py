@@ -72,6 +72,7 @@ def redeem(
         situation=around,
         now=now,
         purchase_id=purchase_id,
+        order_id=order.external_id,
     )
     said = {use.code.strip().upper(): use.discount for use in uses}
     for one in used:

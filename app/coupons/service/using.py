@@ -13,7 +13,16 @@ from app.core.clock import taipei_date
 from app.core.db import changed, inserted
 from app.core.errors import NotFound
 from app.coupons import rules
-from app.coupons.models import COUPON_DAYS, COUPONS, EXPIRED, ISSUED, KINDS, OFFERS, REDEEMED
+from app.coupons.models import (
+    COUPON_DAYS,
+    COUPONS,
+    EXPIRED,
+    ISSUED,
+    KINDS,
+    OFFERS,
+    REDEEMED,
+    RESERVED,
+)
 from app.coupons.rules import Chosen, Conditions, CouponNotUsable, Offer, Situation
 from app.coupons.service.records import note
 from app.timeline import service as timeline
@@ -49,6 +58,8 @@ _OFFERS = (
         COUPONS.c.usable_from,
         COUPONS.c.expires_at,
         COUPONS.c.redeemed_at,
+        COUPONS.c.reserved_for,
+        COUPONS.c.reserved_until,
         KINDS.c.code.label("kind_code"),
         KINDS.c.per_day_limit,
         OFFERS.c.name,
@@ -101,13 +112,15 @@ def redeem_all(
     situation: Situation,
     now: datetime,
     purchase_id: int | None = None,
+    order_id: str = "",
 ) -> list[Redeemed]:
     """Use coupons on one sale, each once, all or none; returned in the order in which they were
-    taken off, which does not depend on the order of `uses`.
+    taken off, which does not depend on the order of `uses`. What is held for the sale of another
+    `order_id` cannot be used.
 
     Raises CouponNotUsable, then the caller must roll back; NotFound when no such code exists, or it
     belongs to somebody else (which is not told apart, so that codes cannot be tried out)."""
-    rows = _rows(session, uses, member_id, now)
+    rows = owned(session, uses, member_id, order_id, now)
     chosen = [
         Chosen(code, _offer(row), row.kind_code, use.goods)
         for (code, row), use in zip(rows, uses, strict=True)
@@ -115,7 +128,7 @@ def redeem_all(
     stack = rules.stack(chosen, situation)
     by_code = dict(rows)
     found = [(by_code[code], off) for code, off in stack.parts.items()]
-    _use_up(session, found, store_id, staff_id, purchase_id, now)
+    _use_up(session, found, store_id, staff_id, purchase_id, order_id, now)
     for row, off in found:
         facts = {"discount": off, "amount": situation.amount, "purchase_id": purchase_id}
         facts |= {"together": len(found)} if len(found) > 1 else {}
@@ -139,17 +152,18 @@ def redeem_all(
     ]
 
 
-def _rows(
-    session: Session, uses: Sequence[Use], member_id: int | None, now: datetime
+def owned(
+    session: Session, uses: Sequence[Use], member_id: int | None, order_id: str, now: datetime
 ) -> list[tuple[str, Any]]:
-    """What is known of each, by its code, in the order given."""
+    """What is known of each usable coupon, by its code, in the order given. Raises NotFound,
+    CouponNotUsable."""
     codes = [use.code.strip().upper() for use in uses]
     by_code = {row.code: row for row in session.execute(_OFFERS, {"codes": codes})}
     for code in codes:
         row = by_code.get(code)
         if row is None or (row.member_id is not None and row.member_id != member_id):
             raise NotFound("coupon", code)
-        _check_state(row, now)
+        _check_state(row, order_id, now)
     return [(code, by_code[code]) for code in codes]
 
 
@@ -165,12 +179,27 @@ def _offer(row: Any) -> Offer:
     )
 
 
-def _check_state(row: Any, now: datetime) -> None:
+def is_free_for(order_id: str, now: datetime) -> sa.ColumnElement[bool]:
+    """Unused and not over; not held for another order, or long enough."""
+    return sa.and_(
+        sa.or_(
+            COUPONS.c.status == ISSUED,
+            sa.and_(
+                COUPONS.c.status == RESERVED,
+                sa.or_(COUPONS.c.reserved_for == order_id, COUPONS.c.reserved_until <= now),
+            ),
+        ),
+        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now),
+    )
+
+
+def _check_state(row: Any, order_id: str, now: datetime) -> None:
     if row.status == REDEEMED:
         raise CouponNotUsable("already_redeemed", at=row.redeemed_at, coupon=row.code)
     if row.status == EXPIRED or (row.expires_at is not None and row.expires_at <= now):
         raise CouponNotUsable("expired", expires_at=row.expires_at, coupon=row.code)
-    if row.status != ISSUED:
+    is_held = row.status == RESERVED and row.reserved_for != order_id and now < row.reserved_until
+    if is_held or row.status not in (ISSUED, RESERVED):
         raise CouponNotUsable(row.status, coupon=row.code)
     if now < row.usable_from:
         raise CouponNotUsable("not_yet", usable_from=row.usable_from, coupon=row.code)
@@ -182,6 +211,7 @@ def _use_up(
     store_id: int | None,
     staff_id: int | None,
     purchase_id: int | None,
+    order_id: str,
     now: datetime,
 ) -> None:
     """Coupons first, then their kinds, each in the order of their ids: two sales that use coupons
@@ -190,13 +220,11 @@ def _use_up(
         won = changed(
             session,
             sa.update(COUPONS)
-            .where(
-                COUPONS.c.id == row.id,
-                COUPONS.c.status == ISSUED,
-                sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now),
-            )
+            .where(COUPONS.c.id == row.id, is_free_for(order_id, now))
             .values(
                 status=REDEEMED,
+                reserved_for=None,
+                reserved_until=None,
                 redeemed_at=now,
                 store_id=store_id,
                 staff_id=staff_id,

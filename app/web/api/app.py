@@ -14,7 +14,7 @@ from app.core.batch import Closed
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import DomainError
-from app.web.api import batches, codes, members, purchases, quotes, refusals
+from app.web.api import batches, codes, members, purchases, quotes, refusals, reservations
 from app.web.api.limits import BodyLimit
 from app.web.api.problems import Problem
 from app.web.api.tokens import Tokens
@@ -48,6 +48,7 @@ def create_api(
         batches.router,
         purchases.router,
         quotes.router,
+        reservations.router,
         members.router,
         codes.router,
     ):

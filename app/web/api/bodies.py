@@ -115,6 +115,25 @@ class Purchase(Body):
         return value
 
 
+class Reservation(Body):
+    external_id: Annotated[Key, Field(description="your id of the sale that will use them")]
+    member: MemberRef
+    coupons: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],
+        Field(min_length=1, max_length=MOST_TOGETHER, description="codes"),
+    ]
+
+
+class ReservationOut(BaseModel):
+    external_id: str
+    coupons: list[str]
+    until: datetime
+
+
+class ReleasedOut(BaseModel):
+    released: int
+
+
 class QuoteWanted(Body):
     """A sale that is being rung up; `amount` is NT$ before coupons and points."""
 

@@ -1,6 +1,7 @@
 """What a till is promised: once each, the same answer again, clear refusals."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -668,3 +669,39 @@ def test_a_word_everybody_knows_is_good_once_a_member(api: Api) -> None:
     assert second.json()["errors"][0]["reason"] == "word_per_member"
     unknown = api.sale("S-3", coupons=[{"code": "WINTER100", "discount": 100}])
     assert api.post("/purchases", unknown).status_code == 409
+
+
+def test_a_shop_on_the_web_holds_coupons_for_its_order(api: Api) -> None:
+    code = coupon(api, "web")
+    wanted = {
+        "external_id": "WEB-1",
+        "member": {"line_user_id": api.line_user_id},
+        "coupons": [code],
+    }
+    for _ in range(2):
+        held = api.post("/coupons/reservations", wanted)
+        assert held.status_code == 200, held.text
+    assert held.json()["until"] == (NOW + timedelta(minutes=15)).isoformat()
+    used = [{"code": code, "discount": 100}]
+    at_the_till = api.post("/purchases", api.sale("TILL-1", amount=690, coupons=used))
+    assert at_the_till.status_code == 409
+    assert at_the_till.json()["errors"] == [{"field": "coupon", "reason": "reserved"}]
+    other = api.post("/coupons/reservations", wanted | {"external_id": "WEB-2"})
+    assert other.status_code == 409
+    done = api.post("/purchases", api.sale("WEB-1", amount=690, coupons=used))
+    assert done.status_code == 201, done.text
+    gone = api.at_once(lambda client: client.delete("/coupons/reservations/WEB-1"))[0]
+    assert (gone.status_code, gone.json()) == (200, {"released": 0})
+    assert states(api) == ["redeemed"]
+
+
+def test_an_order_given_up_lets_its_coupons_go(api: Api) -> None:
+    code = coupon(api, "web")
+    wanted = {"external_id": "WEB-1", "member": {"number": api.number}, "coupons": [code]}
+    assert api.post("/coupons/reservations", wanted).status_code == 200
+    assert states(api) == ["reserved"]
+    gone = api.at_once(lambda client: client.delete("/coupons/reservations/WEB-1"))[0]
+    assert gone.json() == {"released": 1}
+    assert states(api) == ["issued"]
+    refused = api.post("/coupons/reservations", wanted, token=api.reader)
+    assert refused.status_code == 403
