@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
 
@@ -30,6 +30,15 @@ Key = Annotated[
         max_length=80,
     ),
 ]
+
+
+def _possible(value: datetime) -> datetime:
+    if not 2000 <= value.year <= 2200:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return value
+
+
+SoldAt = Annotated[AwareDatetime, AfterValidator(_possible)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$, tax included")]
 
 
@@ -82,7 +91,7 @@ class Purchase(Body):
     external_id: Annotated[Key, Field(description="your id of the sale; the key against doubles")]
     member: MemberRef | None = None
     store: Annotated[Key | None, Field(description="code of the store")] = None
-    sold_at: Annotated[AwareDatetime | None, Field(description="with offset; left out: now")] = None
+    sold_at: Annotated[SoldAt | None, Field(description="with offset; left out: now")] = None
     amount: Amount
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
     invoice_number: Annotated[
@@ -106,13 +115,6 @@ class Purchase(Body):
     points: Annotated[
         PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")
     ] = None
-
-    @field_validator("sold_at")
-    @classmethod
-    def _possible(cls, value: datetime | None) -> datetime | None:
-        if value is not None and not 2000 <= value.year <= 2200:
-            raise ValueError("must lie between the years 2000 and 2200")
-        return value
 
 
 class Reservation(Body):
@@ -140,7 +142,7 @@ class QuoteWanted(Body):
     member: MemberRef
     amount: Amount
     store: Annotated[Key | None, Field(description="code of the store")] = None
-    sold_at: AwareDatetime | None = None
+    sold_at: SoldAt | None = None
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
     coupons: Annotated[
         list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],

@@ -364,6 +364,9 @@ PATHS = [
     ("GET", "/members/lookup?number=1"),
     ("POST", "/members/codes"),
     ("POST", "/members/codes/check"),
+    ("POST", "/coupons/quote"),
+    ("POST", "/coupons/reservations"),
+    ("DELETE", "/coupons/reservations/S-1"),
 ]
 
 
