@@ -48,6 +48,10 @@ PAGES: Final = {
     "/console/members/{member_id}/why": "console-why",
     "/console/members/{member_id}/merge": "console-merge",
     "/console/liability": "console-liability",
+    "/console/coupons": "console-coupons",
+    "/console/coupons/new": "console-coupon-new",
+    "/console/coupons/{kind_id}": "console-coupon",
+    "/console/coupons/{kind_id}/edit": "console-coupon-edit",
     "/console/rewards": "console-rewards",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
@@ -353,6 +357,16 @@ def console(studio: Studio) -> None:
         keep(page, "console-merge")
         page.goto(f"{studio.url}/console/liability")
         keep(page, "console-liability")
+        page.goto(f"{studio.url}/console/coupons/new")
+        keep(page, "console-coupon-new")
+        page.goto(f"{studio.url}/console/coupons")
+        keep(page, "console-coupons")
+        page.click(".row-link >> nth=-1")
+        page.wait_for_selector(".phone .flex, .phone svg, .phone div")
+        keep_tall(page, "console-coupon")
+        page.click("text=修改")
+        page.wait_for_selector(".phone .flex, .phone svg, .phone div")
+        keep_tall(page, "console-coupon-edit")
         page.goto(f"{studio.url}/console/rewards")
         keep(page, "console-rewards")
         ask_for_correction(studio)

@@ -9,6 +9,7 @@ from flex_templates.theme import Theme
 
 MOST_REASONS = 6
 MOST_NOTES = 5
+MOST_COUPONS = 5
 MOST_PURCHASES = 8
 
 
@@ -18,6 +19,14 @@ class Reason:
 
     words: str
     points: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponTaken:
+    """A coupon used on a purchase; `discount` is NT$, 0 when it is not money."""
+
+    name: str
+    discount: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +45,7 @@ class ReceiptView:
     usable_from: date | None = None
     pending: int = 0
     reasons: tuple[Reason, ...] = ()
-    coupon: str = ""
-    discount: int = 0
+    coupons: tuple[CouponTaken, ...] = ()
     invoice_number: str = ""
     notes: tuple[str, ...] = ()
     tier: str = ""
@@ -153,12 +161,16 @@ def _progress(theme: Theme, view: ReceiptView) -> Node | None:
     )
 
 
-def _discount(theme: Theme, view: ReceiptView) -> Node | None:
-    if not view.coupon and view.discount <= 0:
-        return None
-    name = wording.clip(wording.filled(view.coupon, "折扣"), 30)
-    saved = wording.money(-view.discount) if view.discount > 0 else "已使用"
-    return parts.fact(theme, name, saved, colour=theme.primary)
+def _coupons(theme: Theme, coupons: tuple[CouponTaken, ...]) -> list[Node]:
+    return [
+        parts.fact(
+            theme,
+            wording.clip(wording.filled(taken.name, "折扣"), 30),
+            wording.money(-taken.discount) if taken.discount > 0 else "已使用",
+            colour=theme.primary,
+        )
+        for taken in coupons[:MOST_COUPONS]
+    ]
 
 
 def _paid_with_points(theme: Theme, view: ReceiptView) -> Node | None:
@@ -190,7 +202,7 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
         parts.figure(theme, wording.money(view.amount), ""),
         parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
         parts.column(
-            _discount(theme, view),
+            *_coupons(theme, view.coupons),
             _paid_with_points(theme, view),
             _invoice(theme, view),
             spacing="sm",

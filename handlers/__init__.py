@@ -20,6 +20,7 @@ from handlers import (
     rewards,
     stores,
     tiers,
+    words,
 )
 from handlers import (
     help as helping,
@@ -43,5 +44,6 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     invites.routes,
     letters.routes,
     join.routes,
+    words.routes,
     helping.fallback,
 )

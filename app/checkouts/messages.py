@@ -11,7 +11,7 @@ from app.tiers import rules as tier_rules
 from app.tiers.rules import Progress, words
 from flex_templates import purchases, tiers
 from flex_templates.parts import Press
-from flex_templates.purchases import Reason, ReceiptView, RefundView
+from flex_templates.purchases import CouponTaken, Reason, ReceiptView, RefundView
 from flex_templates.theme import CAMPHOR, Theme
 from flex_templates.tiers import TierChangedView
 
@@ -42,8 +42,7 @@ def receipt(
     store: str,
     way: Progress,
     now: datetime,
-    discount: int = 0,
-    coupon: str = "",
+    coupons: tuple[tuple[str, int], ...] = (),
     points_used: int = 0,
     points_worth: int = 0,
     invoice_number: str = "",
@@ -60,8 +59,7 @@ def receipt(
         at=sold_at.astimezone(TAIPEI),
         card=CARD,
         reasons=reasons(earned, formula),
-        coupon=coupon,
-        discount=discount,
+        coupons=tuple(CouponTaken(name, off) for name, off in coupons),
         points_used=points_used,
         points_worth=points_worth,
         invoice_number=invoice_number,

@@ -25,6 +25,7 @@ def view(held: HeldCoupon, *, now: datetime, countdown: timedelta | None = None)
         ends_on=ends_on,
         min_spend=held.min_spend,
         cap=held.cap or 0,
+        buys=held.buys,
         days_left=left,
         terms=held.terms,
         use=Press(taps.UseCoupon(held.id).pack(), says="使用優惠券"),
@@ -42,5 +43,6 @@ def offered(draft: KindDraft, *, now: datetime) -> CouponView:
         ends_on=None if ends is None else rules.last_day(ends),
         min_spend=draft.min_spend,
         cap=draft.cap or 0,
+        buys=draft.buys,
         terms=draft.terms,
     )

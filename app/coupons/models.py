@@ -1,7 +1,7 @@
 """Coupon kinds and the versions of what they offer, the coupons members hold, and everything that
 happened to each coupon."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -28,6 +28,8 @@ class CouponKind(Table):
         sa.CheckConstraint("redeemed >= 0", name="redeemed"),
         sa.CheckConstraint("issue_limit IS NULL OR issued <= issue_limit", name="issue_limit"),
         sa.CheckConstraint("redeem_limit IS NULL OR redeemed <= redeem_limit", name="redeem_limit"),
+        sa.CheckConstraint("spent >= 0", name="spent"),
+        sa.CheckConstraint("budget IS NULL OR spent <= budget", name="budget"),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -37,6 +39,11 @@ class CouponKind(Table):
     redeem_limit: Mapped[int | None] = mapped_column(sa.Integer)
     redeemed: Mapped[int] = mapped_column(sa.Integer, default=0)
     per_member_limit: Mapped[int | None] = mapped_column(sa.Integer)
+    per_day_limit: Mapped[int | None] = mapped_column(sa.Integer)  # redemptions a Taipei day
+    budget: Mapped[int | None] = mapped_column(sa.BigInteger)  # NT$ of discounts in all
+    spent: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")  # NT$
+    word: Mapped[str | None] = mapped_column(sa.String(20), unique=True)  # typed to get one
+    word_for_days: Mapped[int | None] = mapped_column(sa.Integer)  # of membership, at most
     is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -58,7 +65,8 @@ class CouponOffer(Table):
     kind: Mapped[str] = mapped_column(sa.String(4))  # free | paid: paid vouchers never expire
     # amount_off | percent_off | gift | free_shipping | buy_x_get_y | fixed_price
     type: Mapped[str] = mapped_column(sa.String(20))
-    value: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$, or percent taken off
+    value: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$, percent off, or how many free
+    buys: Mapped[int] = mapped_column(sa.Integer, default=1, server_default="1")
     cap: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ at most
     min_spend: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$
     conditions: Mapped[Any] = mapped_column(Json)
@@ -86,6 +94,12 @@ class Coupon(Table):
             postgresql_where=sa.text("status = 'issued'"),
         ),
         sa.Index("ix_coupons_purchase_id", "purchase_id"),
+        sa.Index(
+            "ix_coupons_reserved_for",
+            "reserved_for",
+            sqlite_where=sa.text("status = 'reserved'"),
+            postgresql_where=sa.text("status = 'reserved'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
@@ -104,6 +118,8 @@ class Coupon(Table):
     staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
     purchase_id: Mapped[int | None] = mapped_column(sa.ForeignKey("purchases.id"))
     discount: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ given at the redemption
+    reserved_for: Mapped[str | None] = mapped_column(sa.String(80))  # external id of the sale
+    reserved_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CouponHolding(Table):
@@ -116,8 +132,28 @@ class CouponHolding(Table):
     issued: Mapped[int] = mapped_column(sa.Integer)
 
 
+class CouponDay(Table):
+    """How many of a kind were redeemed on a Taipei day: the row that makes `per_day_limit` hold."""
+
+    __tablename__ = "coupon_days"
+
+    kind_id: Mapped[int] = mapped_column(sa.ForeignKey("coupon_kinds.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    redeemed: Mapped[int] = mapped_column(sa.Integer)
+
+
+class CouponWordTry(Table):
+    """Wrong words a member typed on a Taipei day: so many, and words are no longer looked up."""
+
+    __tablename__ = "coupon_word_tries"
+
+    member_id: Mapped[int] = mapped_column(sa.ForeignKey("members.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(sa.Date, primary_key=True)
+    tries: Mapped[int] = mapped_column(sa.Integer)
+
+
 class CouponEvent(Table):
-    """Append-only: issued, redeemed, rolled_back, expired, revoked."""
+    """Append-only: issued, reserved, released, redeemed, rolled_back, expired, revoked."""
 
     __tablename__ = "coupon_events"
     __table_args__ = (
@@ -140,3 +176,5 @@ OFFERS = cast(sa.Table, CouponOffer.__table__)
 COUPONS = cast(sa.Table, Coupon.__table__)
 HOLDINGS = cast(sa.Table, CouponHolding.__table__)
 EVENTS = cast(sa.Table, CouponEvent.__table__)
+COUPON_DAYS = cast(sa.Table, CouponDay.__table__)
+TRIES = cast(sa.Table, CouponWordTry.__table__)

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import table_of
+from app.core.errors import NotFound
 from app.coupons import rules
 from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED
-from app.coupons.rules import Conditions, KindDraft, Offer
+from app.coupons.rules import Chosen, Conditions, KindDraft, Offer
 from app.staff.models import Store
 
 _STORES = table_of(Store)
@@ -37,13 +38,24 @@ class HeldCoupon:
     redeemed_at: datetime | None
     discount: int | None
     stacking: str
+    buys: int
     conditions: Conditions
 
     @property
     def offer(self) -> Offer:
         return Offer(
-            self.type, self.value, self.cap, self.min_spend, self.stacking, self.conditions
+            type=self.type,
+            value=self.value,
+            cap=self.cap,
+            min_spend=self.min_spend,
+            stacking=self.stacking,
+            conditions=self.conditions,
+            buys=self.buys,
         )
+
+    def chosen(self, goods: int | None = None) -> Chosen:
+        """As it is put on a sale; `goods`: what its goods cost, NT$, where lines are not known."""
+        return Chosen(self.code, self.offer, self.kind_code, goods)
 
     def is_usable(self, now: datetime) -> bool:
         is_alive = self.expires_at is None or now < self.expires_at
@@ -69,6 +81,7 @@ _HELD = sa.select(
     COUPONS.c.redeemed_at,
     COUPONS.c.discount,
     OFFERS.c.stacking,
+    OFFERS.c.buys,
     OFFERS.c.conditions,
 ).select_from(
     COUPONS.join(KINDS, KINDS.c.id == COUPONS.c.kind_id).join(
@@ -133,6 +146,7 @@ class KindState:
     draft: KindDraft
     issued: int
     redeemed: int
+    spent: int  # NT$ of discounts
     is_active: bool
 
 
@@ -159,12 +173,26 @@ def newest_offer(session: Session, code: str) -> KindState | None:
     return None if row is None else _kind_state(row._mapping)
 
 
+def kind_by_id(session: Session, kind_id: int) -> KindState:
+    """Raises NotFound."""
+    row = session.execute(_KIND_STATES.where(KINDS.c.id == kind_id)).one_or_none()
+    if row is None:
+        raise NotFound("coupon kind", kind_id)
+    return _kind_state(row._mapping)
+
+
+def kind_of_word(session: Session, word: str) -> str | None:
+    """The code of the kind that the word gives, whether or not it is given now."""
+    return session.scalar(sa.select(KINDS.c.code).where(KINDS.c.word == word))
+
+
 _DRAFTED = tuple((KINDS if name in KINDS.c else OFFERS).c[name] for name in KindDraft.__slots__)
 _KIND_STATES = sa.select(
     KINDS.c.id.label("kind_id"),
     OFFERS.c.version,
     KINDS.c.issued,
     KINDS.c.redeemed,
+    KINDS.c.spent,
     KINDS.c.is_active,
     *_DRAFTED,
 ).join_from(KINDS, OFFERS, _NEWEST)
@@ -179,6 +207,7 @@ def _kind_state(row: Mapping[Any, Any]) -> KindState:
         draft=KindDraft(**drafted),
         issued=row["issued"],
         redeemed=row["redeemed"],
+        spent=row["spent"],
         is_active=row["is_active"],
     )
 
@@ -243,9 +272,14 @@ def broken(session: Session, *, limit: int = 20) -> list[str]:
         .scalar_subquery()
     )
     given = sa.select(sa.func.count()).where(COUPONS.c.kind_id == KINDS.c.id).scalar_subquery()
+    spent = (
+        sa.select(sa.func.coalesce(sa.func.sum(COUPONS.c.discount), 0))
+        .where(COUPONS.c.kind_id == KINDS.c.id, COUPONS.c.status == REDEEMED)
+        .scalar_subquery()
+    )
     miscounted = session.execute(
-        sa.select(KINDS.c.code, KINDS.c.issued, given, KINDS.c.redeemed, used)
-        .where(sa.or_(KINDS.c.redeemed != used, KINDS.c.issued != given))
+        sa.select(KINDS.c.code, KINDS.c.issued, given, KINDS.c.redeemed, used, KINDS.c.spent, spent)
+        .where(sa.or_(KINDS.c.redeemed != used, KINDS.c.issued != given, KINDS.c.spent != spent))
         .limit(limit)
     )
     found += [f"coupon kind {row[0]}: counts {tuple(row[1:])} differ" for row in miscounted]

@@ -275,6 +275,7 @@ _SOURCES: Final = {
     "welcome": "入會禮",
     "birthday": "生日禮",
     "upgrade": "升等禮",
+    "word": "活動代碼",
     "referral": "好友推薦禮",
     "mission": "任務獎勵",
     "stamps": "集點卡獎勵",

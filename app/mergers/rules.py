@@ -16,6 +16,7 @@ FATES: Final[dict[str, Fate]] = {
     "closings.member_id": "stays",
     "consents.member_id": "moves",
     "coupon_holdings.member_id": "folded",
+    "coupon_word_tries.member_id": "stays",
     "coupons.member_id": "moves",
     "draw_aliases.member_id": "stays",  # the list is published under that name
     "draw_entries.member_id": "stays",  # what they win goes to the member they became

@@ -76,7 +76,7 @@ def faults(book: Book) -> list[Fault]:
 
 
 def _coupon_faults(book: Book) -> Iterator[Fault]:
-    seen: set[str] = set()
+    seen, words = set[str](), set[str | None]()
     tiers = {tier.code for tier in book.terms.tiers}
     for index, draft in enumerate(book.coupons):
         here: Path = ("coupons", index)
@@ -87,6 +87,9 @@ def _coupon_faults(book: Book) -> Iterator[Fault]:
         if draft.code in seen:
             yield Fault((*here, "code"), f"優惠券代碼 {draft.code} 重複")
         seen.add(draft.code)
+        if draft.word is not None and draft.word in words:
+            yield Fault((*here, "word"), f"活動代碼 {draft.word} 重複")
+        words.add(draft.word)
         for place, code in enumerate(draft.conditions.tiers):
             if code not in tiers:
                 yield Fault((*here, "conditions", "tiers", place), f"沒有等級 {code}")
@@ -266,6 +269,11 @@ NAMES: Mapping[str, str] = {
     "coupons.issue_limit": "發放上限",
     "coupons.redeem_limit": "核銷上限",
     "coupons.per_member_limit": "每人上限",
+    "coupons.per_day_limit": "每日核銷上限",
+    "coupons.budget": "折抵預算",
+    "coupons.buys": "買幾件",
+    "coupons.word": "活動代碼",
+    "coupons.word_for_days": "活動代碼限入會天數",
     "coupons.terms": "使用說明",
     "coupons.image": "圖片",
     "rewards": "兌換商品",
@@ -333,7 +341,8 @@ NAMES: Mapping[str, str] = {
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",
                     "points.value", "redemption.pays", "referral.min_spend", "invoices.min_total",
-                    "coupons.cap", "coupons.min_spend", "stamps.amount"})  # fmt: skip
+                    "coupons.cap", "coupons.min_spend", "coupons.budget",
+                    "stamps.amount"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 
 

@@ -499,14 +499,27 @@ class _Chronicle:
             invoice_period=period,
         )
         checkouts.record_purchase(
-            session, order=order, now=visit.at, coupon=coupon, payment=payment
+            session,
+            order=order,
+            now=visit.at,
+            coupons=() if coupon is None else (coupon,),
+            payment=payment,
         )
 
     def _with_coupon(
         self, session: Session, member_id: int, visit: Visit, store: str
     ) -> tuple[int, CouponUse | None]:
         """What is left to pay, and the coupon that was shown."""
-        situation = Situation(amount=visit.amount, at=visit.at, store=store, channel=visit.channel)
+        situation = checkouts.situation(
+            visit.items,
+            visit.amount,
+            at=visit.at,
+            store=store,
+            channel=visit.channel,
+            tier="",
+            birth_month=None,
+            is_first_purchase=False,
+        )
         for held in coupon_queries.usable_coupons(session, member_id, now=visit.at, limit=5):
             try:
                 coupon_rules.check(held.offer, situation)

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     IMPORT_SALES = "import_sales"  # bring a file of sales
     REACH_MEMBERS = "reach_members"  # say who is meant, and send to them
     TAG_MEMBERS = "tag_members"  # put tags on a member, and take them off
+    WRITE_COUPONS = "write_coupons"  # say what coupons offer, begin and stop giving them
     RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
     REVIEW_INVOICES = "review_invoices"  # confirm or reject what members registered
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
@@ -56,6 +57,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.REVIEW_INVOICES,
             _P.REVIEW_REFERRALS,
             _P.RUN_DRAWS,
+            _P.WRITE_COUPONS,
             _P.IMPORT_SALES,
             _P.REACH_MEMBERS,
             _P.TAG_MEMBERS,

@@ -71,9 +71,10 @@ def environment() -> Environment:
 
 
 def with_query(url: str, **query: object) -> str:
-    """The URL with its query; what is None or empty is left out."""
-    pairs = {key: value for key, value in query.items() if value not in (None, "")}
-    return f"{url}?{urlencode(pairs)}" if pairs else url
+    """The URL with its query; what is None or empty is left out, a list
+    is said value by value."""
+    pairs = {key: value for key, value in query.items() if value not in (None, "", (), [])}
+    return f"{url}?{urlencode(pairs, doseq=True)}" if pairs else url
 
 
 # Times, as read in Taipei ------------------------------------------------------------------------

@@ -66,6 +66,10 @@ ACTIONS: Final = {
     "purchase.recorded": "登錄消費",
     "purchase.refunded": "退款",
     "coupon.redeemed": "核銷優惠券",
+    "coupon_kind.created": "新增優惠券種類",
+    "coupon_kind.revised": "修改優惠券種類",
+    "coupon_kind.paused": "停止發放優惠券",
+    "coupon_kind.resumed": "恢復發放優惠券",
     "points.corrected": "調整點數",
     "points.correction_asked": "申請調整點數",
     "points.correction_approved": "核准調整點數",
@@ -129,6 +133,7 @@ SOURCES: Final = {
     "season": "當季活動",
     "broadcast": "群發",
     "journey": "旅程",
+    "word": "活動代碼",
 } | CHANNELS
 MESSAGES: Final = {
     "receipt": "消費收據",

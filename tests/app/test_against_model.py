@@ -3,6 +3,7 @@ spending and giving back, corrections, members who become one, nights and months
 simple model of `tests/support/model.py`. `make soak` walks much further."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
@@ -56,6 +57,7 @@ TERMS = replace(
     ),
 )
 TREAT, TREAT_DAYS = 100, 30  # NT$ off, days to live
+TENTH = 10  # percent off
 _ids = count(1)
 WHO = st.integers(0, 2)
 AMOUNTS = st.one_of(st.integers(1, 300), st.integers(1, 9_000))
@@ -74,8 +76,13 @@ class Shop(RuleBasedStateMachine):
         self.now = NOW
         loyalty.publish(self.session, TERMS)
         self.terms = programmes.terms_at(self.session, NOW)
-        draft = KindDraft("treat", "NT$100 優惠券", "amount_off", TREAT, valid_days=TREAT_DAYS)
-        coupon_service.create_kind(self.session, draft=draft, now=NOW)
+        for draft in (
+            KindDraft("treat", "NT$100 優惠券", "amount_off", TREAT, valid_days=TREAT_DAYS,
+                      stacking="stackable"),
+            KindDraft("tenth", "9 折券", "percent_off", TENTH, valid_days=TREAT_DAYS,
+                      stacking="tenths"),
+        ):  # fmt: skip
+            coupon_service.create_kind(self.session, draft=draft, now=NOW)
         self.members = [self._newcomer() for _ in range(3)]
 
     def _newcomer(self) -> tuple[int, Account]:
@@ -127,33 +134,53 @@ class Shop(RuleBasedStateMachine):
         _, account = self._ticked(who)
         if not account.coupons:
             return
-        coupon = account.coupons[which % len(account.coupons)]
-        if coupon.is_used or coupon.expires_at <= self.now:
-            savepoint = self.session.begin_nested()
-            off = min(TREAT, amount)
-            with pytest.raises(CouponNotUsable):
-                self._record(who, amount - off, CouponUse(coupon.code, off), 0)
-            savepoint.rollback()
-        else:
-            self._buy(who, amount, coupon=coupon)
+        self._buy_with(who, amount, [account.coupons[which % len(account.coupons)]])
+
+    @rule(
+        who=WHO,
+        amount=AMOUNTS,
+        which=st.lists(st.integers(0, 99), min_size=2, max_size=4, unique=True),
+    )
+    def buy_with_coupons(self, who: int, amount: int, which: list[int]) -> None:
+        """Several at once: two of the kind that takes a tenth do not go together."""
+        _, account = self._ticked(who)
+        held = account.coupons
+        if held:
+            places = dict.fromkeys(place % len(held) for place in which)
+            self._buy_with(who, amount, [held[place] for place in places])
+
+    def _buy_with(self, who: int, amount: int, chosen: list[model.Coupon]) -> None:
+        is_dead = any(coupon.is_used or coupon.expires_at <= self.now for coupon in chosen)
+        tenths = [coupon for coupon in chosen if coupon.percent]
+        if not is_dead and len(tenths) < 2:
+            self._buy(who, amount, chosen=chosen)
+            return
+        savepoint = self.session.begin_nested()
+        offs = model.taken_off(amount, chosen, TREAT)
+        uses = tuple(CouponUse(coupon.code, off) for coupon, off in offs)
+        with pytest.raises(CouponNotUsable):
+            self._record(who, amount - sum(off for _, off in offs), uses, 0)
+        savepoint.rollback()
 
     def _buy(
-        self, who: int, amount: int, used: int = 0, coupon: model.Coupon | None = None
+        self, who: int, amount: int, used: int = 0, chosen: Sequence[model.Coupon] = ()
     ) -> None:
         member_id, account = self._ticked(who)
         percent = tier_service.tier_of_sale(
             self.session, member_id=member_id, sold_at=self.now, terms=self.terms, now=self.now
         ).percent
-        off = 0 if coupon is None else min(TREAT, amount)
-        use = None if coupon is None else CouponUse(coupon.code, off)
-        key, facts = self._record(who, amount - off - used, use, used)
+        offs = model.taken_off(amount, chosen, TREAT)
+        off = sum(each for _, each in offs)
+        uses = tuple(CouponUse(coupon.code, each) for coupon, each in offs)
+        key, facts = self._record(who, amount - off - used, uses, used)
         paid = amount - off - used
         sale = Sale(key, self.now, paid, percent, None, paid)
         if used:
             sale.points_off = account.spend(used)
             assert sale.points_off is not None
-        if coupon is not None:
-            coupon.is_used, sale.coupon = True, coupon
+        for coupon in chosen:
+            coupon.is_used = True
+        sale.coupons = list(chosen)
         earned = sale.earns(paid)
         assert facts["points"]["earned"] == earned
         if earned:
@@ -167,14 +194,14 @@ class Shop(RuleBasedStateMachine):
         self._holds_what_was_earned(member_id)
 
     def _record(
-        self, who: int, paid: int, use: CouponUse | None, used: int
+        self, who: int, paid: int, uses: tuple[CouponUse, ...], used: int
     ) -> tuple[str, dict[str, Any]]:
         key = f"m{next(_ids)}"
         done = checkouts.record_purchase(
             self.session,
             order=PurchaseOrder(key, paid, self.now, member_id=self.members[who][0]),
             now=self.now,
-            coupon=use,
+            coupons=uses,
             payment=PointPayment(used, "card") if used else None,
         )
         return key, done.facts
@@ -240,12 +267,12 @@ class Shop(RuleBasedStateMachine):
             account.add(amount, self.now, self.now, model.end_of_life(self.now), next(_ids))
             account.tick(self.now)
 
-    @rule(who=WHO)
-    def give_coupon(self, who: int) -> None:
+    @rule(who=WHO, is_tenth=st.booleans())
+    def give_coupon(self, who: int, is_tenth: bool) -> None:
         member_id, account = self._ticked(who)
         given = coupon_service.issue(
             self.session,
-            kind_code="treat",
+            kind_code="tenth" if is_tenth else "treat",
             member_id=member_id,
             source="staff",
             dedup_key=f"g{next(_ids)}",
@@ -253,7 +280,7 @@ class Shop(RuleBasedStateMachine):
         )
         assert given is not None
         until = model.midnight(model.day_of(self.now) + timedelta(days=TREAT_DAYS + 1))
-        account.coupons.append(model.Coupon(given.code, until))
+        account.coupons.append(model.Coupon(given.code, until, TENTH if is_tenth else 0))
 
     # Two become one -------------------------------------------------------------------------------
 

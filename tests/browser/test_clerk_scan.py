@@ -7,11 +7,12 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, Route, expect
 
+from app.coupons.rules import Conditions
 from app.purchases.models import Purchase
 from app.staff.rules import Role
 from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.browser.films import qr_film
-from tests.support.people import card_code, grant_points, regular
+from tests.support.people import card_code, coupon_for, grant_points, regular
 
 pytestmark = pytest.mark.browser
 CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -143,4 +144,51 @@ def test_the_most_points_that_may_pay_follow_the_amount(
         page.wait_for_url("**/done")
     with site.db.reading() as session:
         assert session.scalars(sa.select(Purchase.amount)).all() == [4_700]
+    assert complaints == []
+
+
+def test_two_coupons_are_picked_and_taken_off_in_order(
+    site: Site, complaints: list[str], listen: Callable[[Page], Page]
+) -> None:
+    with site.db.transaction() as session:
+        hana = regular(session, name="陳小花")
+        for draft in (
+            {"name": "9 折券", "type": "percent_off", "value": 10, "stacking": "stackable"},
+            {"name": "折百券", "stacking": "stackable", "min_spend": 500},
+            {"name": "茶葉半價", "type": "percent_off", "value": 50, "stacking": "stackable",
+             "conditions": Conditions(categories=("tea",))},
+            {"name": "獨享券", "value": 50},
+        ):  # fmt: skip
+            coupon_for(session, hana, **draft)
+        code = card_code(session, hana)
+    with chromium() as browser:
+        page = listen(browser.new_page(viewport=PHONE, has_touch=True))
+        log_in(page, site, Role.CLERK, area="/clerk")
+        page.fill("#code", code)
+        page.click("text=查詢")
+        page.wait_for_url("**/clerk/serve/**")
+        page.fill("#amount", "1000")
+        page.click("summary:has([data-chosen])")
+        expect(page.locator(".coupon-goods")).to_be_hidden()
+        page.check("text=折百券")
+        page.check("text=茶葉半價")
+        expect(page.locator("[data-chosen]")).to_have_text("使用「折百券」、「茶葉半價」")
+        page.get_by_label("適用商品的金額").fill("400")
+        page.click("text=下一步")
+        page.wait_for_url("**/confirm**")
+        bill = page.locator(".bill")
+        expect(bill).to_contain_text("NT$700")  # 1,000 less 100 less half of 400
+        others = page.locator(".others")
+        expect(others).to_contain_text("不能和其他優惠券一起使用")
+        others.get_by_role("link", name="加用，再折").click()
+        expect(bill).to_contain_text("優惠券共折")
+        expect(bill).to_contain_text("-NT$70")  # a tenth of the NT$700 that are left
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+        page.get_by_role("button", name="確認，登錄消費").click()
+        page.wait_for_url("**/done")
+        for name in ("折百券", "茶葉半價", "9 折券"):
+            expect(page.locator(".bill")).to_contain_text(name)
+    with site.db.reading() as session:
+        (paid,) = session.scalars(sa.select(Purchase.amount)).all()
+    assert paid == 630
     assert complaints == []

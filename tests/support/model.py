@@ -1,6 +1,7 @@
 """The rules of points, purchases and coupons as simply as they can be written: lists, loops and no
 database. What the product says is held against it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
@@ -59,7 +60,18 @@ class Spent:
 class Coupon:
     code: str
     expires_at: datetime
+    percent: int = 0  # 0: an amount
     is_used: bool = False
+
+
+def taken_off(amount: int, coupons: Sequence[Coupon], treat: int) -> list[tuple[Coupon, int]]:
+    """Amounts first, then percents of what is left."""
+    left, found = amount, []
+    for coupon in sorted(coupons, key=lambda coupon: (coupon.percent, coupon.code)):
+        off = left * coupon.percent // 100 if coupon.percent else min(treat, left)
+        left -= off
+        found.append((coupon, off))
+    return found
 
 
 @dataclass
@@ -71,7 +83,7 @@ class Sale:
     lot: Lot | None
     rest: int
     points_off: Spent | None = None
-    coupon: Coupon | None = None
+    coupons: list[Coupon] = field(default_factory=list)
     lapsed_counted: int = 0
     revoked: int = 0
 
@@ -175,11 +187,12 @@ class Account:
             if due > sale.points_off.restored:
                 self.restore(sale.points_off, due - sale.points_off.restored, now, number)
         self._revoke(sale)
-        if sale.rest == 0 and sale.coupon is not None:
-            coupon, sale.coupon = sale.coupon, None
-            coupon.is_used = False
-            least = midnight(day_of(now + ROLLED_BACK_DAYS * DAY) + DAY)
-            coupon.expires_at = max(coupon.expires_at, least)
+        if sale.rest == 0:
+            for coupon in sale.coupons:
+                coupon.is_used = False
+                least = midnight(day_of(now + ROLLED_BACK_DAYS * DAY) + DAY)
+                coupon.expires_at = max(coupon.expires_at, least)
+            sale.coupons = []
 
     def _revoke(self, sale: Sale) -> None:
         points = sale.earns(sale.paid) - sale.revoked - sale.earns(sale.rest)

@@ -1,7 +1,7 @@
 """The staff pages as a browser sees them, without the rest of the product."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -60,9 +60,11 @@ class Browser:
     def get(self, url: str, **headers: str) -> "Page":
         return Page(self.http.get(url, headers=headers, follow_redirects=False))
 
-    def post(self, url: str, fields: dict[str, str] | None = None, **headers: str) -> "Page":
+    def post(
+        self, url: str, fields: Mapping[str, str | list[str]] | None = None, **headers: str
+    ) -> "Page":
         """A form sent by a page of ours, with the session's token."""
-        form = {"form_token": self.form_token()} | (fields or {})
+        form = {"form_token": self.form_token(), **(fields or {})}
         return Page(
             self.http.post(url, data=form, headers=SAME_ORIGIN | headers, follow_redirects=False)
         )

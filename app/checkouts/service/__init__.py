@@ -4,8 +4,9 @@ come through here."""
 
 from app.checkouts.service.answers import Checkout
 from app.checkouts.service.payments import PointPayment
+from app.checkouts.service.redeeming import CouponUse, situation
 from app.checkouts.service.refunds import refund_purchase
-from app.checkouts.service.sales import CouponUse, claim_sale, record_purchase, review_tier
+from app.checkouts.service.sales import claim_sale, record_purchase, review_tier
 
 __all__ = [
     "Checkout",
@@ -15,4 +16,5 @@ __all__ = [
     "record_purchase",
     "refund_purchase",
     "review_tier",
+    "situation",
 ]

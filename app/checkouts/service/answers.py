@@ -1,10 +1,13 @@
-"""What a till is answered: the JSON of purchase, points and tier."""
+"""What a till is answered: the JSON of purchase, coupons, points and tier."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.checkouts.service.buyers import Buyer
 from app.checkouts.service.payments import Paid
+from app.checkouts.service.redeeming import item_discounts
+from app.coupons.service import Redeemed
 from app.points.rules import Earned, Standing
 from app.programmes.rules import Tier
 from app.purchases.rules import PurchaseOrder, RefundOrder
@@ -13,8 +16,8 @@ from app.purchases.service import Refunded
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """What a till is answered. `facts` is the JSON of design: purchase, points, tier, and notes:
-    what else moved, in words for the clerk and the receipt."""
+    """What a till is answered. `facts` is the JSON of design: purchase, coupons, points, tier, and
+    notes: what else moved, in words for the clerk and the receipt."""
 
     is_new: bool
     purchase_id: int
@@ -26,6 +29,7 @@ def sale_facts(
     store_code: str,
     number: str | None,
     earned: Earned | None,
+    used: Sequence[Redeemed],
     paid: Paid | None,
     standing: Standing | None,
     tier: Tier | None,
@@ -41,6 +45,16 @@ def sale_facts(
             "refunded": 0,
             "invoice_number": order.invoice_number,
         },
+        "coupons": [
+            {
+                "code": one.code,
+                "name": one.kind_name,
+                "type": one.type,
+                "discount": one.discount,
+            }
+            for one in used
+        ],
+        "item_discounts": item_discounts(order.items, used),
         "points": {
             "earned": 0 if earned is None else earned.total,
             "redeemed": 0 if paid is None else paid.points,

@@ -1,22 +1,22 @@
 """A sale: its points at the tier held before, the tier, the gift, the receipt."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.checkouts import messages
-from app.checkouts.service import followups
+from app.checkouts.service import followups, redeeming
 from app.checkouts.service.answers import Checkout, sale_facts
 from app.checkouts.service.buyers import Buyer, actor, buyer_of, store_of
 from app.checkouts.service.followups import Sold
 from app.checkouts.service.gifts import give_gift
 from app.checkouts.service.payments import Paid, PointPayment, pay, worth_of
+from app.checkouts.service.redeeming import CouponUse
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Conflict, Invalid
-from app.coupons import service as coupons
-from app.coupons.rules import CouponNotUsable, Situation
 from app.coupons.service import Redeemed
 from app.outbox import service as outbox
 from app.points import queries as point_queries
@@ -38,29 +38,21 @@ from app.timeline import service as timeline
 from flex_templates.theme import CAMPHOR, Theme
 
 
-@dataclass(frozen=True, slots=True)
-class CouponUse:
-    """A coupon used on a sale, and the NT$ that the till took off for it."""
-
-    code: str
-    discount: int
-
-
 def record_purchase(
     session: Session,
     *,
     order: PurchaseOrder,
     now: datetime,
-    coupon: CouponUse | None = None,
+    coupons: tuple[CouponUse, ...] = (),
     payment: PointPayment | None = None,
     hold_until: date | None = None,
     is_quiet: bool = False,
     theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
-    the same facts. `order.amount` is what was paid, after the coupon and then the points. Points of
-    a sale that is not proven yet cannot be used before `hold_until`. Of a quiet sale the member is
-    told nothing.
+    the same facts. `order.amount` is what was paid, after the coupons and then the points. Points
+    of a sale that is not proven yet cannot be used before `hold_until`. Of a quiet sale the member
+    is told nothing.
 
     Raises Invalid, Conflict, NotFound, CouponNotUsable, PaymentRefused and NotEnoughPoints; then
     the caller must roll back."""
@@ -76,11 +68,11 @@ def record_purchase(
         order = replace(order, member_id=buyer.id)
         if is_quiet:
             buyer = replace(buyer, line_user_id=None)
-    is_first = _is_first(session, order, coupon)
+    is_first = redeeming.is_first(session, order, coupons)
     try:
         sale = purchases.record(session, order=order, terms=terms, now=now)
     except Conflict as refused:
-        is_tills = order.channel != "invoice" and coupon is None and payment is None
+        is_tills = order.channel != "invoice" and not coupons and payment is None
         if refused.field != "invoice_number" or not is_tills:
             raise
         adopted = _adopted(session, order, terms, now)
@@ -93,10 +85,20 @@ def record_purchase(
         return Checkout(False, sale.id, sale.receipt)
     store_code, store_name = store_of(session, order.store_id)
     if buyer is None:
-        facts = sale_facts(order, store_code, None, None, None, None, None, ())
+        facts = sale_facts(order, store_code, None, None, (), None, None, None, ())
     else:
         total = order.amount + worth_of(payment, terms)
-        used = _redeem(session, order, total, buyer, sale, coupon, store_code, is_first, now)
+        used = redeeming.redeem(
+            session,
+            order,
+            coupons,
+            buyer,
+            total=total,
+            purchase_id=sale.id,
+            store_code=store_code,
+            is_first=is_first,
+            now=now,
+        )
         paid = pay(session, order, buyer, sale, payment, terms, now)
         facts = _earn_and_tell(
             session,
@@ -184,7 +186,7 @@ def claim_sale(
         sale,
         terms,
         store_of(session, bought.store_id),
-        None,
+        (),
         Paid(0, 0, buyer.standing),
         theme,
         now,
@@ -207,51 +209,6 @@ def review_tier(session: Session, *, member_id: int, now: datetime, theme: Theme
         _celebrate(session, buyer, terms.tier(change.tier_code), change, theme, now)
 
 
-def _is_first(session: Session, order: PurchaseOrder, use: CouponUse | None) -> bool:
-    """Looked at before the sale is written, and only for a coupon, which may ask."""
-    if use is None or order.member_id is None:
-        return False
-    return not purchase_queries.has_bought(session, order.member_id)
-
-
-def _redeem(
-    session: Session,
-    order: PurchaseOrder,
-    total: int,
-    buyer: Buyer,
-    sale: Recorded,
-    use: CouponUse | None,
-    store_code: str,
-    is_first: bool,
-    now: datetime,
-) -> Redeemed | None:
-    """The coupon is judged on the amount before it and before points (`total` is after the coupon),
-    and must give what the till took off."""
-    if use is None:
-        return None
-    used = coupons.redeem(
-        session,
-        code=use.code,
-        member_id=buyer.id,
-        store_id=order.store_id,
-        staff_id=order.staff_id,
-        situation=Situation(
-            amount=total + use.discount,
-            at=order.sold_at,
-            store=store_code,
-            channel=order.channel,
-            tier=buyer.tier.code,
-            birth_month=buyer.birth_month,
-            is_first_purchase=is_first,
-        ),
-        now=now,
-        purchase_id=sale.id,
-    )
-    if used.discount != use.discount:
-        raise CouponNotUsable("discount", expected=used.discount)
-    return used
-
-
 def _earn_and_tell(
     session: Session,
     order: PurchaseOrder,
@@ -259,7 +216,7 @@ def _earn_and_tell(
     sale: Recorded,
     terms: Terms,
     store: tuple[str, str],
-    coupon: Redeemed | None,
+    used: Sequence[Redeemed],
     paid: Paid,
     theme: Theme,
     now: datetime,
@@ -292,7 +249,7 @@ def _earn_and_tell(
     notes = followups.after_sale(session, _sold(order, buyer, sale, tier, now), now=now)
     if notes:  # a reward may have come with them
         posted = points.lock(session, member_id=buyer.id, now=now)
-    facts = sale_facts(order, store[0], buyer.number, earned, paid, posted, tier, notes)
+    facts = sale_facts(order, store[0], buyer.number, earned, used, paid, posted, tier, notes)
     _send_receipt(
         session,
         order,
@@ -300,7 +257,7 @@ def _earn_and_tell(
         sale,
         terms,
         store[1],
-        coupon,
+        used,
         paid,
         earned,
         formula,
@@ -419,7 +376,7 @@ def _send_receipt(
     sale: Recorded,
     terms: Terms,
     store_name: str,
-    coupon: Redeemed | None,
+    used: Sequence[Redeemed],
     paid: Paid,
     earned: Earned,
     formula: Formula,
@@ -443,8 +400,7 @@ def _send_receipt(
             session, buyer.id, tier=tier, joined_on=buyer.joined_on, now=now, terms=terms
         ),
         now=now,
-        discount=0 if coupon is None else coupon.discount,
-        coupon="" if coupon is None else coupon.kind_name,
+        coupons=tuple((one.kind_name, one.discount) for one in used),
         points_used=paid.points,
         points_worth=paid.worth,
         invoice_number=order.invoice_number or "",

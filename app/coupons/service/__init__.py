@@ -13,21 +13,32 @@ from app.coupons.service.ending import (
 )
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
 from app.coupons.service.kinds import create_kind, revise_kind, set_active
-from app.coupons.service.using import Redeemed, redeem, rollback
+from app.coupons.service.reserving import HELD_FOR, release, release_due, reserve
+from app.coupons.service.using import Redeemed, Use, redeem, redeem_all, rollback
+from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word
 
 __all__ = [
+    "HELD_FOR",
+    "MOST_TRIES",
     "Given",
     "Issued",
     "LimitReached",
     "Redeemed",
+    "Use",
+    "WordRefused",
+    "claim_word",
     "create_kind",
     "expire_due",
     "fold_holdings",
     "issue",
     "issue_to_all",
     "redeem",
+    "redeem_all",
     "reinstate",
     "reinstate_all",
+    "release",
+    "release_due",
+    "reserve",
     "revise_kind",
     "revoke",
     "revoke_all",

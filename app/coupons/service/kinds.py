@@ -7,24 +7,36 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import changed, switch
-from app.core.errors import NotFound
+from app.core.db import changed, insert_or_ignore, switch
+from app.core.errors import Conflict, NotFound
 from app.coupons import queries, rules
-from app.coupons.models import KINDS, OFFERS
+from app.coupons.models import KINDS, OFFERS, CouponKind
 from app.coupons.rules import KindDraft
 
-_LIMITS = ("issue_limit", "redeem_limit", "per_member_limit")
+_LIMITS = (
+    "issue_limit",
+    "redeem_limit",
+    "per_member_limit",
+    "per_day_limit",
+    "budget",
+    "word",
+    "word_for_days",
+)
 _OFFERED = tuple(
     name for name in KindDraft.__slots__ if name not in (*_LIMITS, "code", "conditions")
 )
 
 
 def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
-    """Raises Invalid naming the field."""
+    """Raises Invalid naming the field, Conflict for a code or a word that another kind has."""
     rules.check_draft(draft)
     values = {name: getattr(draft, name) for name in ("code", *_LIMITS)}
-    values |= {"issued": 0, "redeemed": 0, "is_active": True, "created_at": now}
-    kind_id: int = session.execute(sa.insert(KINDS).returning(KINDS.c.id), values).scalar_one()
+    values |= {"issued": 0, "redeemed": 0, "spent": 0, "is_active": True, "created_at": now}
+    insert = insert_or_ignore(CouponKind, session.get_bind().dialect.name).returning(KINDS.c.id)
+    kind_id: int | None = session.execute(insert, values).scalar_one_or_none()
+    if kind_id is None:
+        is_code = queries.newest_offer(session, draft.code) is not None
+        raise Conflict("code" if is_code else "word", draft.code if is_code else draft.word)
     _offer(session, kind_id, draft, version=1, now=now)
     return kind_id
 
@@ -33,15 +45,21 @@ def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
     """Offer something else under a known code from now on; False when nothing differs. Holders
     keep what they hold; a limit below what is given already only stops further giving.
 
-    Raises Invalid naming the field, NotFound for an unknown code."""
+    Raises Invalid naming the field, NotFound for an unknown code, Conflict for a word that another
+    kind has."""
     rules.check_draft(draft)
     newest = queries.newest_offer(session, draft.code)
     if newest is None:
         raise NotFound("coupon kind", draft.code)
-    limits = {
+    if draft.word is not None and queries.kind_of_word(session, draft.word) not in (
+        None,
+        draft.code,
+    ):
+        raise Conflict("word", draft.word)
+    limits = {name: getattr(draft, name) for name in _LIMITS} | {
         "issue_limit": _at_least(draft.issue_limit, newest.issued),
         "redeem_limit": _at_least(draft.redeem_limit, newest.redeemed),
-        "per_member_limit": draft.per_member_limit,
+        "budget": _at_least(draft.budget, newest.spent),
     }
     has_changed = changed(
         session,

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
-from app.coupons.models import Coupon, CouponOffer
 from app.members.models import Member
 from app.purchases.models import Purchase
 from app.staff.models import Staff
@@ -32,8 +31,6 @@ class SaleShown:
     member_name: str | None
     member_number: str | None
     staff_name: str | None
-    coupon_name: str | None
-    discount: int | None  # NT$ of the coupon
     lifted_to: str | None  # code of the tier this sale earned
 
     @property
@@ -54,6 +51,12 @@ class SaleShown:
     def points_worth(self) -> int:
         """NT$ that those points paid."""
         return self._answered("discount")
+
+    @property
+    def coupons(self) -> list[tuple[str, int]]:
+        """Name and NT$ of each coupon used on it, as answered when the sale was recorded."""
+        facts = self.receipt if isinstance(self.receipt, dict) else {}
+        return [(str(one["name"]), int(one["discount"])) for one in facts.get("coupons", ())]
 
     @property
     def notes(self) -> list[str]:
@@ -88,14 +91,10 @@ _SALE = (
         sa.func.coalesce(Member.name, Member.display_name),
         Member.number,
         Staff.name,
-        CouponOffer.name,
-        Coupon.discount,
         TierPeriod.tier_code,
     )
     .outerjoin(Member, Member.id == Purchase.member_id)
     .outerjoin(Staff, Staff.id == Purchase.staff_id)
-    .outerjoin(Coupon, Coupon.purchase_id == Purchase.id)
-    .outerjoin(CouponOffer, CouponOffer.id == Coupon.offer_id)
     .outerjoin(
         TierPeriod,
         sa.and_(TierPeriod.purchase_id == Purchase.id, TierPeriod.reason == "upgrade"),

@@ -14,7 +14,7 @@ from app.core.batch import Closed
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.errors import DomainError
-from app.web.api import batches, codes, members, purchases, refusals
+from app.web.api import batches, codes, members, purchases, quotes, refusals, reservations
 from app.web.api.limits import BodyLimit
 from app.web.api.problems import Problem
 from app.web.api.tokens import Tokens
@@ -44,7 +44,14 @@ def create_api(
     api.state.db, api.state.clock, api.state.theme = db, clock, theme
     api.state.brand, api.state.key = brand or theme.brand, key
     api.state.writer, api.state.tokens = Writer(db), Tokens(db)
-    for router in (batches.router, purchases.router, members.router, codes.router):
+    for router in (
+        batches.router,
+        purchases.router,
+        quotes.router,
+        reservations.router,
+        members.router,
+        codes.router,
+    ):
         api.include_router(router)
     api.add_middleware(BodyLimit)
     api.add_exception_handler(Problem, _problem)

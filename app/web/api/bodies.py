@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
-    field_validator,
     model_validator,
 )
+
+from app.coupons.rules import MOST_TOGETHER
 
 AMOUNT_MAX = 100_000_000  # NT$ of one sale; more is a typing mistake
 ITEMS_MAX = 500
@@ -28,6 +30,15 @@ Key = Annotated[
         max_length=80,
     ),
 ]
+
+
+def _possible(value: datetime) -> datetime:
+    if not 2000 <= value.year <= 2200:
+        raise ValueError("must lie between the years 2000 and 2200")
+    return value
+
+
+SoldAt = Annotated[AwareDatetime, AfterValidator(_possible)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$, tax included")]
 
 
@@ -71,11 +82,16 @@ class PointsUsed(Body):
     ] = None
 
 
+class CouponUsed(Body):
+    code: Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", min_length=1, max_length=20)]
+    discount: Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for it")] = 0
+
+
 class Purchase(Body):
     external_id: Annotated[Key, Field(description="your id of the sale; the key against doubles")]
     member: MemberRef | None = None
     store: Annotated[Key | None, Field(description="code of the store")] = None
-    sold_at: Annotated[AwareDatetime | None, Field(description="with offset; left out: now")] = None
+    sold_at: Annotated[SoldAt | None, Field(description="with offset; left out: now")] = None
     amount: Amount
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
     invoice_number: Annotated[
@@ -91,16 +107,47 @@ class Purchase(Body):
         int, Field(ge=0, le=AMOUNT_MAX, description="NT$ taken off for the coupon")
     ] = 0
 
+    coupons: Annotated[
+        list[CouponUsed] | None,
+        Field(max_length=MOST_TOGETHER, description="several coupons, instead of `coupon`"),
+    ] = None
+
     points: Annotated[
         PointsUsed | None, Field(description="needs `member.card`: a number or phone is no proof")
     ] = None
 
-    @field_validator("sold_at")
-    @classmethod
-    def _possible(cls, value: datetime | None) -> datetime | None:
-        if value is not None and not 2000 <= value.year <= 2200:
-            raise ValueError("must lie between the years 2000 and 2200")
-        return value
+
+class Reservation(Body):
+    external_id: Annotated[Key, Field(description="your id of the sale that will use them")]
+    member: MemberRef
+    coupons: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],
+        Field(min_length=1, max_length=MOST_TOGETHER, description="codes"),
+    ]
+
+
+class ReservationOut(BaseModel):
+    external_id: str
+    coupons: list[str]
+    until: datetime
+
+
+class ReleasedOut(BaseModel):
+    released: int
+
+
+class QuoteWanted(Body):
+    """A sale that is being rung up; `amount` is NT$ before coupons and points."""
+
+    member: MemberRef
+    amount: Amount
+    store: Annotated[Key | None, Field(description="code of the store")] = None
+    sold_at: SoldAt | None = None
+    items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
+    coupons: Annotated[
+        list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],
+        Field(max_length=MOST_TOGETHER, description="codes; empty: what each alone would take off"),
+    ] = []
 
 
 Phone = Annotated[str, Field(min_length=1, max_length=30, pattern=_TEXT)]
@@ -152,6 +199,28 @@ class PointsOut(BaseModel):
     balance: int
 
 
+class CouponUsedOut(BaseModel):
+    code: str
+    name: str
+    type: str
+    discount: int
+
+
+class OtherCouponOut(BaseModel):
+    code: str
+    name: str
+    type: str
+    adds: Annotated[int | None, Field(description="NT$ more with it; null: it cannot be added")]
+    why_not: str | None
+
+
+class QuoteOut(BaseModel):
+    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")]
+    discount: int
+    to_pay: int
+    others: list[OtherCouponOut]
+
+
 class TierOut(BaseModel):
     code: str
     name: str
@@ -172,6 +241,10 @@ Notes = Annotated[list[str], Field(description="what else moved, in words for th
 
 class CheckoutOut(BaseModel):
     purchase: PurchaseOut
+    coupons: Annotated[list[CouponUsedOut], Field(description="in the order taken off")] = []
+    item_discounts: Annotated[
+        list[int], Field(description="NT$ the coupons took off each of `items`; may be empty")
+    ] = []
     points: PointsOut
     tier: TierOut | None
     notes: Notes

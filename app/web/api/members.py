@@ -56,7 +56,7 @@ async def look_up(
 
     def read() -> dict[str, Any]:
         with request.app.state.db.reading() as session:
-            person = _find(session, now, **given)
+            person = find(session, now, **given)
             shown = cards.card(session, person.id, now=now)
             held = coupons.usable_coupons(session, person.id, now=now)
             return answers.member(shown, held)
@@ -64,7 +64,7 @@ async def look_up(
     return answers.json_answer(await run_in_threadpool(read))
 
 
-def _find(
+def find(
     session: Session,
     now: datetime,
     *,

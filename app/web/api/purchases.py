@@ -46,22 +46,26 @@ async def record(request: Request, body: bodies.Purchase, _till: Till) -> Respon
 
 
 def posting_of(request: Request, body: bodies.Purchase) -> Posting:
-    """The sale as the writer takes it. Raises Invalid for what only a member can use."""
+    """The sale as the writer takes it. Raises Invalid for what only a member can use, and for a
+    coupon said in two ways."""
     now = request.app.state.clock()
     sold_at = body.sold_at or now
-    if body.coupon is not None and body.member is None:
-        raise Invalid("coupon", "needs a member whose coupon it is")
+    if body.coupon is not None and body.coupons:
+        raise Invalid("coupons", "give either coupon or coupons")
+    uses = _coupons(body)
+    if uses and body.member is None:
+        field = "coupons" if body.coupons else "coupon"
+        raise Invalid(field, "needs a member whose coupon it is")
     if body.points is not None and (body.member is None or not body.member.card):
         raise Invalid("points", "needs member.card, the QR on the member's own screen")
 
     def run(session: Session) -> Checkout:
         order = _order(session, body, sold_at, now)
-        use = None if body.coupon is None else CouponUse(body.coupon, body.coupon_discount)
         return checkouts.record_purchase(
             session,
             order=order,
             now=now,
-            coupon=use,
+            coupons=uses,
             payment=_payment(body),
             theme=request.app.state.theme,
         )
@@ -126,6 +130,12 @@ def _key(member: bodies.MemberRef | None) -> str:
     if member is None:
         return ""
     return member.number or member.phone or member.line_user_id or member.card or ""
+
+
+def _coupons(body: bodies.Purchase) -> tuple[CouponUse, ...]:
+    if body.coupon is not None:
+        return (CouponUse(body.coupon, body.coupon_discount),)
+    return tuple(CouponUse(used.code, used.discount) for used in body.coupons or ())
 
 
 def _payment(body: bodies.Purchase) -> PointPayment | None:

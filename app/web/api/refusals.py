@@ -1,6 +1,7 @@
 """Refusals in the words of the API: a status, and the field at fault."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from app.cards.service import TokenDead
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
@@ -37,7 +38,7 @@ def problem_of(error: DomainError) -> Problem:
             found = Problem(409, str(error), errors=[("amount", f"at most {rest}")])
         case CouponNotUsable(reason="discount", facts=facts):
             reason = f"this coupon takes NT${facts['expected']} off"
-            found = Problem(409, reason, errors=[("coupon_discount", reason)])
+            found = Problem(409, f"{reason}{_of(facts)}", errors=[("coupon_discount", reason)])
         case CouponNotUsable(reason=reason):
             found = Problem(409, str(error), errors=[("coupon", reason)])
         case PaymentRefused() | NotEnoughPoints():
@@ -51,6 +52,10 @@ def problem_of(error: DomainError) -> Problem:
         case _:
             found = Problem(409, str(error))
     return found
+
+
+def _of(facts: Mapping[str, Any]) -> str:
+    return f" (coupon {facts['coupon']})" if facts.get("coupon") else ""
 
 
 def _why_not(error: PaymentRefused | NotEnoughPoints) -> str:

@@ -1,12 +1,13 @@
-"""What a clerk typed, checked and priced: the amount, a coupon, points, the invoice."""
+"""What a clerk typed, checked and priced: the amount, coupons, points, the invoice."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from app.cards import queries as cards
+from app.checkouts import queries as checkout_queries
 from app.checkouts import service as checkouts
 from app.checkouts.service import Checkout, CouponUse, PointPayment
 from app.core import ids, money, text
@@ -17,10 +18,9 @@ from app.coupons import rules as coupon_rules
 from app.coupons import service as coupon_service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
-from app.insights.queries import portrait
+from app.coupons.service import Use
 from app.points import rules as point_rules
 from app.programmes import queries as programmes
-from app.purchases import queries as purchases
 from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
 from app.web.clerk.passes import OTP, Pass
@@ -32,25 +32,50 @@ LARGEST = 2_000_000  # NT$; more than this at a till is a slip of the finger
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """As it came from the form."""
+    """As it came from the form. `goods`: of some coupons, what their goods cost, by coupon id."""
 
     amount: str = ""
-    coupon: str = ""
+    coupons: tuple[str, ...] = ()
     points: str = ""
     invoice: str = ""
+    goods: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def said(self) -> dict[str, object]:
+        """The same again, as fields of a form or an address."""
+        return {
+            "amount": self.amount,
+            "coupon": self.coupons,
+            "points": self.points,
+            "invoice": self.invoice,
+            "goods_of": tuple(coupon for coupon, _ in self.goods),
+            "goods": tuple(typed for _, typed in self.goods),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A coupon in the basket, NT$ it takes off, and what its goods cost where the clerk said so."""
+
+    coupon: HeldCoupon
+    off: int
+    goods: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """`amount` is before coupon and points, `paid` after both; no amount means: the coupon alone.
-    `points` pay NT$ `worth`."""
+    """`amount` is before coupons and points, `paid` after both; no amount means: coupons alone.
+    `points` pay NT$ `worth`. `coupons` are in the order in which they are taken off."""
 
     amount: int
-    discount: int
-    coupon: HeldCoupon | None
+    coupons: tuple[Taken, ...]
     points: int
     worth: int
     invoice: str | None
+
+    @property
+    def discount(self) -> int:
+        return sum(taken.off for taken in self.coupons)
 
     @property
     def paid(self) -> int:
@@ -58,7 +83,7 @@ class Basket:
 
     @property
     def is_coupon_only(self) -> bool:
-        return self.coupon is not None and self.amount == 0
+        return bool(self.coupons) and self.amount == 0
 
 
 class AmountMissing(Invalid):
@@ -69,6 +94,14 @@ class AmountMissing(Invalid):
 class AmountTooLarge(Invalid):
     def __init__(self) -> None:
         super().__init__("amount", f"is more than NT${LARGEST:,}")
+
+
+class GoodsMissing(DomainError):
+    """A coupon good for some goods only, and nobody said what they cost."""
+
+    def __init__(self, coupon: str) -> None:
+        super().__init__(f"what the goods of {coupon} cost is missing")
+        self.coupon = coupon
 
 
 class CardNeeded(CouponNotUsable):
@@ -83,26 +116,22 @@ class PointsNeedCard(DomainError):
 
 
 def basket_of(session: Session, typed: Typed, *, given: Pass, visitor: Visitor) -> Basket:
-    """Raises Invalid, NotFound, CouponNotUsable, PointsNeedCard, PaymentRefused."""
-    coupon = _coupon(session, typed.coupon, given)
+    """Raises Invalid, NotFound, CouponNotUsable, GoodsMissing, PointsNeedCard, PaymentRefused."""
+    held = _coupons(session, typed.coupons, given)
     amount = money.parse(typed.amount) if typed.amount.strip() else 0
-    if amount == 0 and (coupon is None or coupon.offer.takes_money_off):
+    if amount == 0 and (not held or any(coupon.offer.takes_money_off for coupon in held)):
         raise AmountMissing
     if amount > LARGEST:
         raise AmountTooLarge
-    discount = 0
-    if coupon is not None and coupon.redeemed_at is None:
-        around = situation(session, amount, given=given, visitor=visitor)
-        discount = _worth(coupon, around)
-    elif coupon is not None:
-        discount = _taken_off(coupon, given)
+    taken = _taken(session, held, typed, amount, given=given, visitor=visitor)
     invoice = text.parse_invoice_number(typed.invoice) if typed.invoice.strip() else None
     points = _points(typed.points, given)
     worth = 0
     if points:
         rule = programmes.terms_at(session, given.issued_at).redemption
-        worth = point_rules.check_payment(rule, points=points, amount=amount - discount)
-    return Basket(amount, discount, coupon, points, worth, invoice)
+        left = amount - sum(one.off for one in taken)
+        worth = point_rules.check_payment(rule, points=points, amount=left)
+    return Basket(amount, taken, points, worth, invoice)
 
 
 def _points(typed: str, given: Pass) -> int:
@@ -112,33 +141,87 @@ def _points(typed: str, given: Pass) -> int:
     return points
 
 
-def _worth(coupon: HeldCoupon, around: Situation) -> int:
-    """NT$ it takes off. Raises CouponNotUsable, also when the member would lose it for nothing."""
-    coupon_rules.check(coupon.offer, around)
-    discount = coupon_rules.discount(coupon.offer, around)
-    if discount == 0 and coupon.offer.takes_money_off:
-        raise CouponNotUsable("takes_nothing")
-    return discount
+def _taken(
+    session: Session,
+    held: Sequence[HeldCoupon],
+    typed: Typed,
+    amount: int,
+    *,
+    given: Pass,
+    visitor: Visitor,
+) -> tuple[Taken, ...]:
+    """Raises CouponNotUsable, also when the member would lose a coupon for nothing."""
+    if any(coupon.redeemed_at is not None for coupon in held):
+        return tuple(Taken(coupon, _taken_off(coupon, given)) for coupon in held)
+    goods = {coupon.code: _goods(coupon, typed, amount) for coupon in held}
+    chosen = [coupon.chosen(goods[coupon.code]) for coupon in held]
+    around = situation(session, amount, given=given, visitor=visitor)
+    by_code = {coupon.code: coupon for coupon in held}
+    try:
+        parts = coupon_rules.stack(chosen, around).parts
+    except CouponNotUsable as refused:
+        raise named(refused, by_code) if len(held) > 1 else refused from None
+    for code, off in parts.items():
+        if off == 0 and by_code[code].offer.takes_money_off:
+            raise CouponNotUsable("takes_nothing", coupon=code)
+    return tuple(Taken(by_code[code], off, goods[code]) for code, off in parts.items())
+
+
+def named(refused: CouponNotUsable, by_code: Mapping[str, HeldCoupon]) -> CouponNotUsable:
+    """The same refusal with the name of the coupon that refuses, when it is one of these."""
+    coupon = by_code.get(str(refused.facts.get("coupon")))
+    if coupon is None:
+        return refused
+    return CouponNotUsable(refused.reason, **refused.facts | {"name": coupon.name})
+
+
+def _goods(coupon: HeldCoupon, typed: Typed, amount: int) -> int | None:
+    """What its goods cost, NT$; of a set that one buys, what is free, and nothing when the till
+    took it off already. Raises GoodsMissing, Invalid."""
+    if not coupon.offer.wants_goods or amount == 0:
+        return None
+    said = dict(typed.goods).get(str(coupon.id), "").strip()
+    if said:
+        return money.parse(said, field="goods")
+    if coupon.offer.takes_money_off:
+        raise GoodsMissing(coupon.name)
+    return None
 
 
 def _taken_off(coupon: HeldCoupon, given: Pass) -> int:
     """NT$ of a used coupon, for a page that is sent again. Raises CouponNotUsable when it was used
     before this member was identified."""
     if coupon.redeemed_at is None or coupon.redeemed_at < given.issued_at:
-        raise CouponNotUsable("already_redeemed", at=coupon.redeemed_at)
+        raise CouponNotUsable("already_redeemed", at=coupon.redeemed_at, coupon=coupon.code)
     return coupon.discount or 0
+
+
+def quoted(
+    session: Session, basket: Basket, *, given: Pass, visitor: Visitor, now: datetime
+) -> list[tuple[HeldCoupon, int | CouponNotUsable]]:
+    """The member's other usable coupons, each with what it would add or why it cannot be added."""
+    held = coupons.usable_coupons(session, given.member_id, now=now)
+    chosen = [taken.coupon.chosen(taken.goods) for taken in basket.coupons]
+    around = situation(session, basket.amount, given=given, visitor=visitor)
+    others = checkout_queries.quote(chosen, held, around).others
+    taken = {one.coupon.code: one.coupon for one in basket.coupons}
+    found: list[tuple[HeldCoupon, int | CouponNotUsable]] = []
+    for coupon in held:
+        if coupon.code in others:
+            more = others[coupon.code]
+            found.append((coupon, more if isinstance(more, int) else named(more, taken)))
+    return found
 
 
 def situation(session: Session, amount: int, *, given: Pass, visitor: Visitor) -> Situation:
     """As of the moment the member was identified, which is also the time of the sale."""
-    return Situation(
+    return checkout_queries.situation(
+        session,
+        member_id=given.member_id,
         amount=amount,
         at=given.issued_at,
         store=visitor.store_code or "",
         channel=CHANNEL,
-        tier=cards.card(session, given.member_id, now=given.issued_at).tier.code,
-        birth_month=portrait.profile(session, given.member_id).birth_month,
-        is_first_purchase=not purchases.has_bought(session, given.member_id),
     )
 
 
@@ -164,24 +247,23 @@ def check_out(
         invoice_number=invoice,
         invoice_period=invoice and text.invoice_period(taipei_date(given.issued_at)),
     )
-    held = basket.coupon
-    use = None if held is None else CouponUse(held.code, basket.discount)
+    uses = tuple(CouponUse(taken.coupon.code, taken.off, taken.goods) for taken in basket.coupons)
     payment = None
     if basket.points:
         proof: Literal["card", "otp"] = "otp" if given.proof == OTP else "card"
         payment = PointPayment(basket.points, proof, basket.worth)
     return checkouts.record_purchase(
-        session, order=order, now=now, coupon=use, payment=payment, theme=theme
+        session, order=order, now=now, coupons=uses, payment=payment, theme=theme
     )
 
 
 def redeem_alone(
-    session: Session, coupon: HeldCoupon, *, given: Pass, visitor: Visitor, now: datetime
+    session: Session, held: Sequence[HeldCoupon], *, given: Pass, visitor: Visitor, now: datetime
 ) -> None:
-    """A gift handed over without a purchase. Raises CouponNotUsable, NotFound."""
-    coupon_service.redeem(
+    """Gifts handed over without a purchase. Raises CouponNotUsable, NotFound."""
+    coupon_service.redeem_all(
         session,
-        code=coupon.code,
+        uses=[Use(coupon.code) for coupon in held],
         member_id=given.member_id,
         store_id=visitor.store_id,
         staff_id=visitor.staff_id,
@@ -190,11 +272,17 @@ def redeem_alone(
     )
 
 
-def _coupon(session: Session, typed: str, given: Pass) -> HeldCoupon | None:
-    if not typed.strip():
-        return None
-    if not given.may_redeem:
+def _coupons(session: Session, typed: Sequence[str], given: Pass) -> list[HeldCoupon]:
+    """Raises CardNeeded, NotFound, CouponNotUsable for too many."""
+    wanted = list(dict.fromkeys(one.strip() for one in typed if one.strip()))
+    if wanted and not given.may_redeem:
         raise CardNeeded
+    if len(wanted) > coupon_rules.MOST_TOGETHER:
+        raise CouponNotUsable("too_many", most=coupon_rules.MOST_TOGETHER)
+    return [_coupon(session, one, given) for one in wanted]
+
+
+def _coupon(session: Session, typed: str, given: Pass) -> HeldCoupon:
     coupon_id = ids.id_typed(typed)
     coupon = coupon_id and coupons.coupon_of_member(session, coupon_id, member_id=given.member_id)
     if not coupon:

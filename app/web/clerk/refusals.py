@@ -10,7 +10,13 @@ from app.coupons.rules import CouponNotUsable
 from app.points.rules import NotEnoughPoints, PaymentRefused
 from app.purchases.rules import RefundTooLarge
 from app.web import pages
-from app.web.clerk.baskets import LARGEST, AmountMissing, AmountTooLarge, PointsNeedCard
+from app.web.clerk.baskets import (
+    LARGEST,
+    AmountMissing,
+    AmountTooLarge,
+    GoodsMissing,
+    PointsNeedCard,
+)
 from app.web.clerk.identify import CouponShown, NotACode
 
 _CARDS: Final = {
@@ -35,9 +41,17 @@ _COUPONS: Final = {
     "takes_nothing": "這筆消費用這張優惠券折不到錢，請會員留著下次用。",
     "card_needed": "用會員編號或手機識別時不能用優惠券。請會員出示會員卡 QR，或傳驗證碼。",
     "redeem_limit": "這張優惠券的總使用數量已滿。",
+    "budget": "這檔優惠的預算已經用完。",
+    "per_day": "這檔優惠今天的數量已經用完，請會員改天再用。",
+    "exclusive": "這張優惠券不能和其他優惠券一起使用。",
+    "same_group": "這幾張優惠券是同一類，一筆消費只能選一張。",
+    "one_per_sale": "這種優惠券一筆消費只能用一張。",
+    "twice": "同一張優惠券不能在一筆消費用兩次。",
+    "discount": "優惠券的折抵剛剛有變動，請重新確認一次。",
 }
 _FIELDS: Final = {
     "amount": "金額請輸入整數，例如 790。",
+    "goods": "適用商品的金額請輸入整數，例如 300。",
     "points": "點數請輸入整數，例如 100。",
     "invoice_number": "發票號碼是 2 個英文字母加 8 個數字，例如 AB12345678。",
     "member": "這位會員已經不是會員，請重新識別。",
@@ -53,12 +67,21 @@ def sentence(error: DomainError) -> str:
 
 
 def _coupon(error: CouponNotUsable) -> str:
+    name = error.facts.get("name")
+    return f"「{name}」：{_why_not(error)}" if name else _why_not(error)
+
+
+def _why_not(error: CouponNotUsable) -> str:
     facts = error.facts
     if error.reason == "min_spend" and "missing" in facts:
         return (
             f"這張優惠券要消費滿 {money.show(facts['needed'])}，"
             f"還差 {money.show(facts['missing'])}。"
         )
+    if error.reason == "too_few" and "missing" in facts:
+        return f"這張優惠券需要 {facts['needed']} 件商品，還差 {facts['missing']} 件。"
+    if error.reason == "too_many":
+        return f"一筆消費最多使用 {facts.get('most', 5)} 張優惠券。"
     if error.reason == "already_redeemed" and facts.get("at") is not None:
         return f"這張優惠券已經在 {pages.show_moment(facts['at'])} 使用過。"
     return _COUPONS.get(error.reason, "這張優惠券現在不能使用。")
@@ -111,6 +134,10 @@ _POINTS_NEED_CARD: Final = (
 _SENTENCES: Final[tuple[tuple[type[DomainError], Callable[[Any], str]], ...]] = (
     (TokenDead, lambda error: _CARDS.get(error.reason, _CARDS["unknown"])),
     (CouponNotUsable, _coupon),
+    (
+        GoodsMissing,
+        lambda error: f"「{error.coupon}」只能折指定商品，請輸入這些商品的金額。",
+    ),
     (PointsNeedCard, lambda _: _POINTS_NEED_CARD),
     (PaymentRefused, _payment),
     (NotEnoughPoints, _short_of_points),

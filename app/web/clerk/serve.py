@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
+from annotated_types import Ge, Le
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
+from pydantic import StringConstraints
 from sqlalchemy.orm import Session
 from starlette.responses import RedirectResponse
 
 from app.cards import queries as cards
 from app.cards.queries import Card
 from app.checkouts.service import Checkout
-from app.core import text
+from app.core import ids, text
 from app.core.db import Database
 from app.core.errors import DomainError, NotFound
 from app.coupons import queries as coupons
 from app.coupons.queries import HeldCoupon
+from app.coupons.rules import CouponNotUsable
 from app.explanations import queries as explanations
 from app.insights.queries import portrait, till
 from app.insights.queries.till import SaleShown
@@ -28,12 +31,55 @@ from app.web import pages, security
 from app.web.clerk import baskets, passes, refusals
 from app.web.clerk.baskets import Basket, Typed
 from app.web.clerk.passes import Pass, PassRefused
-from app.web.params import QueryId
 from app.web.security import StaffRoute, require
 
 router = APIRouter(prefix="/clerk/serve/{sealed}", route_class=StaffRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
+MOST_COUPONS: Final = 50  # as many as the page lists
+CouponId = Annotated[int, Ge(1), Le(ids.LARGEST)]
+Short = Annotated[str, StringConstraints(max_length=20)]
 Typing = Annotated[str, Query(max_length=20)]
+Several = Annotated[list[Short] | None, Query(max_length=MOST_COUPONS)]
+
+
+def _typed_in_query(
+    amount: Typing = "",
+    coupon: Several = None,
+    points: Typing = "",
+    invoice: Typing = "",
+    goods_of: Several = None,
+    goods: Several = None,
+) -> Typed:
+    return _typed(amount, coupon, points, invoice, goods_of, goods)
+
+
+def _typed_in_form(
+    amount: Annotated[str, Form(max_length=20)] = "",
+    coupon: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
+    points: Annotated[str, Form(max_length=20)] = "",
+    invoice: Annotated[str, Form(max_length=20)] = "",
+    goods_of: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
+    goods: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
+) -> Typed:
+    return _typed(amount, coupon, points, invoice, goods_of, goods)
+
+
+def _typed(
+    amount: str,
+    coupon: list[str] | None,
+    points: str,
+    invoice: str,
+    goods_of: list[str] | None,
+    goods: list[str] | None,
+) -> Typed:
+    """The goods of a coupon come as two lists, one of whose and one of how much."""
+    said = tuple(pair for pair in zip(goods_of or (), goods or (), strict=False) if pair[1].strip())
+    chosen = tuple(one for one in coupon or () if one.strip())
+    return Typed(amount, chosen, points, invoice, said)
+
+
+InQuery = Annotated[Typed, Depends(_typed_in_query)]
+InForm = Annotated[Typed, Depends(_typed_in_form)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +104,22 @@ class ServeView:
 
 
 @dataclass(frozen=True, slots=True)
+class Other:
+    """A coupon not used: NT$ it would add and the query with it, or why it cannot be added."""
+
+    coupon: HeldCoupon
+    adds: int
+    query: str
+    why_not: str
+
+
+@dataclass(frozen=True, slots=True)
 class ConfirmView:
     sealed: str
     name: str
     typed: Typed
     basket: Basket
+    others: tuple[Other, ...]  # usable coupons that are not used
     facts: dict[str, Any]  # of the rehearsed checkout; empty for a coupon alone
     tier_before: str
     tier_after: str
@@ -73,10 +130,7 @@ def serve(
     request: Request,
     visitor: Server,
     sealed: str,
-    amount: Typing = "",
-    coupon: Typing = "",
-    points: Typing = "",
-    invoice: Typing = "",
+    typed: InQuery,
 ) -> Response:
     given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
@@ -84,7 +138,7 @@ def serve(
     with request.app.state.db.reading() as session:
         if till.is_sold(session, given.purchase_id):
             return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
-        view = _serve_view(request, session, sealed, given, Typed(amount, coupon, points, invoice))
+        view = _serve_view(request, session, sealed, given, typed)
     return pages.render(request, "clerk/serve.html", view=view)
 
 
@@ -112,18 +166,14 @@ def confirm(
     request: Request,
     visitor: Server,
     sealed: str,
-    amount: Typing = "",
-    coupon: Typing = "",
-    points: Typing = "",
-    invoice: Typing = "",
+    typed: InQuery,
 ) -> Response:
     given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
         return given
-    typed = Typed(amount, coupon, points, invoice)
     now = request.app.state.clock()
     try:
-        basket, checkout, before = _rehearsed(
+        basket, others, checkout, before = _rehearsed(
             request.app.state.db, typed, given=given, visitor=visitor, now=now
         )
     except DomainError as error:
@@ -136,6 +186,7 @@ def confirm(
         name=text.mask_name(before.name) if before.name else "會員",
         typed=typed,
         basket=basket,
+        others=tuple(others),
         facts=facts,
         tier_before=before.tier.name,
         tier_after=(facts.get("tier") or {}).get("name", before.tier.name),
@@ -148,15 +199,11 @@ def check_out(
     request: Request,
     visitor: Server,
     sealed: str,
-    amount: Annotated[str, Form(max_length=20)] = "",
-    coupon: Annotated[str, Form(max_length=20)] = "",
-    points: Annotated[str, Form(max_length=20)] = "",
-    invoice: Annotated[str, Form(max_length=20)] = "",
+    typed: InForm,
 ) -> Response:
     given = pass_of(request, visitor, sealed)
     if isinstance(given, Response):
         return given
-    typed = Typed(amount, coupon, points, invoice)
     now = request.app.state.clock()
     try:
         with request.app.state.db.transaction() as session:
@@ -164,19 +211,24 @@ def check_out(
             _carry_out(request, session, basket, given, visitor, now)
     except DomainError as error:
         return _refused(request, sealed, given, typed, error)
-    used = basket.coupon.id if basket.is_coupon_only and basket.coupon is not None else None
+    used = [taken.coupon.id for taken in basket.coupons] if basket.is_coupon_only else ()
     return RedirectResponse(pages.with_query(f"/clerk/serve/{sealed}/done", coupon=used), 303)
 
 
 @router.get("/done")
-def done(request: Request, visitor: Server, sealed: str, coupon: QueryId = None) -> Response:
+def done(
+    request: Request,
+    visitor: Server,
+    sealed: str,
+    coupon: Annotated[list[CouponId] | None, Query(max_length=MOST_COUPONS)] = None,
+) -> Response:
     """Readable after the pass is late: a clerk may come back to it."""
     given = _opened(request, visitor, sealed)
     if given is None:
         return RedirectResponse("/clerk?notice=foreign", 303)
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
-        sale, used = _outcome(session, given, visitor, coupon)
+        sale, used = _outcome(session, given, visitor, coupon or [])
         card = cards.card(session, given.member_id, now=now)
         tiers = portrait.tier_names(session, now=now)
     return pages.render(
@@ -191,20 +243,23 @@ def done(request: Request, visitor: Server, sealed: str, coupon: QueryId = None)
 
 
 def _outcome(
-    session: Session, given: Pass, visitor: Visitor, coupon_id: int | None
-) -> tuple[SaleShown | None, HeldCoupon | None]:
+    session: Session, given: Pass, visitor: Visitor, coupon_ids: list[int]
+) -> tuple[SaleShown | None, list[HeldCoupon]]:
     """Raises NotFound when nothing came of this pass."""
     if visitor.store_id is None:
         raise NotFound("store", None)
-    if coupon_id is not None:
+    used = []
+    for coupon_id in coupon_ids:
         held = coupons.coupon_of_member(session, coupon_id, member_id=given.member_id)
         if held is None or held.redeemed_at is None:
             raise NotFound("coupon", coupon_id)
-        return None, held
+        used.append(held)
+    if used:
+        return None, used
     sale = till.sale(session, store_id=visitor.store_id, external_id=given.purchase_id)
     if sale is None:
         raise NotFound("purchase", given.purchase_id)
-    return sale, None
+    return sale, []
 
 
 def _carry_out(
@@ -215,12 +270,8 @@ def _carry_out(
     visitor: Visitor,
     now: datetime,
 ) -> None:
-    if basket.is_coupon_only and basket.coupon is not None:
-        target, proof = f"coupon:{basket.coupon.id}", {"pass": given.purchase_id}
-        if queries.last_done(session, visitor.staff_id, "coupon.redeemed", target) == proof:
-            return  # the same page sent again
-        baskets.redeem_alone(session, basket.coupon, given=given, visitor=visitor, now=now)
-        security.audit(request, session, visitor, "coupon.redeemed", target, after=proof)
+    if basket.is_coupon_only:
+        _hand_over(request, session, basket, given, visitor, now)
         return
     theme = request.app.state.settings.theme
     checkout = baskets.check_out(
@@ -234,24 +285,65 @@ def _carry_out(
         security.audit(request, session, visitor, "purchase.recorded", target, after=what)
 
 
+def _hand_over(
+    request: Request,
+    session: Session,
+    basket: Basket,
+    given: Pass,
+    visitor: Visitor,
+    now: datetime,
+) -> None:
+    """Coupons without a purchase; the same page sent again does nothing."""
+    proof, left = {"pass": given.purchase_id}, []
+    for taken in basket.coupons:
+        target = f"coupon:{taken.coupon.id}"
+        if queries.last_done(session, visitor.staff_id, "coupon.redeemed", target) != proof:
+            left.append(taken.coupon)
+    if not left:
+        return
+    baskets.redeem_alone(session, left, given=given, visitor=visitor, now=now)
+    for coupon in left:
+        security.audit(
+            request, session, visitor, "coupon.redeemed", f"coupon:{coupon.id}", after=proof
+        )
+
+
 class _Rehearsed(Exception):
     """Ends a rehearsal: everything done in it is rolled back."""
 
 
 def _rehearsed(
     db: Database, typed: Typed, *, given: Pass, visitor: Visitor, now: datetime
-) -> tuple[Basket, Checkout | None, Card]:
+) -> tuple[Basket, list[Other], Checkout | None, Card]:
     """What would happen, from the very code that does it, and undone. Raises DomainError."""
     checkout: Checkout | None = None
+    others: list[Other] = []
     try:
         with db.transaction() as session:
             before = cards.card(session, given.member_id, now=now)
             basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
+            if given.may_redeem and not any(one.coupon.redeemed_at for one in basket.coupons):
+                others = _others(session, basket, typed, given, visitor, now)
             if not basket.is_coupon_only:
                 checkout = baskets.check_out(session, basket, given=given, visitor=visitor, now=now)
             raise _Rehearsed
     except _Rehearsed:
-        return basket, checkout, before
+        return basket, others, checkout, before
+
+
+def _others(
+    session: Session, basket: Basket, typed: Typed, given: Pass, visitor: Visitor, now: datetime
+) -> list[Other]:
+    found = []
+    for coupon, more in baskets.quoted(session, basket, given=given, visitor=visitor, now=now):
+        if isinstance(more, CouponNotUsable):
+            found.append(Other(coupon, 0, "", refusals.sentence(more)))
+        elif coupon.offer.wants_goods or (more == 0 and coupon.offer.takes_money_off):
+            continue  # what its goods cost is not known here; or it would be lost for nothing
+        else:
+            with_it = typed.said | {"coupon": (*typed.coupons, str(coupon.id))}
+            found.append(Other(coupon, more, pages.with_query("", **with_it), ""))
+    return found
 
 
 def pass_of(request: Request, visitor: Visitor, sealed: str) -> Pass | Response:

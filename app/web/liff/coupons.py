@@ -221,7 +221,7 @@ def worth(held: HeldCoupon) -> str:
         case Type.FREE_SHIPPING:
             return "免運費"
         case Type.BUY_X_GET_Y:
-            return "買送"
+            return f"買 {held.buys} 送 {max(1, held.value)}"
         case _:
             return "贈品"
 
@@ -239,6 +239,9 @@ _SENTENCES: Final = {
     "hours": "這張優惠券在這個時段不適用。",
     "birth_month": "這張優惠券限生日當月使用。",
     "first_purchase": "這張優惠券限首次消費使用。",
+    "budget": "這檔優惠的預算已經用完。",
+    "per_day": "這檔優惠今天的數量已經用完，請改天再使用。",
+    "nothing_eligible": "這張優惠券只能折指定商品。",
 }
 
 

@@ -131,9 +131,9 @@ def test_line_discounts_then_coupon_then_points(session: Session, member: int) -
     assert issued is not None
     use = CouponUse(issued.code, 100)
     with pytest.raises(PaymentRefused) as refused, session.begin_nested():
-        buy(session, member, 449, 451, coupon=use)
+        buy(session, member, 449, 451, coupons=(use,))
     assert refused.value.facts == {"most": 450, "percent": 50}
-    done = buy(session, member, 450, 450, coupon=use)
+    done = buy(session, member, 450, 450, coupons=(use,))
     assert done.facts["points"]["earned"] == 4
     assert sound(session)
 

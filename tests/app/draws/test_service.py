@@ -241,7 +241,7 @@ def test_a_coupon_used_on_a_sale_brings_an_entry(session: Session, store: int) -
     assert issued is not None
     bought(session, hana, 500, store)
     assert tickets(session, draw, hana) == 0
-    sale = bought(session, hana, 500, store, coupon=CouponUse(issued.code, 10))
+    sale = bought(session, hana, 500, store, coupons=(CouponUse(issued.code, 10),))
     assert tickets(session, draw, hana) == 1
     given_back(session, sale, 499)
     assert tickets(session, draw, hana) == 1

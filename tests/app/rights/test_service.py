@@ -225,7 +225,8 @@ def test_what_is_held_gives_no_keys_away(session: Session) -> None:
 def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     """A new table about members must be found by `of_member`, or be named here with its reason."""
     of_nobody = {
-        "api_tokens", "audit_log", "broadcasts", "coupon_kinds", "coupon_offers", "draw_prizes",
+        "api_tokens", "audit_log", "broadcasts", "coupon_days", "coupon_kinds", "coupon_offers",
+        "draw_prizes",
         "draws", "imports", "import_faults",
         "job_runs", "journey_versions", "journeys", "login_attempts",
         "merger_rows", "mission_versions", "missions", "outbox_quota",

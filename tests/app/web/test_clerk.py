@@ -785,3 +785,96 @@ def test_what_else_moved_is_shown_for_the_clerk_to_say(till: Till) -> None:
         )
     sold = till.web.post(till.served(), {"amount": "790"})
     assert "任務「每月常客」1/3" in till.web.get(sold.location).text
+
+
+# Several coupons on one sale ---------------------------------------------------------------------
+
+
+def test_two_coupons_are_taken_off_together_and_each_part_is_shown(till: Till) -> None:
+    tenth = till.give_coupon(name="9 折券", type="percent_off", value=10, stacking="stackable")
+    hundred = till.give_coupon(name="折百券", stacking="stackable", min_spend=500)
+    page = till.served()
+    preview = till.web.get(f"{page}/confirm?amount=600&coupon={tenth}&coupon={hundred}").text
+    assert preview.index("折百券") < preview.index("9 折券")
+    for part in ("-NT$100", "-NT$50", "-NT$150", "NT$450"):
+        assert part in preview
+    done = till.web.post(page, {"amount": "600", "coupon": [str(tenth), str(hundred)]})
+    assert done.status == 303, done.text
+    shown = till.web.get(done.location).text
+    assert "折百券" in shown
+    assert "9 折券" in shown
+    assert till.purchases() == [(450, 0)]
+    assert [till.coupon_status(one) for one in (tenth, hundred)] == ["redeemed"] * 2
+    again = till.web.post(page, {"amount": "600", "coupon": [str(tenth), str(hundred)]})
+    assert again.status == 303
+    assert till.purchases() == [(450, 0)]
+    today = till.web.get("/clerk/today").text
+    assert today.count("refund") == 1  # one sale, one line
+    with till.db.reading() as session:
+        (payload,) = session.scalars(sa.select(OutboxRow.payload)).all()
+    assert "折百券" in payload
+    assert "-NT$50" in payload
+
+
+def test_the_confirmation_says_what_another_coupon_would_add_or_why_not(till: Till) -> None:
+    hundred = till.give_coupon(name="折百券", stacking="stackable")
+    tenth = till.give_coupon(name="9 折券", type="percent_off", value=10, stacking="stackable")
+    till.give_coupon(name="獨享券", value=50)
+    till.give_coupon(name="高消費券", stacking="stackable", min_spend=5_000)
+    page = till.served()
+    preview = till.web.get(f"{page}/confirm?amount=600&coupon={hundred}").text
+    assert "加用，再折 NT$50" in preview
+    assert f"coupon={hundred}&amp;coupon={tenth}" in preview
+    assert "不能和其他優惠券一起使用" in preview
+    assert "還差 NT$4,400" in preview
+
+
+def test_an_exclusive_coupon_is_refused_by_name_beside_another(till: Till) -> None:
+    alone = till.give_coupon(name="獨享券")
+    other = till.give_coupon(name="折百券", stacking="stackable")
+    page = till.served()
+    answer = till.web.post(page, {"amount": "600", "coupon": [str(alone), str(other)]})
+    assert answer.status == 409
+    assert "「獨享券」：這張優惠券不能和其他優惠券一起使用。" in answer.text
+    for coupon in (alone, other):
+        assert f'name="coupon" value="{coupon}" checked' in answer.text
+        assert till.coupon_status(coupon) == "issued"
+    assert till.purchases() == []
+
+
+def test_a_coupon_for_some_goods_asks_what_they_cost(till: Till) -> None:
+    tea = till.give_coupon(
+        name="茶葉 8 折", type="percent_off", value=20, conditions=Conditions(categories=("tea",))
+    )
+    page = till.served()
+    assert f'name="goods_of" value="{tea}"' in till.web.get(page).text
+    answer = till.web.get(f"{page}/confirm?amount=1000&coupon={tea}")
+    assert answer.status == 409
+    assert "「茶葉 8 折」只能折指定商品" in answer.text
+    said = {"amount": "1000", "coupon": str(tea), "goods_of": str(tea), "goods": "400"}
+    assert (
+        "-NT$80"
+        in till.web.get(f"{page}/confirm?amount=1000&coupon={tea}&goods_of={tea}&goods=400").text
+    )
+    assert till.web.post(page, said).status == 303
+    assert till.purchases() == [(920, 0)]
+
+
+def test_two_gifts_are_handed_over_together(till: Till) -> None:
+    cake = till.give_coupon(name="蛋糕", type="gift", value=0, stacking="stackable")
+    cup = till.give_coupon(name="杯子", type="gift", value=0, stacking="stackable")
+    page = till.served()
+    for _ in range(2):
+        done = till.web.post(page, {"coupon": [str(cake), str(cup)]})
+        assert done.location == f"{page}/done?coupon={cake}&coupon={cup}"
+    shown = till.web.get(done.location).text
+    assert "蛋糕" in shown
+    assert "杯子" in shown
+    assert till.purchases() == []
+
+
+def test_too_many_coupons_are_refused(till: Till) -> None:
+    chosen = [str(till.give_coupon(stacking="stackable", value=1)) for _ in range(6)]
+    answer = till.web.post(till.served(), {"amount": "600", "coupon": chosen})
+    assert answer.status == 409
+    assert "最多使用 5 張" in answer.text

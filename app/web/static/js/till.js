@@ -40,20 +40,20 @@ function keypad(pad) {
   });
 }
 
-// A choice folded away shows what was chosen.
+// A choice folded away shows what was chosen, and asks about the goods of what is chosen only.
 function fold(choice) {
   const shown = choice.querySelector("[data-chosen]");
   const nothing = shown.textContent;
   const show = () => {
-    const chosen = choice.querySelector("input:checked");
-    shown.textContent = chosen?.value
-      ? `使用「${chosen.parentElement.querySelector("strong").textContent}」`
-      : nothing;
+    const names = [];
+    for (const box of choice.querySelectorAll("input[type=checkbox]")) {
+      const goods = box.closest(".coupon-choice").querySelector(".coupon-goods");
+      if (goods) goods.hidden = !box.checked;
+      if (box.checked) names.push(`「${box.parentElement.querySelector("strong").textContent}」`);
+    }
+    shown.textContent = names.length ? `使用${names.join("、")}` : nothing;
   };
-  choice.addEventListener("change", () => {
-    show();
-    choice.open = false;
-  });
+  choice.addEventListener("change", show);
   show();
 }
 

@@ -1,6 +1,7 @@
 """What a till is promised: once each, the same answer again, clear refusals."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.models import Coupon
-from app.coupons.rules import KindDraft
+from app.coupons.rules import Conditions, KindDraft
 from app.members import queries as members
 from app.members.models import Member
 from app.outbox.models import OutboxRow
@@ -43,6 +44,8 @@ def test_a_sale_is_answered_with_points_and_tier(api: Api) -> None:
             "refunded": 0,
             "invoice_number": None,
         },
+        "coupons": [],
+        "item_discounts": [],
         "points": {"earned": 7, "redeemed": 0, "discount": 0, "pending": 7, "balance": 0},
         "tier": {"code": "basic", "name": "普卡"},
         "notes": [],
@@ -361,6 +364,9 @@ PATHS = [
     ("GET", "/members/lookup?number=1"),
     ("POST", "/members/codes"),
     ("POST", "/members/codes/check"),
+    ("POST", "/coupons/quote"),
+    ("POST", "/coupons/reservations"),
+    ("DELETE", "/coupons/reservations/S-1"),
 ]
 
 
@@ -541,3 +547,164 @@ def test_a_body_that_hides_its_length_is_measured(session_api: Api) -> None:
         lambda client: client.post("/purchases", content=endless(), headers=JSON)
     )
     assert answer.status_code == 413
+
+
+# Several coupons on one sale ---------------------------------------------------------------------
+
+TEA = {"sku": "T-1", "name": "烏龍", "category": "tea", "quantity": 3, "unit_price": 200}
+CUP = {"sku": "C-1", "name": "茶杯", "category": "cup", "quantity": 1, "unit_price": 400}
+FREIGHT = {"name": "運費", "category": "shipping", "quantity": 1, "unit_price": 80}
+
+
+def coupon(api: Api, code: str, **draft: Any) -> str:
+    values: dict[str, Any] = {"value": 100, "valid_days": 30, "stacking": "stackable"} | draft
+    with api.db.transaction() as session:
+        member = members.person_by_line_id(session, api.line_user_id)
+        assert member is not None
+        kind = KindDraft(code, code, values.pop("type", "amount_off"), **values)
+        coupons.create_kind(session, draft=kind, now=NOW)
+        issued = coupons.issue(
+            session, kind_code=code, member_id=member.id, source="staff", dedup_key=code, now=NOW
+        )
+        assert issued is not None
+        return issued.code
+
+
+def states(api: Api) -> list[str]:
+    with api.db.reading() as session:
+        query = sa.select(Coupon.status).where(Coupon.source == "staff").order_by(Coupon.id)
+        return list(session.scalars(query))
+
+
+def test_several_coupons_are_taken_off_in_one_order_and_split_over_the_items(api: Api) -> None:
+    tenth = coupon(api, "tenth", type="percent_off", value=10)
+    free = coupon(
+        api, "free", type="buy_x_get_y", value=1, buys=2, conditions=Conditions(skus=("T-1",))
+    )
+    hundred = coupon(api, "hundred")
+    used = [
+        {"code": tenth.lower(), "discount": 70},
+        {"code": hundred, "discount": 100},
+        {"code": free, "discount": 200},
+    ]
+    body = api.sale(amount=630, items=[TEA, CUP], coupons=used)
+    answer = api.post("/purchases", body)
+    assert answer.status_code == 201, answer.text
+    told = answer.json()
+    assert [(one["code"], one["discount"]) for one in told["coupons"]] == [
+        (free, 200),
+        (hundred, 100),
+        (tenth, 70),
+    ]
+    # of the 600 for tea 200 are free; 100 and then 70 are shared by 400 each
+    assert told["item_discounts"] == [200 + 50 + 35, 50 + 35]
+    again = api.post("/purchases", body)
+    assert (again.status_code, again.content) == (200, answer.content)
+    assert states(api) == ["redeemed"] * 3
+    half = api.post("/purchases/S-1/refunds", {"external_id": "R-1", "amount": 315})
+    assert half.status_code == 201
+    assert states(api) == ["redeemed"] * 3  # a part keeps them used
+    rest = api.post("/purchases/S-1/refunds", {"external_id": "R-2", "amount": 315})
+    assert rest.status_code == 201
+    assert states(api) == ["issued"] * 3
+
+
+def test_one_wrong_part_among_several_records_nothing(api: Api) -> None:
+    tenth = coupon(api, "tenth", type="percent_off", value=10)
+    hundred = coupon(api, "hundred")
+    used = [{"code": hundred, "discount": 100}, {"code": tenth, "discount": 100}]
+    answer = api.post("/purchases", api.sale(amount=800, coupons=used))
+    assert answer.status_code == 409
+    assert answer.json()["errors"][0]["field"] == "coupon_discount"
+    assert f"takes NT$90 off (coupon {tenth})" in answer.json()["detail"]
+    assert states(api) == ["issued"] * 2
+    both = api.post("/purchases", api.sale(coupon=hundred, coupons=[{"code": tenth}]))
+    assert both.status_code == 422
+
+
+def test_a_free_delivery_takes_off_the_freight_line(api: Api) -> None:
+    free = coupon(api, "free", type="free_shipping", value=0, min_spend=1_000)
+    body = api.sale(
+        amount=1_000, items=[TEA, CUP, FREIGHT], coupons=[{"code": free, "discount": 80}]
+    )
+    answer = api.post("/purchases", body)
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["item_discounts"] == [0, 0, 80]
+
+
+def test_a_quote_says_each_part_and_why_others_cannot_be_added(api: Api) -> None:
+    hundred = coupon(api, "hundred")
+    tenth = coupon(api, "tenth", type="percent_off", value=10)
+    alone = coupon(api, "alone", stacking="exclusive")
+    dear = coupon(api, "dear", min_spend=5_000)
+    body = {
+        "member": {"line_user_id": api.line_user_id},
+        "amount": 1_000,
+        "items": [TEA, CUP],
+        "coupons": [hundred],
+    }
+    told = api.post("/coupons/quote", body, token=api.reader)
+    assert told.status_code == 200, told.text
+    answer = told.json()
+    assert (answer["discount"], answer["to_pay"]) == (100, 900)
+    others = {one["code"]: (one["adds"], one["why_not"]) for one in answer["others"]}
+    assert others[tenth] == (90, None)
+    assert others[alone] == (None, "exclusive")
+    assert others[dear] == (None, "min_spend")
+    assert set(states(api)) == {"issued"}
+    refused = api.post("/coupons/quote", body | {"coupons": [hundred, alone]})
+    assert refused.status_code == 409
+    assert api.post("/coupons/quote", body | {"coupons": ["NOTHING99"]}).status_code == 409
+
+
+def test_a_word_everybody_knows_is_good_once_a_member(api: Api) -> None:
+    with api.db.transaction() as session:
+        kind = KindDraft("summer", "夏日", "amount_off", 100, valid_days=30, word="SUMMER100")
+        coupons.create_kind(session, draft=kind, now=NOW)
+    used = [{"code": "summer100", "discount": 100}]
+    first = api.post("/purchases", api.sale(amount=690, coupons=used))
+    assert first.status_code == 201, first.text
+    assert len(first.json()["coupons"][0]["code"]) == 12  # the coupon that was given for it
+    repeated = api.post("/purchases", api.sale(amount=690, coupons=used))
+    assert repeated.content == first.content
+    second = api.post("/purchases", api.sale("S-2", amount=690, coupons=used))
+    assert second.status_code == 409
+    assert second.json()["errors"][0]["reason"] == "word_per_member"
+    unknown = api.sale("S-3", coupons=[{"code": "WINTER100", "discount": 100}])
+    assert api.post("/purchases", unknown).status_code == 409
+
+
+def test_a_shop_on_the_web_holds_coupons_for_its_order(api: Api) -> None:
+    code = coupon(api, "web")
+    wanted = {
+        "external_id": "WEB-1",
+        "member": {"line_user_id": api.line_user_id},
+        "coupons": [code],
+    }
+    for _ in range(2):
+        held = api.post("/coupons/reservations", wanted)
+        assert held.status_code == 200, held.text
+    assert held.json()["until"] == (NOW + timedelta(minutes=15)).isoformat()
+    used = [{"code": code, "discount": 100}]
+    at_the_till = api.post("/purchases", api.sale("TILL-1", amount=690, coupons=used))
+    assert at_the_till.status_code == 409
+    assert at_the_till.json()["errors"] == [{"field": "coupon", "reason": "reserved"}]
+    other = api.post("/coupons/reservations", wanted | {"external_id": "WEB-2"})
+    assert other.status_code == 409
+    done = api.post("/purchases", api.sale("WEB-1", amount=690, coupons=used))
+    assert done.status_code == 201, done.text
+    gone = api.at_once(lambda client: client.delete("/coupons/reservations/WEB-1"))[0]
+    assert (gone.status_code, gone.json()) == (200, {"released": 0})
+    assert states(api) == ["redeemed"]
+
+
+def test_an_order_given_up_lets_its_coupons_go(api: Api) -> None:
+    code = coupon(api, "web")
+    wanted = {"external_id": "WEB-1", "member": {"number": api.number}, "coupons": [code]}
+    assert api.post("/coupons/reservations", wanted).status_code == 200
+    assert states(api) == ["reserved"]
+    gone = api.at_once(lambda client: client.delete("/coupons/reservations/WEB-1"))[0]
+    assert gone.json() == {"released": 1}
+    assert states(api) == ["issued"]
+    refused = api.post("/coupons/reservations", wanted, token=api.reader)
+    assert refused.status_code == 403

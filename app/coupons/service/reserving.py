@@ -1,0 +1,66 @@
+"""Hold coupons for an order that is being checked out in a shop on the web; after a quarter of an
+hour they are the member's again."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.core.db import changed
+from app.coupons.models import COUPONS, ISSUED, RESERVED
+from app.coupons.rules import CouponNotUsable
+from app.coupons.service.records import note, note_all
+from app.coupons.service.using import Use, is_free_for, owned
+
+HELD_FOR: Final = timedelta(minutes=15)
+
+
+def reserve(
+    session: Session, *, codes: Sequence[str], member_id: int, order_id: str, now: datetime
+) -> datetime:
+    """Hold them for the order, all or none, and return until when; the same order again holds them
+    anew. Only a sale of that id can use them meanwhile.
+
+    Raises CouponNotUsable, then the caller must roll back; NotFound as `redeem_all` does."""
+    until = now + HELD_FOR
+    rows = owned(session, [Use(code) for code in codes], member_id, order_id, now)
+    for code, row in sorted(rows, key=lambda each: int(each[1].id)):
+        won = changed(
+            session,
+            sa.update(COUPONS)
+            .where(COUPONS.c.id == row.id, is_free_for(order_id, now))
+            .values(status=RESERVED, reserved_for=order_id, reserved_until=until),
+        )
+        if not won:
+            raise CouponNotUsable("reserved", coupon=code)
+        note(session, row.id, "reserved", now, facts={"order": order_id})
+    return until
+
+
+def release(session: Session, *, order_id: str, now: datetime) -> int:
+    """Let go of what the order holds; return how many. Safe to run twice."""
+    return _let_go(session, COUPONS.c.reserved_for == order_id, now)
+
+
+def release_due(session: Session, *, now: datetime, limit: int = 5000) -> int:
+    """Let go of what was held long enough; return how many. Safe to run twice."""
+    due = (
+        sa.select(COUPONS.c.id)
+        .where(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until <= now)
+        .order_by(COUPONS.c.reserved_until)
+        .limit(limit)
+    )
+    return _let_go(session, sa.and_(COUPONS.c.id.in_(due), COUPONS.c.reserved_until <= now), now)
+
+
+def _let_go(session: Session, which: sa.ColumnElement[bool], now: datetime) -> int:
+    freed: Sequence[Any] = session.scalars(
+        sa.update(COUPONS)
+        .where(which, COUPONS.c.status == RESERVED)
+        .values(status=ISSUED, reserved_for=None, reserved_until=None)
+        .returning(COUPONS.c.id)
+    ).all()
+    note_all(session, freed, "released", now, {})
+    return len(freed)
