@@ -15,6 +15,7 @@ from handlers import (
     invoices,
     join,
     letters,
+    menu,
     points,
     purchases,
     rewards,
@@ -42,6 +43,7 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     draws.routes,
     invites.routes,
     letters.routes,
+    menu.routes,
     join.routes,
     helping.fallback,
 )

@@ -268,16 +268,16 @@ def _on_line(db: Database) -> Sequence[Any]:
 
 def _publish_menus(config: Settings, simulator: Simulator) -> None:
     """Publish, then give each member the members' menu, as LINE would still know."""
+    db, now = Database(config.database_url), clock_from(config.regulars_clock)()
     try:
-        published = publish_menus(config)
+        published = publish_menus(db, config, now=now)
     except Exception:
         log.exception("menus_not_published")
         typer.echo(banner.no_menus(FOLDER / "demo.log"), err=True)
         return
-    db = Database(config.database_url)
     joined = {row.line_user_id for row in _on_line(db) if row.status == MEMBER}
     with db.transaction() as session:
-        outbox.retry_menus(session, now=clock_from(config.regulars_clock)())
+        outbox.retry_menus(session, now=now)
     db.dispose()
     people: dict[str, Any] = simulator.state.people
     for line_user_id in joined & people.keys():
