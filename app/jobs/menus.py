@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
@@ -22,10 +23,14 @@ from app.segments import queries as segments
 from app.tiers.models import PERIODS
 from app.timeline.models import Fact
 
+log = structlog.get_logger(__name__)
+
 # What changes who somebody is; looked at again for some minutes, so that no fact whose transaction
 # ended late is missed, and all members by the hour.
-_TURNS: Final = ("member.joined", "member.reopened", "member.merged", "member.parted",
-                 "tier.started", "tier.upgraded", "tier.renewed", "tier.downgraded", "tier.revoked")  # fmt: skip
+_TURNS: Final = (
+    *("member.joined", "member.reopened", "member.merged", "member.parted"),
+    *("tier.started", "tier.upgraded", "tier.renewed", "tier.downgraded", "tier.revoked"),
+)
 _LOOK_BACK: Final = timedelta(minutes=10)
 
 _MEMBERS = table_of(Member)
@@ -50,7 +55,11 @@ def advance(
         is_unsettled = bool(queries.unsettled(session))
     if is_unsettled:
         done += review(db, now=now)
-    return done + publishing.tell(db, line, _accounts, is_stopping=is_stopping)
+    try:
+        return done + publishing.tell(db, line, _accounts, is_stopping=is_stopping)
+    except SendError as error:  # who was not told stays due
+        log.warning("richmenu.not_told", failure=error.failure.value, reason=error.reason)
+        return done
 
 
 def has_work(db: Database, *, now: datetime) -> bool:
@@ -75,9 +84,7 @@ def follow(db: Database, *, now: datetime) -> int:
     done = 0
     for start in range(0, len(ids), publishing.USERS_AT_ONCE):
         some = ids[start : start + publishing.USERS_AT_ONCE]
-        done += publishing.look_up(
-            db, EVERYBODY, lambda session: _meant(session, now), only=some
-        )
+        done += publishing.look_up(db, EVERYBODY, lambda session: _meant(session, now), only=some)
     return done
 
 
@@ -120,4 +127,4 @@ def _accounts(session: Session, member_ids: Sequence[int]) -> Mapping[int, str]:
             _MEMBERS.c.id.in_(member_ids), _MEMBERS.c.line_user_id.is_not(None)
         )
     )
-    return {member_id: line_user_id for member_id, line_user_id in rows}
+    return {row.id: row.line_user_id for row in rows}

@@ -30,7 +30,9 @@ class SdkRichMenus:
 
     def create(self, document: dict[str, Any]) -> str:
         request = self._sdk.RichMenuRequest.from_dict(document)
-        answer = self._call(lambda: self._api.create_rich_menu(request, _request_timeout=TIMEOUT_SECONDS))
+        answer = self._call(
+            lambda: self._api.create_rich_menu(request, _request_timeout=TIMEOUT_SECONDS)
+        )
         return str(answer.rich_menu_id)
 
     def upload(self, rich_menu_id: str, picture: bytes, kind: str) -> None:
@@ -52,7 +54,11 @@ class SdkRichMenus:
     def set_alias(self, alias: str, rich_menu_id: str) -> None:
         if self._alias_exists(alias):
             change = self._sdk.UpdateRichMenuAliasRequest(rich_menu_id=rich_menu_id)
-            self._call(lambda: self._api.update_rich_menu_alias(alias, change, _request_timeout=TIMEOUT_SECONDS))
+            self._call(
+                lambda: self._api.update_rich_menu_alias(
+                    alias, change, _request_timeout=TIMEOUT_SECONDS
+                )
+            )
             return
         new = self._sdk.CreateRichMenuAliasRequest(
             rich_menu_alias_id=alias, rich_menu_id=rich_menu_id
@@ -60,7 +66,9 @@ class SdkRichMenus:
         self._call(lambda: self._api.create_rich_menu_alias(new, _request_timeout=TIMEOUT_SECONDS))
 
     def set_default(self, rich_menu_id: str) -> None:
-        self._call(lambda: self._api.set_default_rich_menu(rich_menu_id, _request_timeout=TIMEOUT_SECONDS))
+        self._call(
+            lambda: self._api.set_default_rich_menu(rich_menu_id, _request_timeout=TIMEOUT_SECONDS)
+        )
 
     def list(self) -> Sequence[Any]:
         answer = self._call(lambda: self._api.get_rich_menu_list(_request_timeout=TIMEOUT_SECONDS))
@@ -99,7 +107,9 @@ class SdkRichMenus:
         )
 
     def _alias_exists(self, alias: str) -> bool:
-        answer = self._call(lambda: self._api.get_rich_menu_alias_list(_request_timeout=TIMEOUT_SECONDS))
+        answer = self._call(
+            lambda: self._api.get_rich_menu_alias_list(_request_timeout=TIMEOUT_SECONDS)
+        )
         return any(item.rich_menu_alias_id == alias for item in answer.aliases)
 
     def _unless_gone(self, request: Callable[[], _Found]) -> _Found | None:

@@ -26,7 +26,9 @@ from app.richmenus.service import LeaseLost, Work
 from flex_templates.theme import Theme
 
 log = structlog.get_logger(__name__)
-USERS_AT_ONCE: Final = 500  # https://developers.line.biz/en/reference/messaging-api/#link-rich-menu-to-users
+USERS_AT_ONCE: Final = (
+    500  # https://developers.line.biz/en/reference/messaging-api/#link-rich-menu-to-users
+)
 WISHES_AT_ONCE: Final = 5_000  # rows a transaction
 _BAD_REQUEST: Final = 400
 _LOOKS, _PAUSE_SECONDS = 300, 0.2
@@ -126,9 +128,7 @@ def _try(
     return None
 
 
-def step(
-    db: Database, line: RichMenuGateway, look: Look, work: Work, *, now: datetime
-) -> None:
+def step(db: Database, line: RichMenuGateway, look: Look, work: Work, *, now: datetime) -> None:
     """The next call or two to LINE, and what came of it written down. Raises SendError, LeaseLost.
 
     Everything new stands complete before anybody is led to it; the version before stays until its

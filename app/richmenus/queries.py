@@ -107,7 +107,8 @@ _VERSION = sa.select(
 
 
 def _version(row: Sequence[Any]) -> VersionShown:
-    return VersionShown(*row[:3], design.from_document(row[3]), *row[4:])
+    id_, number, status, drawn, *more = row
+    return VersionShown(id_, number, status, design.from_document(drawn), *more)
 
 
 def versions(session: Session, menu_id: int, *, limit: int = 20) -> list[VersionShown]:
@@ -129,7 +130,7 @@ def version(session: Session, version_id: int) -> VersionShown:
 
 
 def menus(session: Session) -> list[MenuShown]:
-    """Those in use: guests', members', then the special ones in the order in which they win. Four
+    """Those in use: guests', members', then the special ones in the order in which they win. Three
     statements, however many there are."""
     rows = session.execute(sa.select(MENUS).where(MENUS.c.is_active.is_(True))).all()
     return _shown(session, rows)
@@ -158,7 +159,7 @@ def _shown(session: Session, rows: Sequence[Any]) -> list[MenuShown]:
     ).all()
     shown = [(row.menu_id, _version(tuple(row)[:-1])) for row in found]
     live = {menu_id: one for menu_id, one in shown if one.status == LIVE}
-    latest = {menu_id: one for menu_id, one in sorted(shown, key=lambda pair: pair[1].number)}
+    latest = dict(sorted(shown, key=lambda pair: pair[1].number))
     counted = session.execute(
         sa.select(WEARERS.c.menu_id, sa.func.count())
         .where(WEARERS.c.menu_id.in_(ids))
@@ -167,19 +168,25 @@ def _shown(session: Session, rows: Sequence[Any]) -> list[MenuShown]:
     wearers = {menu_id: int(number) for menu_id, number in counted}
     menus = [
         MenuShown(
-            *(getattr(row, name) for name in MenuShown.__slots__[:9]),
-            design.from_document(row.draft),
-            row.changed_at,
-            live.get(row.id),
-            latest.get(row.id),
-            wearers.get(row.id, 0),
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            audience=row.audience,
+            tier_code=row.tier_code,
+            segment_id=row.segment_id,
+            priority=row.priority,
+            starts_on=row.starts_on,
+            ends_on=row.ends_on,
+            draft=design.from_document(row.draft),
+            changed_at=row.changed_at,
+            live=live.get(row.id),
+            latest=latest.get(row.id),
+            wearers=wearers.get(row.id, 0),
         )
         for row in rows
     ]
     order = {design.GUEST: 0, design.MEMBER: 1}
-    return sorted(
-        menus, key=lambda one: (order.get(one.audience, 2), -one.priority, -one.id)
-    )
+    return sorted(menus, key=lambda one: (order.get(one.audience, 2), -one.priority, -one.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +298,10 @@ def leftovers(session: Session, *, now: datetime, limit: int = 20) -> list[Lefto
         .order_by(PAGES.c.version_id, PAGES.c.number)
         .limit(limit)
     )
-    return [Leftover(*row[:4], bool(row[4])) for row in rows]
+    return [
+        Leftover(version_id, number, line_id, code, bool(is_last))
+        for version_id, number, line_id, code, is_last in rows
+    ]
 
 
 # Who has which ------------------------------------------------------------------------------------
@@ -367,7 +377,9 @@ def differences(
     person = members.subquery()
     cases = [(person.c.id.in_(meant), menu_id) for menu_id, meant in audiences]
     wanted: sa.ColumnElement[Any] = sa.case(*cases, else_=sa.null()) if cases else sa.null()
-    differs = WEARERS.c.menu_id.is_distinct_from(wanted) if cases else WEARERS.c.menu_id.is_not(None)
+    differs = (
+        WEARERS.c.menu_id.is_distinct_from(wanted) if cases else WEARERS.c.menu_id.is_not(None)
+    )
     found = (
         sa.select(person.c.id, sa.type_coerce(wanted, sa.BigInteger))
         .join_from(person, WEARERS, WEARERS.c.member_id == person.c.id, isouter=True)

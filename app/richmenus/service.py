@@ -1,8 +1,8 @@
 """Draw menus, publish them, take them back; give each member the one they are to see.
 
 A picture cannot be replaced on LINE: a change is a new menu, and the old one goes later
-(https://developers.line.biz/en/docs/messaging-api/using-rich-menus/). What publishing has reached is
-written down after each call to LINE, under a lease, so that another process goes on from there.
+(https://developers.line.biz/en/docs/messaging-api/using-rich-menus/). What publishing has reached
+is written down after each call to LINE, under a lease, so that another process goes on from there.
 """
 
 from collections.abc import Sequence
@@ -78,9 +78,7 @@ def ready(session: Session, *, now: datetime) -> int:
     )
 
 
-def _menu_row(
-    code: str, name: str, meant: Meant, drawn: Design, now: datetime
-) -> dict[str, Any]:
+def _menu_row(code: str, name: str, meant: Meant, drawn: Design, now: datetime) -> dict[str, Any]:
     return {
         "code": code,
         "name": name,
@@ -105,8 +103,8 @@ def create(session: Session, *, name: str, meant: Meant, drawn: Design, now: dat
         raise Invalid("audience", "訪客和會員各有一個選單，請直接改那一個")
     code = f"menu{ids.random_code(10).lower()}"
     row = _menu_row(code, name, meant, layouts.arranged(drawn), now)
-    session.execute(sa.insert(MENUS), row)
-    return int(session.scalars(sa.select(MENUS.c.id).where(MENUS.c.code == code)).one())
+    menu_id: int = session.execute(sa.insert(MENUS).returning(MENUS.c.id), row).scalar_one()
+    return menu_id
 
 
 def revise(
@@ -245,9 +243,7 @@ def _fail(session: Session, which: sa.ColumnElement[bool], reason: str, now: dat
         session,
         sa.update(VERSIONS)
         .where(which, VERSIONS.c.status == models.MAKING)
-        .values(
-            status=models.FAILED, reason=reason[:300], retired_at=now, due_at=None, lease=None
-        ),
+        .values(status=models.FAILED, reason=reason[:300], retired_at=now, due_at=None, lease=None),
     )
 
 
@@ -525,9 +521,7 @@ def told(session: Session, due: Due, member_ids: Sequence[int]) -> int:
     mine = WEARERS.c.member_id.in_(member_ids)
     if due.menu_id is None:
         return changed(session, sa.delete(WEARERS).where(mine, WEARERS.c.menu_id.is_(None)))
-    is_live = sa.exists().where(
-        VERSIONS.c.id == due.version_id, VERSIONS.c.status == models.LIVE
-    )
+    is_live = sa.exists().where(VERSIONS.c.id == due.version_id, VERSIONS.c.status == models.LIVE)
     return changed(
         session,
         sa.update(WEARERS)

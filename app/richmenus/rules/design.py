@@ -1,4 +1,4 @@
-"""A rich menu as a marketer draws it: pages of cells, what each says and what a press on it does."""
+"""A rich menu as a marketer draws it: pages of cells, what each says and what a press does."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -52,13 +52,17 @@ KINDS: Final[Mapping[str, Kind]] = {
         "怎麼集點（任務）", "任務集點", "看看怎麼集點", "mission", taps.ShowWaysToEarn, "任務集點"
     ),
     "tiers": Kind("等級權益", "等級權益", "離下一級多近", "tier", taps.ShowTiers, "等級權益"),
-    "purchases": Kind("消費紀錄", "消費紀錄", "每一筆都查得到", "receipt", taps.ShowPurchases, "消費紀錄"),
+    "purchases": Kind(
+        "消費紀錄", "消費紀錄", "每一筆都查得到", "receipt", taps.ShowPurchases, "消費紀錄"
+    ),
     "rewards": Kind("兌換商品", "兌換商品", "點數換好禮", "gift", taps.ShowRewards, "兌換商品"),
     "stores": Kind("門市", "門市查詢", "地址與營業時間", "store", taps.ShowStores, "門市"),
     "news": Kind("最新活動", "最新活動", "好康不錯過", "news", taps.ShowNews, "最新活動"),
     "invite": Kind("邀請好友", "邀請好友", "一起來集點", "join", taps.InviteFriends, "邀請好友"),
     "help": Kind("使用說明", "使用說明", "不會用看這裡", "help", taps.AskForHelp, "說明"),
-    "contact": Kind("聯絡客服", "聯絡客服", "有問題請找我們", "contact", taps.ContactUs, "聯絡客服"),
+    "contact": Kind(
+        "聯絡客服", "聯絡客服", "有問題請找我們", "contact", taps.ContactUs, "聯絡客服"
+    ),
     JOIN: Kind("加入會員", "加入會員", "一分鐘免費入會", "join", taps.StartJoining, "加入會員"),
     PAGE: Kind("打開會員卡網頁", "會員卡", "結帳請出示", "card"),
     LINK: Kind("打開網址", "線上商店", "逛逛新品", "link"),
@@ -127,7 +131,9 @@ def blank(kind: str) -> Cell:
 
 
 def _ready(kinds: tuple[str, ...], **changes: str) -> tuple[Cell, ...]:
-    first, *rest = (replace(blank(kind), word=changes.get(kind, KINDS[kind].word)) for kind in kinds)
+    first, *rest = (
+        replace(blank(kind), word=changes.get(kind, KINDS[kind].word)) for kind in kinds
+    )
     return (replace(first, is_main=True), *rest)
 
 
@@ -135,7 +141,9 @@ def _ready(kinds: tuple[str, ...], **changes: str) -> tuple[Cell, ...]:
 GUEST, MEMBER = "guest", "member"
 READY: Final[Mapping[str, Design]] = {
     GUEST: Design(
-        "compact", "加入會員", (Page("wide_three", _ready((JOIN, "news", "stores"), stores="門市")),)
+        "compact",
+        "加入會員",
+        (Page("wide_three", _ready((JOIN, "news", "stores"), stores="門市")),),
     ),
     MEMBER: Design(
         "large",

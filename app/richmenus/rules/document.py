@@ -168,8 +168,8 @@ def picture_fault(
         return f"圖檔最多 1 MB，這張有 {weight / 1_000_000:.1f} MB"
     if not MIN_WIDTH <= width <= MAX_WIDTH or height < MIN_HEIGHT or width / height < MIN_RATIO:
         return (
-            f"圖寬要 {MIN_WIDTH}–{MAX_WIDTH:,} 像素，高至少 {MIN_HEIGHT}，寬至少是高的 {MIN_RATIO} 倍；"
-            f"這張是 {width:,}×{height:,}"
+            f"圖寬要 {MIN_WIDTH}–{MAX_WIDTH:,} 像素，高至少 {MIN_HEIGHT}，"
+            f"寬至少是高的 {MIN_RATIO} 倍；這張是 {width:,}×{height:,}"
         )
     if abs(width * design.height - height * WIDTH) > height * WIDTH // 100:
         return (

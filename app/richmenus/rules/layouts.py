@@ -34,7 +34,9 @@ LAYOUTS: Final = {
     "row_four": Layout("一排 4 格", (1, 1, 1, 1), (1,), _grid(4, 1)),
     "three": Layout("一排 3 格", (1, 1, 1), (1,), _grid(3, 1)),
     "wide_three": Layout("左大，右 2 格並排", (11, 7, 7), (1,), _grid(3, 1)),
-    "big_two": Layout("左大，右 2 格上下", (5, 4), (1, 1), ((0, 0, 1, 2), (1, 0, 2, 1), (1, 1, 2, 2))),
+    "big_two": Layout(
+        "左大，右 2 格上下", (5, 4), (1, 1), ((0, 0, 1, 2), (1, 0, 2, 1), (1, 1, 2, 2))
+    ),
     "top_three": Layout(
         "上大，下 3 格", (1, 1, 1), (1, 1), ((0, 0, 3, 1), (0, 1, 1, 2), (1, 1, 2, 2), (2, 1, 3, 2))
     ),
@@ -83,9 +85,7 @@ def top(design: Design, at: int) -> int:
 def arranged(design: Design) -> Design:
     """Every page with as many cells as its layout has places, each at its place. What is drawn by
     hand stays where it is."""
-    return replace(
-        design, pages=tuple(_arranged(design, at) for at in range(len(design.pages)))
-    )
+    return replace(design, pages=tuple(_arranged(design, at) for at in range(len(design.pages))))
 
 
 def _arranged(design: Design, at: int) -> Page:

@@ -75,7 +75,9 @@ def test_line_takes_the_menus_that_are_ready(code: str) -> None:
 pages = st.builds(
     Page,
     st.sampled_from(sorted(LAYOUTS)),
-    st.lists(st.sampled_from([kind for kind in KINDS if KINDS[kind].button]).map(blank), max_size=8).map(tuple),
+    st.lists(
+        st.sampled_from([kind for kind in KINDS if KINDS[kind].button]).map(blank), max_size=8
+    ).map(tuple),
     st.text("分頁", min_size=1, max_size=8),
 )
 designs = st.builds(
@@ -90,11 +92,10 @@ designs = st.builds(
 def test_a_layout_covers_its_page_without_gap_or_overlap(design: Design) -> None:
     for at, page in enumerate(design.pages):
         tabs = layouts.tabs(design, at)
-        covered = sum(place.width * place.height for place in (*page.cells, *tabs))
+        covered = sum(cell.width * cell.height for cell in page.cells)
+        covered += sum(tab.width * tab.height for tab in tabs)
         assert covered == WIDTH * design.height
-        assert not [
-            pair for pair in combinations(page.cells, 2) if document.overlap(*pair)
-        ]
+        assert not [pair for pair in combinations(page.cells, 2) if document.overlap(*pair)]
         assert all(cell.y >= layouts.top(design, at) for cell in page.cells)
 
 
@@ -182,7 +183,10 @@ def test_what_has_no_fault_is_what_line_takes(cells: list[Cell]) -> None:
         (
             replace(
                 TWO_TABS,
-                pages=(TWO_TABS.pages[0], replace(TWO_TABS.pages[1], layout=FREE, cells=MEMBER.pages[0].cells)),
+                pages=(
+                    TWO_TABS.pages[0],
+                    replace(TWO_TABS.pages[1], layout=FREE, cells=MEMBER.pages[0].cells),
+                ),
             ),
             "p1-c0-x",
             "蓋到上面的分頁",
