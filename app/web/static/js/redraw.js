@@ -35,10 +35,10 @@ export function redrawn(form) {
     return;
   }
   form.addEventListener("change", (event) => {
-    if (event.target.closest("[data-drawn]")) draw(null);
+    if (event.target.closest("[data-drawn]") && !("quiet" in event.target.dataset)) draw(null);
   });
   form.addEventListener("click", (event) => {
-    const button = event.target.closest("button[formaction]");
+    const button = event.target.closest("button[formaction]:not([formenctype])");
     if (!button) return;
     event.preventDefault();
     draw(button);
