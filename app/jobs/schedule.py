@@ -202,11 +202,11 @@ def _place_menus(desk: Desk, now: datetime) -> int:
     return menus.advance(desk.db, line, desk.config, is_stopping=is_stopping, now=now)
 
 
-def _follow_menus(desk: Desk, now: datetime) -> dict[str, int]:
-    found = {"members": menus.follow(desk.db, now=now), "deleted": 0}
+def _follow_menus(desk: Desk, now: datetime) -> int:
+    found = menus.follow(desk.db, now=now)
     if menus.has_leftovers(desk.db, now=now):
-        found["deleted"] = menus.clear(desk.db, line_menus(desk.config), now=now)
-    return {name: number for name, number in found.items() if number}
+        found += menus.clear(desk.db, line_menus(desk.config), now=now)
+    return found
 
 
 def _review_menus(desk: Desk, now: datetime) -> int:
@@ -232,7 +232,7 @@ JOBS: tuple[Job, ...] = (
     Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
     Job("broadcasts", "凍結群發名單並寫好每一封", _send_broadcasts, every=timedelta(seconds=2)),
     Job("menus", "發布圖文選單，替會員換上", _place_menus, every=timedelta(seconds=2)),
-    Job("menu-turns", "入會、換等級的會員該換的選單", _follow_menus, cron="* * * * *"),
+    Job("menu-turns", "入會、換等級的會員該換的選單", _follow_menus, every=timedelta(minutes=1)),
     Job("menu-review", "分眾與檔期的選單該給誰", _review_menus, cron="6 * * * *"),
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),

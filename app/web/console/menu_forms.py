@@ -15,7 +15,7 @@ from app.core.errors import Invalid
 from app.core.text import half_width
 from app.richmenus.queries import MenuShown
 from app.richmenus.rules import audiences, document, layouts
-from app.richmenus.rules.design import HEIGHTS, KINDS, WIDTH, Cell, Design, Page, blank
+from app.richmenus.rules.design import HEIGHTS, KINDS, Cell, Design, Page, blank
 from app.richmenus.rules.layouts import FREE, LAYOUTS, MOST_FREE
 from app.richmenus.service import DEFAULT_PRIORITY, Meant
 
@@ -224,7 +224,6 @@ def _with_cell(page: Page, place: list[int], top: int) -> Page:
         return page
     used = {cell.kind for cell in page.cells}
     spare = [kind for kind, known in KINDS.items() if known.button and kind not in used]
-    at = dict(zip(PLACES, place, strict=True)) if len(place) == len(PLACES) else {}
-    size = {"x": 0, "y": top, "width": min(_NEW_CELL, WIDTH), "height": _NEW_CELL}
-    cell = replace(blank(spare[0] if spare else "card"), **(at or size))
+    x, y, width, height = place if len(place) == len(PLACES) else (0, top, _NEW_CELL, _NEW_CELL)
+    cell = replace(blank(spare[0] if spare else "card"), x=x, y=y, width=width, height=height)
     return replace(page, cells=(*page.cells, cell))

@@ -163,12 +163,12 @@ async def revise(request: Request, visitor: Marketer, menu_id: PathId) -> Respon
 async def upload(request: Request, visitor: Marketer, menu_id: PathId) -> Response:
     """The form with a picture for one of its pages."""
     form = await request.form()
-    at = ids.id_typed(str(form.get("upload", "")))  # the page, counted from 1
-    file = form.get(f"p{at - 1}-file") if at is not None else None
+    number = ids.id_typed(str(form.get("upload", ""))) or 1  # of the page
+    file = form.get(f"p{number - 1}-file")
     content = await file.read() if isinstance(file, UploadFile) else b""
-    return await run_in_threadpool(
-        _save, request, visitor, form, menu_id, (0 if at is None else at - 1, content)
-    )
+    await form.close()
+    picture = (number - 1, content)
+    return await run_in_threadpool(_save, request, visitor, form, menu_id, picture)
 
 
 def _save(

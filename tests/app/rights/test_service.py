@@ -227,7 +227,8 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     of_nobody = {
         "api_tokens", "audit_log", "broadcasts", "coupon_kinds", "coupon_offers", "draw_prizes",
         "draws", "imports", "import_faults",
-        "job_runs", "login_attempts",
+        "job_runs", "login_attempts", "richmenus", "richmenu_versions", "richmenu_pages",
+        "richmenu_pictures",
         "merger_rows", "mission_versions", "missions", "outbox_quota",
         "programmes", "reward_offers", "rewards", "segments", "staff",
         "staff_sessions", "stamp_cards", "stamp_versions", "stores", "tags",

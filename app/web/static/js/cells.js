@@ -47,6 +47,7 @@ function begin(form, event) {
   const isGrip = event.target.classList.contains("grip");
   const shape = group ?? svg.appendChild(newShape());
   let place = was;
+  form.dataset.held = ""; // a drawing that arrives now would pull the picture from under the hand
 
   function move(now) {
     const to = pointOn(svg, now);
@@ -57,9 +58,13 @@ function begin(form, event) {
       const bottom = within(snap(Math.max(from.y, to.y)), top, high);
       place = [x, y, right - x, bottom - y];
     } else if (isGrip) {
-      const [x, y] = was;
-      const width = within(snap(to.x - x), LEAST, wide - x);
-      place = [x, y, width, within(snap(to.y - y), LEAST, high - y)];
+      const [x, y, width, height] = was;
+      place = [
+        x,
+        y,
+        within(snap(width + to.x - from.x), LEAST, wide - x),
+        within(snap(height + to.y - from.y), LEAST, high - y),
+      ];
     } else {
       const [x, y, width, height] = was;
       place = [
@@ -76,6 +81,7 @@ function begin(form, event) {
     removeEventListener("pointermove", move);
     removeEventListener("pointerup", end);
     removeEventListener("pointercancel", end);
+    delete form.dataset.held;
     if (!was) {
       shape.remove();
       if (!place || place[2] < LEAST || place[3] < LEAST) return;
