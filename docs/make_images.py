@@ -64,6 +64,8 @@ PAGES: Final = {
     "/console/broadcasts/{broadcast_id}": "console-broadcast",
     "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
     "/console/broadcasts/{broadcast_id}/readers": "console-broadcast-readers",
+    "/console/menus": "console-menus",
+    "/console/menus/{menu_id}": "console-menu",
     "/console/imports": "console-imports",
     "/console/imports/{import_id}": "console-import",
     "/console/invoices": "console-invoices",

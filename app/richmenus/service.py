@@ -533,4 +533,17 @@ def told(session: Session, due: Due, member_ids: Sequence[int]) -> int:
 def drop_strangers(session: Session, members: sa.Select[Any]) -> int:
     """Forget the menus of who is no member any more (`members` gives the ids of those who are):
     what they see was decided when they left."""
-    return changed(session, sa.delete(WEARERS).where(WEARERS.c.member_id.not_in(members)))
+    wearer, person = WEARERS.alias(), members.subquery()
+    strangers = (
+        sa.select(wearer.c.member_id)
+        .outerjoin(person, person.c.id == wearer.c.member_id)
+        .where(person.c.id.is_(None))
+    )
+    return changed(session, sa.delete(WEARERS).where(WEARERS.c.member_id.in_(strangers)))
+
+
+def tell_again(session: Session) -> int:
+    """LINE has forgotten who had which menu, as the simulator does when it begins anew."""
+    return changed(
+        session, sa.update(WEARERS).where(WEARERS.c.is_due.is_(False)).values(is_due=True)
+    )
