@@ -385,6 +385,7 @@ def console(studio: Studio) -> None:
         page.wait_for_selector("#lines")
         keep(page, "console-tag")
         write_letter(page, studio)
+        draw_menu(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
         keep(page, "console-invoices")
@@ -409,6 +410,24 @@ def write_letter(page: Page, studio: Studio) -> None:
     page.click(".row-link:has-text('寄出')")
     page.wait_for_selector(".tabs")
     keep(page, "console-broadcast-readers")
+
+
+def draw_menu(page: Page, studio: Studio) -> None:
+    """A menu with two tabs for some members, as far as its draft."""
+    page.goto(f"{studio.url}/console/menus/new")
+    page.fill("#name", "金卡選單")
+    page.select_option("#audience", label="等級：金卡")
+    page.click("#more")
+    page.wait_for_selector("#p1")
+    page.fill("#p1-name", "禮遇")
+    page.check("#p1-c0-main")
+    page.wait_for_selector("[data-drawn]:not([aria-busy])")
+    page.click("button:has-text('存草稿')")
+    page.wait_for_selector("[data-live]")
+    keep(page, "console-menu")
+    page.goto(f"{studio.url}/console/menus")
+    page.wait_for_load_state("networkidle")
+    keep(page, "console-menus")
 
 
 SALES: Final = """單號,日期,時間,實付金額,會員手機,門市代碼
