@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 USERS_AT_ONCE: Final = (
     500  # https://developers.line.biz/en/reference/messaging-api/#link-rich-menu-to-users
 )
-WISHES_AT_ONCE: Final = 5_000  # rows a transaction
+WISHES_AT_ONCE: Final = 2_000  # rows a transaction
 _BAD_REQUEST: Final = 400
 _LOOKS, _PAUSE_SECONDS = 300, 0.2
 

@@ -179,6 +179,8 @@ def _begin(
 ) -> int:
     for fault in document.faults(drawn):
         raise Invalid(fault.field, fault.reason)
+    if not _hold(session, menu_id):
+        raise NotNow(f"rich menu {menu_id} was removed")
     last = session.scalar(
         sa.select(sa.func.max(VERSIONS.c.number)).where(VERSIONS.c.menu_id == menu_id)
     )
@@ -204,6 +206,19 @@ def _begin(
                 VERSIONS.c.menu_id == menu_id, VERSIONS.c.number == row["number"]
             )
         ).one()
+    )
+
+
+def _hold(session: Session, menu_id: int) -> bool:
+    """Whoever changes what a menu's versions are holds its row first, always in this order, so that
+    nobody waits crosswise. False when it was removed."""
+    return bool(
+        changed(
+            session,
+            sa.update(MENUS)
+            .where(MENUS.c.id == menu_id, MENUS.c.is_active.is_(True))
+            .values(changed_at=MENUS.c.changed_at),
+        )
     )
 
 
@@ -408,6 +423,8 @@ def adopt(session: Session, *, menu_id: int, line_ids: Sequence[str], now: datet
 
 def go_live(session: Session, work: Work, *, now: datetime) -> None:
     """All of it stands on LINE: from now on this is what people are to see. Raises LeaseLost."""
+    if not _hold(session, work.menu_id):
+        raise LeaseLost(f"version {work.id}")
     _retire(session, work.menu_id, now)
     _reached(session, work, due_at=now, status=models.LIVE, live_at=now)
 
@@ -415,7 +432,6 @@ def go_live(session: Session, work: Work, *, now: datetime) -> None:
 def placed(session: Session, work: Work, *, now: datetime) -> None:
     """Aliases and default lead to it; people of the versions before follow a little later.
     Raises LeaseLost."""
-    _reached(session, work, due_at=now + MOVE_AFTER, is_placed=True)
     changed(
         session,
         sa.update(MENUS)
@@ -423,8 +439,9 @@ def placed(session: Session, work: Work, *, now: datetime) -> None:
             MENUS.c.id == work.menu_id,
             MENUS.c.audience.in_((audiences.TIER, audiences.SEGMENT)),
         )
-        .values(is_unsettled=True),
+        .values(is_unsettled=True, changed_at=now),
     )
+    _reached(session, work, due_at=now + MOVE_AFTER, is_placed=True)
 
 
 def moved(session: Session, work: Work) -> None:

@@ -133,8 +133,7 @@ def _redrawn(request: Request, form: FormData) -> Response:
         with request.app.state.db.reading() as session:
             kept = queries.menu(session, menu_id)
     draft = menu_forms.read(form, kept)
-    for name in ("order", "drawn"):
-        order = form.get(name)
+    for order in (*form.getlist("order"), *form.getlist("drawn")):
         if isinstance(order, str) and order:
             draft = menu_forms.rearranged(draft, order)
     return _editor(request, draft)

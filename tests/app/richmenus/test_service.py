@@ -358,6 +358,20 @@ def test_removing_and_going_live_at_once_leaves_nothing_alive(db: Database) -> N
     assert set(line.aliases) == {"guest", "member"}
 
 
+def test_publishing_and_removing_at_once_leaves_nothing_to_publish(db: Database) -> None:
+    gold = special(db)
+
+    def remove() -> None:
+        with db.transaction() as session:
+            service.remove(session, menu_id=gold, now=NOW)
+
+    at_once(*[lambda: begun(db, gold)] * 3, remove)
+    assert set(statuses(db)) <= {FAILED}
+    line = FakeMenus()
+    settle(db, line)
+    assert line.documents == {}
+
+
 # Back, away, refused ------------------------------------------------------------------------------
 
 

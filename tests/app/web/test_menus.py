@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from urllib.parse import urlencode
 
 import pytest
 import sqlalchemy as sa
@@ -190,6 +191,18 @@ def test_the_form_is_drawn_again_and_nothing_kept(sqlite_db: Database, marketer:
     kept = marketer.post("/console/menus/draft", TWO | {"menu": "1"}).text
     assert 'action="/console/menus/1"' in kept
     assert marketer.post("/console/menus/draft", {"menu": "99"}).status == 404
+
+
+def test_a_place_drawn_on_the_first_of_two_pages_is_on_the_first(marketer: Browser) -> None:
+    fields = TWO | {"p0-layout": FREE, "p1-layout": FREE, "p1-name": "更多"}
+    form = [*fields.items(), ("drawn", "cell:0:10:300:400:400"), ("drawn", "")]
+    page = marketer.http.post(
+        f"{BASE}/console/menus/draft",
+        content=urlencode([("form_token", marketer.form_token()), *form]),
+        headers=SAME_ORIGIN | {"content-type": "application/x-www-form-urlencoded"},
+    ).text
+    assert 'name="p0-c2-kind"' in page
+    assert 'name="p1-c0-kind"' not in page
 
 
 def test_back_and_stop(sqlite_db: Database, marketer: Browser) -> None:
