@@ -82,6 +82,10 @@ def _page(design: Design, at: int) -> Iterator[Fault]:
     number = len(page.cells) + max(len(layouts.tabs(design, at)) - 1, 0)
     if not page.cells or number > MAX_AREAS:
         yield Fault(f"p{at}-layout", f"第 {at + 1} 頁要有 1 到 {MAX_AREAS} 個按的地方")
+    if len(design.pages) > 1 and page.picture and TAB not in {cell.kind for cell in page.cells}:
+        yield Fault(
+            f"p{at}-layout", f"第 {at + 1} 頁用上傳的圖，要有一格「換到另一頁」，不然會員回不去"
+        )
     for index, cell in enumerate(page.cells):
         yield from _cell(design, at, index, cell)
     yield from _overlaps(design, at, page)

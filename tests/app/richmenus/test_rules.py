@@ -192,6 +192,11 @@ def test_what_has_no_fault_is_what_line_takes(cells: list[Cell]) -> None:
             "蓋到上面的分頁",
         ),
         (replace(MEMBER, pages=(Page(FREE, ()),)), "p0-layout", "1 到 20 個"),
+        (
+            replace(TWO_TABS, pages=(replace(TWO_TABS.pages[0], picture="x"), TWO_TABS.pages[1])),
+            "p0-layout",
+            "換到另一頁",
+        ),
     ],
 )  # fmt: skip
 def test_a_fault_names_its_cell(broken: Design, field: str, says: str) -> None:
