@@ -69,13 +69,16 @@ def has_work(db: Database, *, now: datetime) -> bool:
 
 def review(db: Database, *, now: datetime) -> int:
     """Look up every audience; return how many members are to have another menu."""
+    with db.reading() as session:
+        if not _is_needed(session) and not queries.unsettled(session):
+            return 0
     return publishing.look_up(db, EVERYBODY, lambda session: _meant(session, now))
 
 
 def follow(db: Database, *, now: datetime) -> int:
     """Look up only who joined or changed their tier a moment ago."""
     with db.reading() as session:
-        if not queries.specials(session) and not queries.has_wearers(session):
+        if not _is_needed(session):
             return 0
         turned = sa.select(Fact.member_id).where(
             Fact.kind.in_(_TURNS), Fact.at >= now - _LOOK_BACK, Fact.at <= now
@@ -86,6 +89,11 @@ def follow(db: Database, *, now: datetime) -> int:
         some = ids[start : start + publishing.USERS_AT_ONCE]
         done += publishing.look_up(db, EVERYBODY, lambda session: _meant(session, now), only=some)
     return done
+
+
+def _is_needed(session: Session) -> bool:
+    """Where everybody has the guests' or the members' menu there is nothing to look up."""
+    return bool(queries.specials(session)) or queries.has_wearers(session)
 
 
 def clear(db: Database, line: RichMenuGateway, *, now: datetime) -> int:

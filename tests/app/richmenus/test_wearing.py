@@ -14,6 +14,7 @@ from app.core.db import Database
 from app.jobs import menus as jobs
 from app.line.gateway import Failure, SendError
 from app.members.models import Member
+from app.mergers import service as mergers
 from app.outbox.models import OutboxRow
 from app.richmenus import publishing, queries, service
 from app.richmenus.models import WEARERS
@@ -280,6 +281,26 @@ def test_who_leaves_is_forgotten_and_who_comes_back_gets_theirs(brand: Database)
         ("U1", menu(brand, gold).code),
     ]
     assert set(worn(brand)) == {ken}
+
+
+def test_an_account_that_changes_hands_gets_the_menu_of_its_member(brand: Database) -> None:
+    [kept], [absorbed] = people(brand, 1), people(brand, 1)
+    with brand.transaction() as session:
+        user_id = session.scalars(sa.select(Member.line_user_id).where(Member.id == absorbed)).one()
+        session.execute(sa.update(Member).where(Member.id == kept).values(line_user_id=None))
+        merger_id = mergers.merge(
+            session, kept_id=kept, absorbed_id=absorbed, staff_id=None, reason="x", now=NOW
+        )
+        mergers.part(session, merger_id=merger_id, staff_id=None, now=NOW)
+        linked = session.execute(
+            sa.select(OutboxRow.member_id, OutboxRow.recipient, OutboxRow.payload)
+            .where(OutboxRow.channel == "menu")
+            .order_by(OutboxRow.id)
+        ).all()
+    assert [tuple(row) for row in linked] == [
+        (kept, user_id, "member"),
+        (absorbed, user_id, "member"),
+    ]
 
 
 def test_rows_of_who_is_no_member_any_more_go(brand: Database) -> None:
