@@ -519,14 +519,14 @@ def richmenu_publish() -> None:
     from app.richmenus.publishing import publish_menus
 
     config = _complete(settings())
+    db, now = _migrated(config), clock_from(config.regulars_clock)()
     try:
-        published = publish_menus(config)
+        published = publish_menus(db, config, now=now)
     except SendError as error:
         _stop(f"連不上 LINE 或被拒絕：{error.reason} / LINE refused or does not answer")
     for alias, rich_menu_id in published.items():
         typer.echo(f"{alias}: {rich_menu_id}")
-    now = clock_from(config.regulars_clock)()
-    with _migrated(config).transaction() as session:
+    with db.transaction() as session:
         waited = outbox.retry_menus(session, now=now)
     if waited:
         typer.echo(f"{waited:,} 人將換上選單 / {waited:,} people get theirs now")

@@ -21,6 +21,7 @@ import app.programmes.models
 import app.purchases.models
 import app.referrals.models
 import app.rewards.models
+import app.richmenus.models
 import app.rights.models
 import app.segments.models
 import app.staff.models

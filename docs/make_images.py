@@ -75,6 +75,8 @@ PAGES: Final = {
     "/console/journeys/{journey_id}/steps/new": "console-journey-new-step",
     "/console/journeys/{journey_id}/steps/{code}": "console-journey-step",
     "/console/lifecycle": "console-lifecycle",
+    "/console/menus": "console-menus",
+    "/console/menus/{menu_id}": "console-menu",
     "/console/imports": "console-imports",
     "/console/imports/{import_id}": "console-import",
     "/console/invoices": "console-invoices",
@@ -405,6 +407,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-tag")
         write_letter(page, studio)
         follow_journey(page, studio)
+        draw_menu(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
         keep(page, "console-invoices")
@@ -451,6 +454,24 @@ def follow_journey(page: Page, studio: Studio) -> None:
     keep(page, "console-journey-new-step")
     page.goto(f"{studio.url}/console/lifecycle")
     keep(page, "console-lifecycle")
+
+
+def draw_menu(page: Page, studio: Studio) -> None:
+    """A menu with two tabs for some members, as far as its draft."""
+    page.goto(f"{studio.url}/console/menus/new")
+    page.fill("#name", "金卡選單")
+    page.select_option("#audience", label="等級：金卡")
+    page.click("#more")
+    page.wait_for_selector("#p1")
+    page.fill("#p1-name", "禮遇")
+    page.check("#p1-c0-main")
+    page.wait_for_selector("[data-drawn]:not([aria-busy])")
+    page.click("button:has-text('存草稿')")
+    page.wait_for_selector("[data-live]")
+    keep(page, "console-menu")
+    page.goto(f"{studio.url}/console/menus")
+    page.wait_for_load_state("networkidle")
+    keep(page, "console-menus")
 
 
 SALES: Final = """單號,日期,時間,實付金額,會員手機,門市代碼

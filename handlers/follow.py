@@ -3,8 +3,8 @@
 from app.line.events import Event
 from app.line.router import Lasting, Reply, Router
 from app.members import service as members
-from app.outbox import service as outbox
 from app.points import queries as points
+from app.richmenus import service as menus
 from flex_templates import greeting
 from flex_templates.greeting import GreetingView, ReturningView
 from handlers import taps
@@ -21,11 +21,11 @@ def follow(event: Event, ctx: Context) -> Reply:
     ):
         return []
     # Whether a menu link survives a block is undocumented, so it is set again at every follow.
-    outbox.link_menu(
+    menus.show(
         ctx.session,
         member_id=ctx.member.id,
         recipient=recipient,
-        menu="member" if ctx.member.is_member else "guest",
+        is_member=ctx.member.is_member,
         dedup_key=f"menu:{event.id}",
         now=ctx.now,
     )

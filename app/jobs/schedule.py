@@ -24,7 +24,7 @@ from app.firings import service as firings
 from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
-from app.jobs import broadcasts, journeys, photos, profiles
+from app.jobs import broadcasts, journeys, menus, photos, profiles
 from app.jobs import imports as files
 from app.lifecycle import service as lifecycle
 from app.lifecycle.messages import Brand
@@ -32,6 +32,7 @@ from app.line.gateway import Gateway
 from app.points import service as points
 from app.referrals import service as referrals
 from app.rewards import service as rewards
+from app.richmenus.publishing import line_menus
 from app.rights import service as rights
 from app.staff import service as staff
 from app.tags import service as tags
@@ -206,6 +207,24 @@ def _take_journeys_on(desk: Desk, now: datetime) -> int:
     return journeys.advance(desk.db, brand=desk.letterhead, is_stopping=stopping, now=now)
 
 
+def _place_menus(desk: Desk, now: datetime) -> int:
+    if not menus.has_work(desk.db, now=now):
+        return 0
+    line, is_stopping = line_menus(desk.config), desk.is_stopping.is_set
+    return menus.advance(desk.db, line, desk.config, is_stopping=is_stopping, now=now)
+
+
+def _follow_menus(desk: Desk, now: datetime) -> int:
+    found = menus.follow(desk.db, now=now)
+    if menus.has_leftovers(desk.db, now=now):
+        found += menus.clear(desk.db, line_menus(desk.config), now=now)
+    return found
+
+
+def _review_menus(desk: Desk, now: datetime) -> int:
+    return menus.review(desk.db, now=now)
+
+
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "invoices", partial(invoices.settle_due, now=now))
 
@@ -226,6 +245,9 @@ JOBS: tuple[Job, ...] = (
     Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
     Job("broadcasts", "凍結群發名單並寫好每一封", _send_broadcasts, every=timedelta(seconds=2)),
     Job("journeys", "讓會員進入旅程並走到下一步", _take_journeys_on, every=timedelta(seconds=5)),
+    Job("menus", "發布圖文選單，替會員換上", _place_menus, every=timedelta(seconds=2)),
+    Job("menu-turns", "入會、換等級的會員該換的選單", _follow_menus, every=timedelta(minutes=1)),
+    Job("menu-review", "分眾與檔期的選單該給誰", _review_menus, cron="6 * * * *"),
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),

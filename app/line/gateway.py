@@ -112,7 +112,7 @@ class LineGateway:
         if answer.status in (404, 410):
             return None
         if answer.status != 200:
-            raise _refusal(answer.status if answer.status != 202 else 503, answer.text)
+            raise refusal(answer.status if answer.status != 202 else 503, answer.text)
         return answer.body
 
     async def close(self) -> None:
@@ -127,14 +127,14 @@ class LineGateway:
             return Accepted(answer.headers.get("x-line-request-id"))
         if answer.status == 409:
             return Accepted(answer.headers.get("x-line-accepted-request-id"), is_repeat=True)
-        raise _refusal(answer.status, answer.text)
+        raise refusal(answer.status, answer.text)
 
     async def _get(self, path: str) -> Mapping[str, Any] | None:
         answer = await self._ask("GET", path)
         if answer.status == 404:
             return None
         if answer.status != 200:
-            raise _refusal(answer.status, answer.text)
+            raise refusal(answer.status, answer.text)
         try:
             found = orjson.loads(answer.body)
         except orjson.JSONDecodeError as error:
@@ -155,7 +155,8 @@ def _part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _refusal(status: int, text: str) -> SendError:
+def refusal(status: int, text: str) -> SendError:
+    """What an answer of LINE that is no success means."""
     reason = f"HTTP {status}: {text[:300]}"
     if status == 429:
         failure = Failure.QUOTA if _QUOTA_TEXT in text else Failure.RATE

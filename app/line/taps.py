@@ -197,3 +197,11 @@ class ConfirmExchange(Postback):
 class CancelExchange(Postback):
     prefix: ClassVar[str] = "reward.undo"
     exchange_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTab(Postback):
+    """Sent along while LINE itself shows another page of the menu; asks for nothing."""
+
+    prefix: ClassVar[str] = "tab"
+    number: int

@@ -51,6 +51,7 @@ FATES: Final[dict[str, Fate]] = {
     "referrals.member_id": "stays",  # who was a member before is nobody's new friend
     "reward_exchanges.member_id": "moves",
     "reward_holdings.member_id": "folded",
+    "richmenu_wearers.member_id": "stays",  # the next look at who sees what takes it away
     "staff_memberships.member_id": "moves",
     "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",

@@ -26,6 +26,7 @@ from app.points import service as points
 from app.points.models import ENTRIES, LOTS
 from app.purchases import service as purchases
 from app.rewards import service as rewards
+from app.richmenus import service as menus
 from app.stamps import service as stamps
 from app.tiers import service as tiers
 from app.timeline import service as timeline
@@ -127,6 +128,15 @@ def part(session: Session, *, merger_id: int, staff_id: int | None, now: datetim
         line=row.took_line,
         phone=row.took_phone,
     )
+    if row.took_line:
+        menus.show(
+            session,
+            member_id=merger.absorbed_id,
+            recipient=member_queries.person(session, merger.absorbed_id).line_user_id or "",
+            is_member=True,
+            dedup_key=f"menu:parted:{merger_id}",
+            now=now,
+        )
     for owner in _moving():
         _move_back(session, merger_id, owner, merger)
     coupons.reinstate_all(session, member_id=merger.absorbed_id, reason=SECOND_GIFT, now=now)
@@ -200,12 +210,21 @@ def _take_contact(
         guest_id = members.unbind(
             session, member_id=absorbed_id, line_user_id=absorbed.line_user_id, now=now
         )
-        outbox.link_menu(
+        menus.show(
             session,
             member_id=guest_id,
             recipient=absorbed.line_user_id,
-            menu="guest",
+            is_member=False,
             dedup_key=f"menu:merged:{guest_id}",
+            now=now,
+        )
+    if takes_line:
+        menus.show(
+            session,
+            member_id=kept_id,
+            recipient=absorbed.line_user_id or "",
+            is_member=True,
+            dedup_key=f"menu:merged:{kept_id}:{absorbed_id}:{now.timestamp():.6f}",
             now=now,
         )
     return takes_line, takes_phone

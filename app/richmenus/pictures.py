@@ -1,4 +1,4 @@
-"""Draws a rich menu's picture from its words: a PNG in the brand's colours, at most 1 MB."""
+"""Draws a menu's pages from their words: PNG in the brand's colours, at most 1 MB each."""
 
 import io
 import math
@@ -9,7 +9,10 @@ from pathlib import Path
 import pylopdf_fonts_zh_tw
 from PIL import Image, ImageDraw, ImageFont
 
-from app.richmenus.rules import MAX_PICTURE_BYTES, WIDTH, Cell, Icon, Menu
+from app.richmenus.rules import layouts
+from app.richmenus.rules.design import WIDTH, Cell, Design
+from app.richmenus.rules.document import MAX_PICTURE_BYTES
+from app.richmenus.rules.layouts import Tab
 from flex_templates.theme import Theme
 
 # Icons are drawn on a square of 96 units, several times larger than shown, for smooth edges.
@@ -20,6 +23,7 @@ STROKE = 5.0
 ICON_SIZE = 250
 WORD_SIZE = 118
 CAPTION_SIZE = 76  # 12 px on a phone
+TAB_SIZE = 96
 GAP = 16
 STEPS = 48  # of a gradient, before it is enlarged
 
@@ -147,7 +151,7 @@ def _join(pen: Pen) -> None:
     pen.line((66, 46), (90, 46))
 
 
-def _news(pen: Pen) -> None:
+def _gift(pen: Pen) -> None:
     pen.frame(10, 32, 86, 48, 4)
     pen.line((17, 48), (17, 86), (79, 86), (79, 48))
     pen.line((48, 33), (48, 86))
@@ -156,19 +160,56 @@ def _news(pen: Pen) -> None:
     pen.line((42, 27), (48, 33), (54, 27))
 
 
-_ICONS: dict[Icon, Callable[[Pen], None]] = {
+def _news(pen: Pen) -> None:
+    pen.frame(14, 24, 82, 82, 8)
+    pen.line((14, 44), (82, 44))
+    pen.fill(_star(48, 63, 13, 6))
+    pen.line((32, 14), (32, 30))
+    pen.line((64, 14), (64, 30))
+
+
+def _tier(pen: Pen) -> None:
+    pen.line((14, 34), (24, 74), (72, 74), (82, 34), (63, 50), (48, 22), (33, 50), (14, 34))
+    pen.line((24, 84), (72, 84))
+
+
+def _receipt(pen: Pen) -> None:
+    pen.line((22, 10), (22, 86), (35, 78), (48, 86), (61, 78), (74, 86), (74, 10), (22, 10))
+    for top in (30.0, 46.0, 62.0):
+        pen.line((36, top), (60, top))
+
+
+def _help(pen: Pen) -> None:
+    pen.ring(48, 48, 38)
+    pen.ring(48, 38, 12, 180, 360 + 60)
+    pen.line((54, 48.5), (48, 56), (48, 60))
+    pen.dot(48, 71, 3.8)
+
+
+def _link(pen: Pen) -> None:
+    pen.line((26, 36), (20, 84), (76, 84), (70, 36), (26, 36))
+    pen.ring(48, 36, 14, 180, 360)
+    pen.line((38, 62), (46, 70), (60, 54))
+
+
+_ICONS: dict[str, Callable[[Pen], None]] = {
     "card": _card,
     "points": _points,
     "coupon": _coupon,
     "mission": _mission,
+    "tier": _tier,
+    "receipt": _receipt,
+    "gift": _gift,
     "store": _store,
-    "contact": _contact,
-    "join": _join,
     "news": _news,
+    "contact": _contact,
+    "help": _help,
+    "join": _join,
+    "link": _link,
 }
 
 
-def _icon(name: Icon, size: int, colour: str) -> Image.Image:
+def _icon(name: str, size: int, colour: str) -> Image.Image:
     pen = Pen(size, colour)
     _ICONS[name](pen)
     return pen.image.resize((size, size), Image.Resampling.LANCZOS)
@@ -179,7 +220,7 @@ def font_path() -> Path:
     return Path(pylopdf_fonts_zh_tw.sans_path())
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _font(size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(font_path()), size)
 
@@ -201,56 +242,127 @@ def _fitting(words: str, size: int, room: int) -> ImageFont.FreeTypeFont:
 
 
 def _draw_cell(picture: Image.Image, cell: Cell, theme: Theme) -> None:
+    """An icon over the words over the small words, as large as the place allows."""
     ink, quiet, accent = theme.ink, theme.quiet, theme.primary
     if cell.is_main:
         ground = _gradient(cell.width, cell.height, theme.cover_end, theme.cover_start)
         picture.paste(ground, (cell.x, cell.y))
         ink, quiet, accent = theme.on_cover, theme.cover_quiet, theme.on_cover
+    heights = [ICON_SIZE + 3 * GAP if cell.icon else 0, WORD_SIZE]
+    heights.append(CAPTION_SIZE + 2 * GAP if cell.caption else 0)
+    scale = min(1.0, (cell.height - 4 * GAP) / sum(heights), cell.width / (2 * ICON_SIZE))
     draw = ImageDraw.Draw(picture)
-    middle = cell.x + cell.width / 2
-    height = ICON_SIZE + WORD_SIZE + CAPTION_SIZE + 5 * GAP
-    top = cell.y + (cell.height - height) / 2
-    icon = _icon(cell.icon, ICON_SIZE, accent)
-    picture.paste(icon, (round(middle - ICON_SIZE / 2), round(top)), icon)
-    room = cell.width - 80
-    word_at = (middle, top + ICON_SIZE + 3 * GAP + WORD_SIZE / 2)
-    word_font = _fitting(cell.word, WORD_SIZE, room)
+    middle, room = cell.x + cell.width / 2, max(cell.width - 80, cell.width // 2)
+    at = cell.y + (cell.height - scale * sum(heights)) / 2
+    if cell.icon:
+        size = max(round(ICON_SIZE * scale), 1)
+        icon = _icon(cell.icon, size, accent)
+        picture.paste(icon, (round(middle - size / 2), round(at)), icon)
+    at += scale * (heights[0] + WORD_SIZE / 2)
+    font = _fitting(cell.word, max(round(WORD_SIZE * scale), 24), room)
     # The font package has one weight; a stroke of the same colour makes the bold.
-    draw.text(word_at, cell.word, font=word_font, fill=ink, anchor="mm", stroke_width=1.5)
-    caption_at = (middle, word_at[1] + WORD_SIZE / 2 + 2 * GAP + CAPTION_SIZE / 2)
-    caption_font = _fitting(cell.caption, CAPTION_SIZE, room)
-    draw.text(caption_at, cell.caption, font=caption_font, fill=quiet, anchor="mm")
+    draw.text((middle, at), cell.word, font=font, fill=ink, anchor="mm", stroke_width=1.5)
+    if cell.caption:
+        at += scale * (WORD_SIZE / 2 + 2 * GAP + CAPTION_SIZE / 2)
+        font = _fitting(cell.caption, max(round(CAPTION_SIZE * scale), 24), room)
+        draw.text((middle, at), cell.caption, font=font, fill=quiet, anchor="mm")
 
 
-def _draw_lines(picture: Image.Image, menu: Menu, theme: Theme) -> None:
+def _draw_lines(picture: Image.Image, cells: Sequence[Cell], top: int, theme: Theme) -> None:
     """Hairlines between cells, short of the edges, as on a well-set page."""
     draw, inset = ImageDraw.Draw(picture), 90
-    mains = [cell for cell in menu.cells if cell.is_main]
-    for cell in menu.cells:
-        after_main = any(main.x + main.width == cell.x and main.y == cell.y for main in mains)
+    mains = [cell for cell in cells if cell.is_main]
+    for cell in cells:
+        after_main = any(
+            main.x + main.width == cell.x and main.y <= cell.y < main.y + main.height
+            for main in mains
+        )
         if cell.x > 0 and not after_main:
             ends = (cell.x, cell.y + inset, cell.x, cell.y + cell.height - inset)
             draw.line(ends, fill=theme.line, width=4)
-        below_main = any(main.y + main.height == cell.y and main.x == cell.x for main in mains)
-        if cell.y > 0 and not below_main:
+        below_main = any(
+            main.y + main.height == cell.y and main.x <= cell.x < main.x + main.width
+            for main in mains
+        )
+        if cell.y > top and not below_main:
             ends = (cell.x + inset, cell.y, cell.x + cell.width - inset, cell.y)
             draw.line(ends, fill=theme.line, width=4)
 
 
-def picture(menu: Menu, theme: Theme) -> bytes:
-    """Draw the menu as PNG; the same menu and theme give the same bytes."""
-    canvas = Image.new("RGB", (WIDTH, menu.height), theme.paper)
-    _draw_lines(canvas, menu, theme)
-    for cell in menu.cells:
-        _draw_cell(canvas, cell, theme)
-    return _as_png(canvas)
+def _draw_tabs(picture: Image.Image, strip: Sequence[Tab], theme: Theme) -> None:
+    """The open tab is of one piece with its page; the others lie behind."""
+    draw = ImageDraw.Draw(picture)
+    if strip:
+        draw.rectangle((0, 0, WIDTH, strip[0].height), fill=theme.track)
+    for tab in strip:
+        if tab.is_open:
+            draw.rounded_rectangle(
+                (tab.x, 20, tab.x + tab.width - 1, tab.height),
+                radius=48,
+                fill=theme.paper,
+                corners=(True, True, False, False),
+            )
+        draw.text(
+            (tab.x + tab.width / 2, tab.height / 2 + 10),
+            tab.name,
+            font=_fitting(tab.name, TAB_SIZE, tab.width - 60),
+            fill=theme.primary if tab.is_open else theme.quiet,
+            anchor="mm",
+            stroke_width=1.5 if tab.is_open else 0,
+        )
+
+
+def picture(design: Design, at: int, theme: Theme) -> bytes:
+    """Draw a page as PNG; the same page and theme give the same bytes."""
+    return _as_png(_canvas(design, at, theme))
+
+
+def thumbnail(design: Design, at: int, theme: Theme, *, width: int) -> bytes:
+    """A page as it will look, `width` px wide, as JPEG: for pages that show many."""
+    canvas = _canvas(design, at, theme)
+    small = canvas.resize((width, width * canvas.height // canvas.width), reducing_gap=2.0)
+    return _packed(small, "JPEG")
+
+
+def shrunk(content: bytes, *, width: int) -> bytes:
+    """An uploaded picture, `width` px wide, as JPEG."""
+    with Image.open(io.BytesIO(content)) as image:
+        ready = image.convert("RGB")
+    return _packed(ready.resize((width, width * ready.height // ready.width)), "JPEG")
+
+
+def looked_at(content: bytes) -> tuple[str | None, int, int]:
+    """Format, width and height of an uploaded picture; None for what is no picture."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.verify()
+            return image.format, image.width, image.height
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None, 0, 0
+
+
+def _canvas(design: Design, at: int, theme: Theme) -> Image.Image:
+    canvas = Image.new("RGB", (WIDTH, design.height), theme.paper)
+    cells = design.pages[at].cells
+    _draw_tabs(canvas, layouts.tabs(design, at), theme)
+    _draw_lines(canvas, cells, layouts.top(design, at), theme)
+    for cell in cells:
+        if cell.width > 0 and cell.height > 4 * GAP:
+            _draw_cell(canvas, cell, theme)
+    return canvas
+
+
+def _packed(image: Image.Image, kind: str) -> bytes:
+    packed = io.BytesIO()
+    image.save(packed, kind, optimize=True)
+    return packed.getvalue()
 
 
 def _as_png(canvas: Image.Image) -> bytes:
     """Return the PNG; with fewer colours when the full ones weigh more than LINE takes."""
-    for image in (canvas, canvas.quantize(255), canvas.quantize(64)):
-        packed = io.BytesIO()
-        image.save(packed, "PNG", optimize=True)
-        if packed.tell() <= MAX_PICTURE_BYTES:
+    full = _packed(canvas, "PNG")
+    for colours in (255, 64):
+        if len(full) <= MAX_PICTURE_BYTES:
             break
-    return packed.getvalue()
+        full = _packed(canvas.quantize(colours), "PNG")
+    return full

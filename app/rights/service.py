@@ -19,6 +19,8 @@ from app.outbox import models as outbox_models
 from app.outbox import service as outbox
 from app.outbox.models import OutboxRow, StoppedRecipient
 from app.points.models import CORRECTIONS, OPERATIONS
+from app.richmenus import service as menus
+from app.richmenus.models import RichMenuWearer
 from app.rights import rules
 from app.rights.models import Closing, ForgottenPhone
 from app.staff.models import AuditEntry
@@ -189,6 +191,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
         sa.delete(VerificationGate).where(VerificationGate.key.in_(gates)),
         sa.delete(CardToken).where(CardToken.member_id == member_id),
         sa.delete(Visit).where(Visit.line_user_id == line_user_id),
+        sa.delete(RichMenuWearer).where(RichMenuWearer.member_id == member_id),
     ):
         session.execute(statement)
     tags.strip(session, member_id=member_id)
@@ -224,11 +227,11 @@ def _wipe_reasons(session: Session, member_id: int) -> None:
 def _show_menu(session: Session, member_id: int, menu: str, now: datetime) -> None:
     recipient = session.scalar(sa.select(Member.line_user_id).where(Member.id == member_id))
     if recipient is not None:
-        outbox.link_menu(
+        menus.show(
             session,
             member_id=member_id,
             recipient=recipient,
-            menu=menu,
+            is_member=menu == "member",
             dedup_key=f"menu:{menu}:{member_id}:{now.timestamp():.6f}",
             now=now,
         )

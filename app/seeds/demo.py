@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -23,15 +24,20 @@ import structlog
 import typer
 import uvicorn
 from pydantic import SecretStr
+from sqlalchemy.orm import Session
 
 from app.core import ids, logs, migrate
 from app.core.clock import clock_from
 from app.core.config import Settings
 from app.core.db import Database
+from app.core.errors import Invalid
 from app.main import Product, create_app
 from app.members.models import MEMBER, Member
 from app.outbox import service as outbox
+from app.richmenus import queries as menu_queries
+from app.richmenus import service as menus
 from app.richmenus.publishing import publish_menus
+from app.richmenus.service import NotNow
 from app.seeds import banner, brand, history
 from app.seeds.people import CAST, ROLES, SEEDED
 from app.simulator import SimulatorConfig, create_simulator
@@ -266,21 +272,32 @@ def _on_line(db: Database) -> Sequence[Any]:
         ).all()
 
 
+def _publish_again(session: Session, now: datetime) -> None:
+    """Menus for some members, which the job puts in place while the demo runs."""
+    for menu in menu_queries.menus(session):
+        if not menu.is_own and menu.live is not None:
+            with suppress(Invalid, NotNow):
+                menus.begin(session, menu_id=menu.id, staff_id=None, now=now)
+    menus.tell_again(session)
+
+
 def _publish_menus(config: Settings, simulator: Simulator) -> None:
-    """Publish, then give each member the members' menu, as LINE would still know."""
+    """Publish, then give each member their menu, as LINE would still know."""
+    db, now = Database(config.database_url), clock_from(config.regulars_clock)()
     try:
-        published = publish_menus(config)
+        published = publish_menus(db, config, now=now)
     except Exception:
         log.exception("menus_not_published")
         typer.echo(banner.no_menus(FOLDER / "demo.log"), err=True)
         return
-    db = Database(config.database_url)
     joined = {row.line_user_id for row in _on_line(db) if row.status == MEMBER}
     with db.transaction() as session:
-        outbox.retry_menus(session, now=clock_from(config.regulars_clock)())
-    db.dispose()
+        outbox.retry_menus(session, now=now)
     people: dict[str, Any] = simulator.state.people
     for line_user_id in joined & people.keys():
         people[line_user_id].rich_menu_id = published["member"]
         if line_user_id.startswith(CAST):
             simulator.state.hub.publish("menu", userId=line_user_id)
+    with db.transaction() as session:
+        _publish_again(session, now)
+    db.dispose()

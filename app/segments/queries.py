@@ -84,7 +84,7 @@ def size(session: Session, group: Group, *, now: datetime) -> Size:
 
 def size_of(session: Session, members: sa.Select[Any]) -> Size:
     """Of any statement that gives members' ids."""
-    _make_room(session)
+    make_room(session)
     row = session.execute(
         sa.select(
             sa.func.count(),
@@ -112,7 +112,7 @@ def some(session: Session, group: Group, *, now: datetime, limit: int = 5) -> li
 
 def ids(session: Session, members: sa.Select[Any]) -> list[int]:
     """What any statement that gives members' ids gives."""
-    _make_room(session)
+    make_room(session)
     return list(session.scalars(members))
 
 
@@ -124,7 +124,7 @@ def which(session: Session, group: Group, member_ids: Sequence[int], *, now: dat
 _ROOM = sa.text("SET LOCAL work_mem = '256MB'")
 
 
-def _make_room(session: Session) -> None:
+def make_room(session: Session) -> None:
     """Until the transaction ends. PostgreSQL answers "not among these" from a set in memory while
     that fits, 32 bytes a member; else it reads the whole list anew for every member, for hours."""
     if session.get_bind().dialect.name == "postgresql":

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, ViewportSize, expect
 
 from app.coupons import queries as kinds
+from app.richmenus import service as menus
 from app.staff.rules import Role
 from app.tags import service as tags
 from tests.app.campaigns.brand import LETTER, advance, drafted, planned
@@ -35,6 +36,7 @@ def test_every_page_is_quiet_and_fits(
         planned(session, send_at=NOW)
         tag_id = tags.make(session, name="愛喝紅茶與烏龍也常送禮的老客人了", now=NOW)
         tags.put(session, tag_id=tag_id, member_ids=[hana], source="staff", now=NOW)
+        menus.ready(session, now=NOW)
     advance(site.db, NOW)
     with chromium() as browser:
         page = listen(browser.new_page(viewport=size, color_scheme=theme))
@@ -47,6 +49,8 @@ def test_every_page_is_quiet_and_fits(
                 "/console/tags", "/console/tags/1", "/console/coupons", "/console/coupons/1",
                 "/console/coupons/1/edit", "/console/coupons/new",
                 "/console/coupons/new?template=buy_x_get_y",
+                "/console/tags", "/console/tags/1",
+                "/console/menus", "/console/menus/1", "/console/menus/2", "/console/menus/new",
                 "/console/broadcasts", "/console/broadcasts/new", "/console/broadcasts/1",
                 "/console/broadcasts/1/send", "/console/broadcasts/2",
                 "/console/broadcasts/2/readers", "/clerk", "/clerk/store", "/clerk/today",

@@ -12,6 +12,8 @@ NOT_PAGES = {
     "/console/live", "/console/imports/{import_id}/live", "/console/segments/{segment_id}/size",
     "/console/segments/new", "/console/broadcasts/new", "/console/broadcasts/{broadcast_id}/live",
     "/console/journeys/{journey_id}/size",
+    "/console/menus/new", "/console/menus/{menu_id}/live",
+    "/console/menus/{menu_id}/pictures/{number}",
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep

@@ -31,9 +31,9 @@ from app.members import queries as people
 from app.members import service as members
 from app.members.queries import Person
 from app.members.service import Details
-from app.outbox import service as outbox
 from app.referrals import service as referrals
 from app.referrals.rules import Newcomer
+from app.richmenus import service as menus
 from app.rights import queries as rights
 from app.timeline import service as timeline
 from app.verifications import rules as verification_rules
@@ -304,11 +304,11 @@ def _tell(
         at=now,
         facts={"channel": draft.channel, "source": draft.source, "how": how},
     )
-    outbox.link_menu(
+    menus.show(
         session,
         member_id=member_id,
         recipient=guest.line_user_id or "",
-        menu="member",
+        is_member=True,
         dedup_key=f"menu:joined:{member_id}:{now.timestamp():.6f}",
         now=now,
     )

@@ -19,6 +19,7 @@ from app.members.queries import Person
 from app.members.service import Details, PhoneTaken
 from app.missions import service as missions
 from app.outbox import service as outbox
+from app.richmenus import service as menus
 from app.rights import service as rights
 
 TRIES = 5
@@ -98,11 +99,11 @@ def _unbind(session: Session, holder: Person, line_user_id: str, now: datetime) 
         dedup_key=f"unbound:{guest_id}",
         now=now,
     )
-    outbox.link_menu(
+    menus.show(
         session,
         member_id=guest_id,
         recipient=line_user_id,
-        menu="guest",
+        is_member=False,
         dedup_key=f"menu:unbound:{guest_id}",
         now=now,
     )

@@ -229,6 +229,8 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
         "draw_prizes",
         "draws", "imports", "import_faults",
         "job_runs", "journey_versions", "journeys", "login_attempts",
+        "richmenus", "richmenu_versions", "richmenu_pages",
+        "richmenu_pictures",
         "merger_rows", "mission_versions", "missions", "outbox_quota",
         "programmes", "reward_offers", "rewards", "segments", "staff",
         "staff_sessions", "stamp_cards", "stamp_versions", "stores", "tags",

@@ -2,6 +2,7 @@
 import { draw } from "./drawings.js";
 import { keepFresh } from "./live.js";
 import { redrawn } from "./redraw.js";
+import "./cells.js";
 import "./writing.js";
 
 draw(document);

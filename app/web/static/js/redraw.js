@@ -19,7 +19,7 @@ export function redrawn(form) {
       const response = await fetch(form.dataset.redraw, { method: "POST", body });
       if (!response.ok || response.redirected) throw new Error(String(response.status));
       const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-      if (mine === latest) swap(place, fresh.querySelector("[data-drawn]"));
+      if (mine === latest && !("held" in form.dataset)) swap(place, fresh.querySelector("[data-drawn]"));
     } catch {
       if (mine === latest && !isLive) form.requestSubmit(button ?? form.querySelector("button"));
     } finally {
@@ -35,10 +35,10 @@ export function redrawn(form) {
     return;
   }
   form.addEventListener("change", (event) => {
-    if (event.target.closest("[data-drawn]")) draw(null);
+    if (event.target.closest("[data-drawn]") && !("quiet" in event.target.dataset)) draw(null);
   });
   form.addEventListener("click", (event) => {
-    const button = event.target.closest("button[formaction]");
+    const button = event.target.closest("button[formaction]:not([formenctype])");
     if (!button) return;
     event.preventDefault();
     draw(button);
