@@ -11,6 +11,7 @@ import app.imports.models
 import app.inbox.models
 import app.invoices.models
 import app.journeys.models
+import app.lookups.models
 import app.members.models
 import app.mergers.models
 import app.missions.models
