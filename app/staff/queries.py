@@ -171,7 +171,7 @@ class StoreKept:
     people: int
 
 
-def _kept_stores() -> sa.Select[Any]:
+def _kept_stores() -> Any:
     people = (
         sa.select(sa.func.count())
         .where(Staff.store_id == Store.id, Staff.is_active)
@@ -327,7 +327,7 @@ class PersonKept:
     browsers: int  # in which they are logged in
 
 
-def _people_kept(now: datetime) -> sa.Select[Any]:
+def _people_kept(now: datetime) -> Any:
     """Two grouped passes over the sessions, however many people there are."""
     seen = (
         sa.select(
@@ -370,11 +370,18 @@ def person_kept(session: Session, staff_id: int, *, now: datetime) -> PersonKept
     return PersonKept(*tuple(row))
 
 
-def proof_of(session: Session, staff_id: int) -> str | None:
-    """The hash of an active person's password; None for who is not there."""
-    return session.scalar(
-        sa.select(Staff.password_hash).where(Staff.id == staff_id, Staff.is_active)
-    )
+@dataclass(frozen=True, slots=True)
+class Proof:
+    role: str
+    password_hash: str
+
+
+def proof_of(session: Session, staff_id: int) -> Proof | None:
+    """None for who may not enter."""
+    row = session.execute(
+        sa.select(Staff.role, Staff.password_hash).where(Staff.id == staff_id, Staff.is_active)
+    ).one_or_none()
+    return None if row is None else Proof(*row)
 
 
 def recovery_codes_left(session: Session, staff_id: int) -> int:
@@ -416,7 +423,7 @@ def sessions_of(session: Session, staff_id: int, *, now: datetime) -> list[Sessi
         .where(StaffSession.staff_id == staff_id, *_session_lives(now))
         .order_by(StaffSession.seen_at.desc(), StaffSession.id.desc())
     )
-    return [SessionShown(*tuple(row)) for row in rows]
+    return [SessionShown(*row) for row in rows]
 
 
 # Links that are handed over -----------------------------------------------------------------------
@@ -446,7 +453,7 @@ class LinkShown:
     expires_at: datetime
 
 
-def _links(now: datetime) -> sa.Select[Any]:
+def _links(now: datetime) -> Any:
     maker, whose = sa.orm.aliased(Staff), sa.orm.aliased(Staff)
     return (
         sa.select(

@@ -4,9 +4,10 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.web import letters, login, pages, proofs, security
+from app.web import letters, links, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
+    account,
     audit,
     broadcast_results,
     broadcast_sending,
@@ -18,19 +19,24 @@ from app.web.console import (
     imports,
     invoices,
     liability,
+    lookups,
     members,
     mergers,
     missions,
     referrals,
     rewards,
     segments,
+    staff,
     stamps,
+    stores,
     tags,
+    tokens,
 )
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.router,
+    links.router,
     home.router,
     imports.router,
     members.router,
@@ -51,6 +57,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     draws.router,
     delivery.router,
     audit.router,
+    lookups.router,
+    staff.router,
+    stores.router,
+    tokens.router,
+    account.router,
     store.router,
     scan.router,
     codes.router,

@@ -135,7 +135,7 @@ def set_password_by_link(session: Session, *, token: str, password_hash: str, no
 
 def _use(
     session: Session, token: str, kind: sa.ColumnElement[bool], now: datetime
-) -> sa.Row[tuple[int | None, str, int | None]]:
+) -> sa.Row[int | None, str, int | None]:
     """Of two that use it at the same moment one wins. Raises LinkDead."""
     used = session.execute(
         sa.update(StaffLink)

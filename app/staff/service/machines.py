@@ -14,13 +14,13 @@ from app.staff.rules import SCOPES
 
 
 def create_token(session: Session, *, name: str, role: str, now: datetime) -> str:
-    """Return the bearer token, shown this once. Raises Invalid for an unknown role."""
+    """Return the bearer token, shown this once. Raises Invalid for a bad name or role."""
     if role not in SCOPES:
         raise Invalid("role", f"is none of {', '.join(SCOPES)}")
     token = rules.TOKEN_PREFIX + ids.secret_token()
     session.execute(
         sa.insert(ApiToken).values(
-            name=name,
+            name=rules.named(name),
             role=role,
             prefix=token[: rules.SHOWN_OF_TOKEN],
             digest=ids.digest(token),
