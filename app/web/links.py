@@ -101,7 +101,7 @@ def _set_password(request: Request, token: str, password: str) -> Response:
             staff_id=staff_id,
             action="staff.password_set",
             object=f"staff:{staff_id}",
-            after={"by": "link"},
+            after={"how": "link"},
             device=security.device(request),
             now=now,
         )

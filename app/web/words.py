@@ -286,6 +286,7 @@ LISTS: Final = {
     "referrals": "好友推薦",
     "invoices": "發票",
     "segment": "分眾試看",
+    "delivery": "待處理的訊息",
 }
 TAG_SOURCES: Final = {"staff": "人員", "segment": "分眾", "list": "名單", "letter": "群發點擊"}
 BROWSERS: Final = {  # in this order: those further down are named by those above, too

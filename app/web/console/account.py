@@ -133,7 +133,7 @@ def set_password(
             but_session=visitor.session_id,
             now=request.app.state.clock(),
         )
-        _audit(request, session, visitor, "staff.password_set", {"by": "self"})
+        _audit(request, session, visitor, "staff.password_set", {"how": "self"})
     return _done("password")
 
 
@@ -251,7 +251,7 @@ def second_off(request: Request, visitor: Self, password: Secret = "") -> Respon
         return _page(request, visitor, 422, faults={"password": refused.words})
     with request.app.state.db.transaction() as session:
         staff.drop_factor(session, staff_id=visitor.staff_id)
-        _audit(request, session, visitor, "staff.second_off", {"by": "self"})
+        _audit(request, session, visitor, "staff.second_off", {"how": "self"})
     return _done("off")
 
 

@@ -33,8 +33,8 @@ from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.tags.queries import TagWorn
 from app.timeline import queries as timeline
-from app.web import pages, security
-from app.web.console import corrections, facts
+from app.web import pages
+from app.web.console import corrections, facts, looks
 from app.web.console.facts import Moment
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
@@ -100,6 +100,14 @@ def members(
     with request.app.state.db.reading() as session:
         tiers = portrait.tier_names(session, now=now)
         page = roster.members(session, wanted, before_id=before)
+    looks.note(
+        request,
+        visitor,
+        "search" if q.strip() else "list",
+        member_id=page.rows[0].id if len(page.rows) == 1 else None,
+        source="members",
+        people=len(page.rows),
+    )
     older = page.next_before
     url = pages.with_query("/console/members", q=q, status=wanted.status, tier=tier, before=older)
     view = ListView(
@@ -195,8 +203,7 @@ def member(
             correcting=_correcting(session, visitor, notice, now),
             now=now,
         )
-    if mask.is_full:
-        _note_access(request, visitor, member_id)
+    looks.note(request, visitor, "page", member_id=member_id)
     return pages.render(request, "console/member.html", view=view)
 
 
@@ -206,6 +213,7 @@ def why(request: Request, visitor: Reader, member_id: PathId) -> Response:
     with request.app.state.db.reading() as session:
         profile = portrait.profile(session, member_id)
         figures = explanations.everything(session, member_id, now=request.app.state.clock())
+    looks.note(request, visitor, "why", member_id=member_id)
     name = mask_for(visitor).name(profile.name or profile.display_name)
     return pages.render(
         request, "console/why.html", figures=figures, member_id=member_id, name=name
@@ -300,9 +308,3 @@ def _birthday(profile: Profile) -> str | None:
     if profile.birth_month is None:
         return None
     return f"{profile.birth_month} 月" + (f" {profile.birth_day} 日" if profile.birth_day else "")
-
-
-def _note_access(request: Request, visitor: Visitor, member_id: int) -> None:
-    """Who looked at whose data is kept, as the protection of personal data asks."""
-    with request.app.state.db.transaction() as session:
-        security.audit(request, session, visitor, "member.viewed", f"member:{member_id}")
