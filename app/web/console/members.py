@@ -1,5 +1,6 @@
 """/console/members: the list, and everything held about one member."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -33,6 +34,7 @@ from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.tags.queries import TagWorn
 from app.timeline import queries as timeline
+from app.timeline.queries import TimelineEntry
 from app.web import pages
 from app.web.console import corrections, facts, looks
 from app.web.console.facts import Moment
@@ -200,6 +202,7 @@ def member(
             member_id,
             mask=mask,
             before=before,
+            home=visitor.home_store_id,
             correcting=_correcting(session, visitor, notice, now),
             now=now,
         )
@@ -226,9 +229,11 @@ def _member_view(
     *,
     mask: Mask,
     before: int | None,
+    home: int | None,
     correcting: Correcting | None,
     now: datetime,
 ) -> MemberView:
+    """`home` is the one store whose sales the reader sees; None for all."""
     profile = portrait.profile(session, member_id)
     names = portrait.tier_names(session, now=now)
     tiers = tuple(portrait.tiers_held(session, member_id, now=now))
@@ -251,17 +256,32 @@ def _member_view(
         movements=tuple(_explained(session, member_id)),
         coupons=coupons,
         usable_coupons=sum(_is_usable(coupon, now) for coupon in coupons),
-        purchases=tuple(portrait.purchases(session, member_id)),
+        purchases=tuple(portrait.purchases(session, member_id, store_id=home)),
         spent=portrait.spent(session, member_id, now=now),
         consents=tuple(portrait.consents(session, member_id)),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
         tags=tuple(tags.worn_by(session, member_id, now=now)),
         known_tags=tuple(tag.name for tag in tags.tags(session)),
         mergers=tuple(mergers.mergers_of(session, member_id)),
-        moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
+        moments=tuple(facts.moment(entry, tiers=names) for entry in _seen(session, entries, home)),
         older_url=older,
         correcting=correcting if profile.status == "member" else None,
     )
+
+
+def _seen(
+    session: Session, entries: Sequence[TimelineEntry], home: int | None
+) -> list[TimelineEntry]:
+    """Without the sales and refunds of other stores."""
+    if home is None:
+        return list(entries)
+    sales = {
+        entry.id: entry.facts.get("purchase_id")
+        for entry in entries
+        if entry.kind.startswith("purchase.")
+    }
+    here = portrait.sold_in(session, [one for one in sales.values() if one], home)
+    return [entry for entry in entries if entry.id not in sales or sales[entry.id] in here]
 
 
 def _correcting(

@@ -18,9 +18,10 @@ from app.main import create_app
 from app.members.models import Member
 from app.purchases.models import Purchase
 from app.seeds import brand, history
+from app.staff import service as staff
 from app.staff.rules import Role
 from tests.support.people import bought, regular
-from tests.support.staffing import Shop
+from tests.support.staffing import PASSWORD, Shop
 from tests.support.times import NOW
 from tests.support.web import BASE, SAME_ORIGIN, Browser, browser, settings
 
@@ -312,7 +313,7 @@ def test_nobody_enters_without_what_the_table_asks_for(sqlite_db: Database, shop
 
 
 def personal(db: Database) -> set[str]:
-    """Every name, LINE name, phone, e-mail and LINE id of every member, in each form it is shown."""
+    """Names, LINE names, phones, e-mails and LINE ids of all members, in each form they have."""
     columns = (Member.name, Member.display_name, Member.email, Member.line_user_id, Member.phone)
     with db.reading() as session:
         rows = session.execute(sa.select(*columns)).all()
@@ -362,6 +363,90 @@ def test_an_analyst_finds_no_personal_data_on_any_page(sqlite_db: Database) -> N
             assert page.status in {200, 303}, url
             found = {secret for secret in secrets if secret in shown(page.text)}
             assert found == set(), url
+        assert "沒有符合的會員" not in visitor.get("/console/members").text
         for words in (someone.name, text.show_phone(someone.phone)):
             page = visitor.get(f"/console/members?q={words}")
             assert "沒有符合的會員" in page.text
+
+
+@dataclass(frozen=True)
+class TwoSales:
+    """One member, who bought in either store."""
+
+    member_id: int
+    here: str
+    there: str
+
+
+@pytest.fixture
+def sales(sqlite_db: Database, shop: Shop) -> TwoSales:
+    with sqlite_db.transaction() as session:
+        hana = regular(session, name="陳小花")
+        return TwoSales(
+            hana,
+            bought(session, hana, 1_111, store_id=shop.store_id),
+            bought(session, hana, 2_222, store_id=shop.other_store_id),
+        )
+
+
+def refunded(db: Database, external_id: str) -> int:
+    with db.reading() as session:
+        return session.scalars(
+            sa.select(Purchase.refunded).where(Purchase.external_id == external_id)
+        ).one()
+
+
+def test_a_store_manager_reads_the_sales_of_the_own_store_only(
+    visitor: Browser, sales: TwoSales
+) -> None:
+    visitor.log_in(Role.STORE_MANAGER)
+    for url in ("/console", "/console/live", "/clerk/today"):
+        page = visitor.get(url).text
+        assert "1,111" in page, url
+        assert "2,222" not in page, url
+        assert "3,333" not in page, url
+    page = visitor.get(f"/console/members/{sales.member_id}").text
+    assert sales.there not in page
+    # Where the member's points come from stays whole: the till explains it to them as well.
+    for part in ("purchases", "timeline"):
+        section = page.partition(f'id="{part}"')[2].partition("</section>")[0]
+        assert "1,111" in section, part
+        assert "2,222" not in section, part
+    visitor.post("/console/logout")
+    visitor.log_in(Role.OWNER)
+    assert "3,333" in visitor.get("/console").text
+    assert "2,222" in visitor.get(f"/console/members/{sales.member_id}").text
+
+
+@pytest.mark.parametrize("role", [Role.STORE_MANAGER, Role.CLERK])
+def test_who_works_in_one_store_changes_nothing_of_another(
+    sqlite_db: Database, visitor: Browser, shop: Shop, sales: TwoSales, role: Role
+) -> None:
+    visitor.log_in(role, area="/clerk")
+    manager = {"login": "ren", "password": PASSWORD}
+    url = f"/clerk/today/{sales.there}/refund"
+    assert visitor.get(url).status == 404
+    assert visitor.post(url, {"amount": "100", "form_id": "x"} | manager).status == 404
+    assert refunded(sqlite_db, sales.there) == 0
+    assert visitor.post("/clerk/store", {"store_id": str(shop.other_store_id)}).status == 409
+    own = {"amount": "100", "form_id": "y"} | manager
+    assert visitor.post(f"/clerk/today/{sales.here}/refund", own).status == 303
+    assert refunded(sqlite_db, sales.here) == 100
+
+
+def test_a_manager_who_moved_reads_and_changes_in_the_new_store(
+    sqlite_db: Database, visitor: Browser, shop: Shop, sales: TwoSales
+) -> None:
+    visitor.log_in(Role.STORE_MANAGER)
+    assert visitor.get(f"/clerk/today/{sales.here}/refund").status == 200
+    with sqlite_db.transaction() as session:
+        staff.change(
+            session,
+            staff_id=shop.staff[Role.STORE_MANAGER],
+            role=Role.STORE_MANAGER,
+            store_id=shop.other_store_id,
+            by=shop.staff[Role.OWNER],
+        )
+    assert visitor.get("/clerk/today").location == "/clerk/store"
+    assert "2,222" in visitor.get("/console").text
+    assert "1,111" not in visitor.get("/console").text
