@@ -129,7 +129,6 @@ def _page(
         "link.html",
         status,
         link=link,
-        token=token,
         login=login_name,
         name=link.name if name is None else name,
         faults=faults or {},

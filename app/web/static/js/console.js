@@ -24,8 +24,10 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) continue;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).value);
-    button.textContent = "已複製";
+    const field = document.getElementById(button.dataset.copy);
+    field.select(); // for the keyboard, where the browser refuses
+    const done = await navigator.clipboard.writeText(field.value).then(() => true, () => false);
+    if (done) button.textContent = "已複製";
   });
 }
 
