@@ -67,6 +67,7 @@ _PROOFS: Final = {
     "phone": "手機號碼",
     "otp": "簡訊驗證碼",
     "self": "本人",
+    "cli": "指令",
     "link": "連結",
     "app": "驗證器 App",
     "recovery": "備用碼",

@@ -65,6 +65,7 @@ def test_from_an_invitation_to_the_first_page(
     page = stranger.get(url).text
     assert "店員・台北永康店" in page
     assert 'value="阿明"' in page
+    assert f'action="{url}"' in page
     entered = stranger.post(url, JOINING)
     assert entered.location == "/console/account?notice=joined"
     assert "歡迎加入" in stranger.get(entered.location).text
