@@ -411,7 +411,7 @@ def people_and_safety(page: Page, studio: Studio) -> None:
         page.goto(f"{studio.url}/console/{address}")
         keep(page, name)
     page.goto(f"{studio.url}/console/staff")
-    page.fill("#name", "永康門市 阿明")
+    page.fill("#name", "陳阿明")
     page.select_option("#store", index=1)
     page.click("text=產生邀請連結")
     keep(page, "console-staff-link")

@@ -102,16 +102,24 @@ def _pass_second_door(request: Request, ticket: str, code: str, now: datetime) -
     FactorUnreadable."""
     key, address, db = _key(request), security.address(request), request.app.state.db
     given = second_step.opened(ticket, key=key)
+    with db.reading() as session:  # an old ticket must not use up the owner's tries
+        _role(session, given, now)
     with db.transaction() as session:
         staff.begin_code(session, staff_id=given.staff_id, address=address, now=now)
     with db.transaction() as session:
-        proof = queries.proof_of(session, given.staff_id)
-        if proof is None:
-            raise TicketRefused
-        given.check(proof.password_hash, now=now)
+        role = _role(session, given, now)
         way = staff.accept_code(session, staff_id=given.staff_id, typed=code, key=key, now=now)
         staff.finish_code(session, staff_id=given.staff_id, address=address)
-        return _let_in(request, session, given.staff_id, {"second_step": way}), proof.role
+        return _let_in(request, session, given.staff_id, {"second_step": way}), role
+
+
+def _role(session: Session, given: Ticket, now: datetime) -> str:
+    """Of whom the ticket still lets through. Raises TicketRefused."""
+    proof = queries.proof_of(session, given.staff_id)
+    if proof is None:
+        raise TicketRefused
+    given.check(proof.password_hash, now=now)
+    return proof.role
 
 
 @router.post("/console/logout")
