@@ -46,7 +46,7 @@ def acts(db: Database) -> list[tuple[str, object, object]]:
             .where(AuditEntry.action != "login")
             .order_by(AuditEntry.id)
         )
-        return [tuple(row) for row in rows]  # type: ignore[misc]  # three columns
+        return [tuple(row) for row in rows]
 
 
 def invited(owner: Browser, shop: Shop, **fields: str) -> str:
@@ -332,7 +332,7 @@ def test_of_two_requests_with_one_code_one_enters(
         code = shown(secret, one) if way == "app" else codes[0]
         outcomes = at_once(
             *(
-                lambda each=each, door=door: second_door(each, door, code).status  # type: ignore[misc]
+                lambda each=each, door=door: second_door(each, door, code).status
                 for each, door in doors
             )
         )
@@ -402,8 +402,8 @@ def test_a_token_is_shown_once_and_stopped(sqlite_db: Database, owner: Browser) 
     for field, value in (("name", " "), ("role", "root")):
         page = owner.post("/console/tokens", {"name": "POS", "role": "pos"} | {field: value})
         assert (page.status, f'id="{field}-fault"' in page.text) == (422, True)
-    page = owner.post("/console/tokens", {"name": "永康店 POS", "role": "read"}).text
-    found = re.search(r'value="(rg_[^"]+)"', page)
+    made = owner.post("/console/tokens", {"name": "永康店 POS", "role": "read"}).text
+    found = re.search(r'value="(rg_[^"]+)"', made)
     assert found
     with sqlite_db.reading() as session:
         machine = queries.machine(session, found[1])
