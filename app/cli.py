@@ -287,6 +287,29 @@ def staff_password(login: Login, password: Password) -> None:
     typer.echo(f"已更新 {login} 的密碼")
 
 
+@staff_cli.command("reset-code")
+def staff_reset_code(login: Login) -> None:
+    """They lost the phone and the codes on paper: let the password alone open again."""
+    from app.staff import queries
+    from app.staff import service as staff
+
+    config = settings()
+    with _migrated(config).transaction() as session:
+        now = clock_from(config.regulars_clock)()
+        staff_id = queries.staff_by_login(session, login)
+        staff.drop_factor(session, staff_id=staff_id)
+        staff.end_sessions_of(session, staff_id=staff_id, now=now)
+        staff.audit(
+            session,
+            staff_id=None,
+            action="staff.second_off",
+            object=f"staff:{staff_id}",
+            after={"how": "cli"},
+            now=now,
+        )
+    typer.echo(f"已重設 {login} 的兩步驟驗證，所有裝置都已登出")
+
+
 @staff_cli.command("link")
 def staff_link(
     login: Login, member: Annotated[str, typer.Option(help="their own member number")]
@@ -607,11 +630,21 @@ _WORDS: Final = {
     "DATABASE_URL": "DATABASE_URL 看不懂",
     "code": "門市代碼要 1 到 20 個英數字",
 }
-_THINGS: Final = {"login": "帳號", "code": "門市代碼", "token": "可停用的權杖", "staff": "帳號"}
+_THINGS: Final = {
+    "login": "帳號",
+    "code": "門市代碼",
+    "token": "可停用的權杖",
+    "staff": "帳號",
+    "factor": "已開啟的兩步驟驗證",
+}
 
 
 def _sentence(error: DomainError) -> str:
+    from app.staff.service import LastOwner
+
     match error:
+        case LastOwner():
+            return "這是最後一位負責人，請先建立另一位 / this is the last owner: make another first"
         case Invalid(field=field, reason=reason):
             return f"{_WORDS.get(field, field)} / {field} {reason}"
         case Conflict(field=field, key=key):

@@ -12,6 +12,7 @@ import app.inbox.models
 import app.invoices.models
 import app.journeys.models
 import app.lifecycle.models
+import app.lookups.models
 import app.members.models
 import app.mergers.models
 import app.missions.models

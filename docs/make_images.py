@@ -82,6 +82,15 @@ PAGES: Final = {
     "/console/invoices": "console-invoices",
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
+    "/console/lookups": "console-lookups",
+    "/console/staff": "console-staff",
+    "/console/staff/{staff_id}": "console-staff-person",
+    "/console/link/{token}": "console-link",
+    "/console/stores": "console-stores",
+    "/console/stores/{store_id}": "console-store",
+    "/console/tokens": "console-tokens",
+    "/console/account": "console-account",
+    "/console/account/second": "console-second",
     "/clerk/login": "clerk-login",
     "/clerk/store": "clerk-store",
     "/clerk": "clerk-scan",
@@ -411,8 +420,39 @@ def console(studio: Studio) -> None:
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
         keep(page, "console-invoices")
+        people_and_safety(page, studio)
         page.goto(f"{studio.url}/console/audit")
         keep(page, "console-audit")
+
+
+def people_and_safety(page: Page, studio: Studio) -> None:
+    """An invitation that is made and opened, and a second factor as far as its first code."""
+    for address, name in (
+        ("stores", "console-stores"),
+        ("stores/1", "console-store"),
+        ("tokens", "console-tokens"),
+        ("lookups", "console-lookups"),
+    ):
+        page.goto(f"{studio.url}/console/{address}")
+        keep(page, name)
+    page.goto(f"{studio.url}/console/staff")
+    page.fill("#name", "陳阿明")
+    page.select_option("#store", index=1)
+    page.click("text=產生邀請連結")
+    keep(page, "console-staff-link")
+    with studio.page() as theirs:
+        theirs.goto(page.input_value("#address"))
+        keep(theirs, "console-link")
+    page.goto(f"{studio.url}/console/staff")
+    keep(page, "console-staff")
+    page.click("tr:has-text('clerk2') .row-link")
+    keep(page, "console-staff-person")
+    page.goto(f"{studio.url}/console/account")
+    keep(page, "console-account")
+    page.locator("[action$='/second/begin'] [name=password]").fill(brand.PASSWORD)
+    page.click("button.main >> text=開啟")
+    page.wait_for_selector("img.qr")
+    keep(page, "console-second")
 
 
 def write_letter(page: Page, studio: Studio) -> None:

@@ -165,6 +165,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "verifications": partial(verifications.forget_old, now=now),
         "joinings": partial(joining.forget_old, now=now),
         "staff_sessions": partial(staff.forget_old, now=now),
+        "staff_links": partial(staff.forget_links, now=now),
         "invoice_photos": partial(invoices.forget_old, now=now),
         "files_of_sales": partial(imports.forget, now=now),
         "invitations": partial(referrals.forget_old, now=now),

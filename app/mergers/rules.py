@@ -30,6 +30,7 @@ FATES: Final[dict[str, Fate]] = {
     "join_steps.member_id": "stays",
     "journey_runs.member_id": "stays",  # they leave; the other goes their own way
     "lifecycle_sends.member_id": "moves",
+    "lookups.member_id": "stays",  # append-only: whose page was opened that day
     "marketing_days.member_id": "stays",
     "member_tags.member_id": "moves",
     "members.merged_into_id": "stays",  # the members noun itself points them on

@@ -11,9 +11,10 @@ from app.core import ids
 from app.core.db import Table
 from app.rights.models import Closing, ForgottenPhone
 
-# Not the member's: keys of ours that would open something if they leaked.
+# Not the member's: keys of ours that would open something if they leaked, and the browsers of those
+# who looked.
 _SECRETS: Final = frozenset(
-    {"proof"}
+    {"proof", "device"}
     | {"digest", "code_digest", "content_hash", "retry_key", "lease", "reply_token", "dedup_key"}
 )
 

@@ -32,8 +32,44 @@ class Staff(Table):
     role: Mapped[str] = mapped_column(sa.String(20))
     store_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stores.id"))  # NULL: every store
     is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
-    totp_secret: Mapped[str | None] = mapped_column(sa.String(64))
+    totp_secret: Mapped[str | None] = mapped_column(sa.String(64))  # sealed; NULL: no second factor
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    totp_offer: Mapped[str | None] = mapped_column(
+        sa.String(64)
+    )  # sealed; waits for its first code
+    totp_step: Mapped[int | None] = mapped_column(sa.BigInteger)  # of the last code that was used
+
+
+class RecoveryCode(Table):
+    """For who lost the phone; the row holds a keyed digest. Once each."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class StaffLink(Table):
+    """An address that is handed to a person and works once: to join, or to set a new password.
+    The address holds the token, the row only its digest."""
+
+    __tablename__ = "staff_links"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    staff_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("staff.id"), index=True
+    )  # to join: NULL
+    name: Mapped[str] = mapped_column(sa.String(50))
+    role: Mapped[str] = mapped_column(sa.String(20))
+    store_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stores.id"))
+    made_by: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), index=True)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class StaffSession(Table):

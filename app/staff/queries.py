@@ -11,8 +11,16 @@ from sqlalchemy.orm import Session
 from app.core import ids
 from app.core.errors import NotFound
 from app.staff import rules
-from app.staff.models import ApiToken, AuditEntry, Staff, StaffSession, Store
-from app.staff.rules import SCOPES, Permission, Scope
+from app.staff.models import (
+    ApiToken,
+    AuditEntry,
+    RecoveryCode,
+    Staff,
+    StaffLink,
+    StaffSession,
+    Store,
+)
+from app.staff.rules import PERMISSIONS, SCOPES, Permission, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +163,48 @@ def store_by_code(session: Session, code: str) -> StoreShown:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreKept:
+    """A store with what only its keeper needs: whether it is open, and who works in it alone."""
+
+    store: StoreShown
+    is_active: bool
+    people: int
+
+
+def _kept_stores() -> Any:
+    people = (
+        sa.select(sa.func.count())
+        .where(Staff.store_id == Store.id, Staff.is_active)
+        .scalar_subquery()
+    )
+    return sa.select(
+        Store.id,
+        Store.code,
+        Store.name,
+        Store.city,
+        Store.address,
+        Store.phone,
+        Store.hours,
+        Store.is_active,
+        people,
+    ).order_by(Store.is_active.desc(), Store.code)
+
+
+def all_stores(session: Session) -> list[StoreKept]:
+    """Open ones first."""
+    rows = session.execute(_kept_stores())
+    return [StoreKept(StoreShown(*row[:7]), row[7], row[8]) for row in rows]
+
+
+def kept_store(session: Session, store_id: int) -> StoreKept:
+    """Raises NotFound."""
+    row = session.execute(_kept_stores().where(Store.id == store_id)).one_or_none()
+    if row is None:
+        raise NotFound("store", store_id)
+    return StoreKept(StoreShown(*row[:7]), row[7], row[8])
+
+
+@dataclass(frozen=True, slots=True)
 class AuditShown:
     id: int
     at: datetime
@@ -258,3 +308,179 @@ def may_at_store(session: Session, staff_id: int, permission: Permission, *, sto
         and rules.is_allowed(row.role, permission)
         and row.store_id in (None, store_id)
     )
+
+
+# People, for who keeps the list -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PersonKept:
+    id: int
+    login: str
+    name: str
+    role: str
+    store_id: int | None
+    store_name: str | None
+    is_active: bool
+    has_factor: bool
+    seen_at: datetime | None  # None: not within the last month
+    browsers: int  # in which they are logged in
+
+
+def _people_kept(now: datetime) -> Any:
+    """Two grouped passes over the sessions, however many people there are."""
+    seen = (
+        sa.select(
+            StaffSession.staff_id,
+            sa.func.max(StaffSession.seen_at).label("seen_at"),
+            sa.func.count(sa.case((sa.and_(*_session_lives(now)), 1))).label("browsers"),
+        )
+        .group_by(StaffSession.staff_id)
+        .subquery()
+    )
+    return (
+        sa.select(
+            Staff.id,
+            Staff.login,
+            Staff.name,
+            Staff.role,
+            Staff.store_id,
+            Store.name,
+            Staff.is_active,
+            Staff.totp_secret.is_not(None),
+            seen.c.seen_at,
+            sa.func.coalesce(seen.c.browsers, 0),
+        )
+        .outerjoin(Store, Store.id == Staff.store_id)
+        .outerjoin(seen, seen.c.staff_id == Staff.id)
+        .order_by(Staff.is_active.desc(), Staff.id)
+    )
+
+
+def people_kept(session: Session, *, now: datetime) -> list[PersonKept]:
+    """Who may enter first, then who left."""
+    return [PersonKept(*tuple(row)) for row in session.execute(_people_kept(now))]
+
+
+def person_kept(session: Session, staff_id: int, *, now: datetime) -> PersonKept:
+    """Raises NotFound."""
+    row = session.execute(_people_kept(now).where(Staff.id == staff_id)).one_or_none()
+    if row is None:
+        raise NotFound("staff", staff_id)
+    return PersonKept(*tuple(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    role: str
+    password_hash: str
+
+
+def proof_of(session: Session, staff_id: int) -> Proof | None:
+    """None for who may not enter."""
+    row = session.execute(
+        sa.select(Staff.role, Staff.password_hash).where(Staff.id == staff_id, Staff.is_active)
+    ).one_or_none()
+    return None if row is None else Proof(*row)
+
+
+def recovery_codes_left(session: Session, staff_id: int) -> int:
+    return session.scalars(
+        sa.select(sa.func.count()).where(
+            RecoveryCode.staff_id == staff_id, RecoveryCode.used_at.is_(None)
+        )
+    ).one()
+
+
+def _session_lives(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    return (
+        StaffSession.revoked_at.is_(None),
+        StaffSession.expires_at > now,
+        StaffSession.seen_at > now - rules.SESSION_IDLE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SessionShown:
+    id: int
+    device: str
+    store_name: str | None
+    created_at: datetime
+    seen_at: datetime
+
+
+def sessions_of(session: Session, staff_id: int, *, now: datetime) -> list[SessionShown]:
+    """The browsers a person is logged in with, the one used last first."""
+    rows = session.execute(
+        sa.select(
+            StaffSession.id,
+            StaffSession.device,
+            Store.name,
+            StaffSession.created_at,
+            StaffSession.seen_at,
+        )
+        .outerjoin(Store, Store.id == StaffSession.store_id)
+        .where(StaffSession.staff_id == staff_id, *_session_lives(now))
+        .order_by(StaffSession.seen_at.desc(), StaffSession.id.desc())
+    )
+    return [SessionShown(*row) for row in rows]
+
+
+# Links that are handed over -----------------------------------------------------------------------
+
+
+def link_lives(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Not used, not taken back, not too old, and made by somebody who still may."""
+    keepers = [role for role in PERMISSIONS if rules.is_allowed(role, Permission.MANAGE_STAFF)]
+    return (
+        StaffLink.used_at.is_(None),
+        StaffLink.revoked_at.is_(None),
+        StaffLink.expires_at > now,
+        StaffLink.made_by.in_(sa.select(Staff.id).where(Staff.is_active, Staff.role.in_(keepers))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LinkShown:
+    id: int
+    staff_id: int | None  # None: to join
+    login: str | None
+    name: str
+    role: str
+    store_name: str | None
+    made_by_name: str
+    made_at: datetime
+    expires_at: datetime
+
+
+def _links(now: datetime) -> Any:
+    maker, whose = sa.orm.aliased(Staff), sa.orm.aliased(Staff)
+    return (
+        sa.select(
+            StaffLink.id,
+            StaffLink.staff_id,
+            whose.login,
+            StaffLink.name,
+            StaffLink.role,
+            Store.name,
+            maker.name,
+            StaffLink.made_at,
+            StaffLink.expires_at,
+        )
+        .join(maker, maker.id == StaffLink.made_by)
+        .outerjoin(whose, whose.id == StaffLink.staff_id)
+        .outerjoin(Store, Store.id == StaffLink.store_id)
+        .where(*link_lives(now))
+        .order_by(StaffLink.id.desc())
+    )
+
+
+def open_links(session: Session, *, now: datetime) -> list[LinkShown]:
+    """Newest first."""
+    return [LinkShown(*tuple(row)) for row in session.execute(_links(now))]
+
+
+def link_by_token(session: Session, token: str, *, now: datetime) -> LinkShown | None:
+    """None when it opens nothing any more."""
+    row = session.execute(_links(now).where(StaffLink.digest == ids.digest(token))).one_or_none()
+    return None if row is None else LinkShown(*tuple(row))

@@ -10,6 +10,7 @@ from typing import Final
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 
+from app.core import ids, text
 from app.core.errors import Invalid
 
 
@@ -41,6 +42,11 @@ class Permission(StrEnum):
     SERVE = "serve"  # stand at a till: identify members, record purchases, redeem coupons
     REFUND = "refund"  # undo a purchase
     ADJUST_POINTS = "adjust_points"  # correct a member's points, up to the limit of the role
+    KEEP_ACCOUNT = "keep_account"  # one's own password, second factor and devices
+    MANAGE_STAFF = "manage_staff"  # invite people, say what they may, let them go
+    MANAGE_STORES = "manage_stores"  # open, describe and close stores
+    MANAGE_TOKENS = "manage_tokens"  # let tills and shops in by a token
+    READ_LOOKUPS = "read_lookups"  # who looked at whose personal data
 
 
 _P = Permission
@@ -61,9 +67,10 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.IMPORT_SALES,
             _P.REACH_MEMBERS,
             _P.TAG_MEMBERS,
+            _P.KEEP_ACCOUNT,
         }
     ),
-    Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS}),
+    Role.ANALYST: frozenset({_P.READ_NUMBERS, _P.READ_MEMBERS, _P.KEEP_ACCOUNT}),
     Role.STORE_MANAGER: frozenset(
         {
             _P.READ_NUMBERS,
@@ -73,9 +80,10 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.REFUND,
             _P.ADJUST_POINTS,
             _P.TAG_MEMBERS,
+            _P.KEEP_ACCOUNT,
         }
     ),
-    Role.CLERK: frozenset({_P.SERVE}),
+    Role.CLERK: frozenset({_P.SERVE, _P.KEEP_ACCOUNT}),
     Role.SUPPORT: frozenset(
         {
             _P.READ_NUMBERS,
@@ -87,17 +95,32 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,
+            _P.KEEP_ACCOUNT,
         }
     ),
 }
+TIED_TO_STORES: Final = frozenset({Role.STORE_MANAGER, Role.CLERK})  # the others work for all
 
 
 LONGEST_NAME: Final = 50
 _STORE_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,19}")  # as tills may send it
 
 
+def named(name: str) -> str:
+    """The name without spaces around it. Raises Invalid."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= LONGEST_NAME:
+        raise Invalid("name", f"must have 1 to {LONGEST_NAME} characters")
+    return name
+
+
 def is_store_code(code: str) -> bool:
     return _STORE_CODE.fullmatch(code) is not None
+
+
+def home_store(role: str, store_id: int | None) -> int | None:
+    """The one store such a person works in; None for every one."""
+    return store_id if role in TIED_TO_STORES else None
 
 
 def is_allowed(role: str, permission: Permission) -> bool:
@@ -165,6 +188,31 @@ def is_password(password: str, password_hash: str | None) -> bool:
     except UnknownHashError:
         return False
     return is_right and password_hash is not None
+
+
+# Links that are handed over --------------------------------------------------------------------
+
+INVITED_FOR: Final = timedelta(days=3)
+RESET_FOR: Final = timedelta(hours=24)
+
+
+# The second factor -------------------------------------------------------------------------------
+
+SECOND_STEP: Final = timedelta(minutes=5)  # between the password and the code
+RECOVERY_CODES: Final = 10
+_RECOVERY_LENGTH: Final = 10  # of 31 signs: 49 bits, guessed at the pace of logins
+
+
+def recovery_code() -> str:
+    """`K7QMW-3XDTA`."""
+    code = ids.random_code(_RECOVERY_LENGTH)
+    return f"{code[:5]}-{code[5:]}"
+
+
+def code_typed(typed: str) -> str:
+    """A code as it was shown, without what people add to it: six digits, or a recovery code."""
+    plain = "".join(sign for sign in text.half_width(typed).upper() if sign.isalnum())
+    return f"{plain[:5]}-{plain[5:]}" if len(plain) == _RECOVERY_LENGTH else plain
 
 
 # Wrong passwords ---------------------------------------------------------------------------------

@@ -4,9 +4,10 @@ from typing import Final
 
 from fastapi import APIRouter, FastAPI
 
-from app.web import letters, login, pages, proofs, security
+from app.web import letters, links, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
 from app.web.console import (
+    account,
     audit,
     broadcast_results,
     broadcast_sending,
@@ -22,6 +23,7 @@ from app.web.console import (
     journeys,
     liability,
     lifecycle,
+    lookups,
     members,
     menus,
     mergers,
@@ -29,13 +31,17 @@ from app.web.console import (
     referrals,
     rewards,
     segments,
+    staff,
     stamps,
+    stores,
     tags,
+    tokens,
 )
 from app.web.headers import SecurityHeaders
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.router,
+    links.router,
     home.router,
     imports.router,
     members.router,
@@ -61,6 +67,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     draws.router,
     delivery.router,
     audit.router,
+    lookups.router,
+    staff.router,
+    stores.router,
+    tokens.router,
+    account.router,
     store.router,
     scan.router,
     codes.router,

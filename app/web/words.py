@@ -10,6 +10,15 @@ ROLES: Final = {
     "clerk": "店員",
     "support": "客服",
 }
+WORK: Final = {  # what a role is for, where somebody chooses one
+    "owner": "什麼都可以，包含人員、門市與設定。",
+    "marketer": "會員完整資料、分眾、群發、抽獎與審核。",
+    "support": "會員完整資料、合併會員、發票審核與重送訊息。",
+    "analyst": "只看數字，看不到姓名與手機。",
+    "store_manager": "門市收銀與退款；後台的會員姓名遮住中間。",
+    "clerk": "門市收銀：識別會員、登錄消費、核銷優惠券。",
+}
+TOKEN_ROLES: Final = {"pos": "POS：查會員、登錄消費與退款", "read": "唯讀：只查會員"}
 MEMBER_STATUSES: Final = {"guest": "好友（未入會）", "member": "會員", "closed": "已退會"}
 KINDS: Final = {
     "member.friended": "加入好友",
@@ -99,6 +108,24 @@ ACTIONS: Final = {
     "richmenu.stopped": "停止發布圖文選單",
     "richmenu.rolled_back": "圖文選單換回舊版",
     "richmenu.removed": "移除圖文選單",
+    "staff.invited": "邀請人員",
+    "staff.joined": "加入團隊",
+    "staff.changed": "變更人員權限",
+    "staff.deactivated": "停用人員",
+    "staff.activated": "恢復人員",
+    "staff.password_offered": "產生重設密碼連結",
+    "staff.password_set": "設定密碼",
+    "staff.link_revoked": "收回連結",
+    "staff.second_on": "開啟兩步驟驗證",
+    "staff.second_off": "關閉兩步驟驗證",
+    "staff.recovery_codes_made": "產生備用碼",
+    "staff.sessions_ended": "登出裝置",
+    "store.made": "新增門市",
+    "store.changed": "修改門市",
+    "store.closed": "結束營業",
+    "store.opened": "恢復營業",
+    "token.made": "新增 API 權杖",
+    "token.revoked": "停用 API 權杖",
     "broadcast.saved": "儲存群發草稿",
     "broadcast.removed": "刪除群發草稿",
     "broadcast.tried": "試寄群發",
@@ -261,6 +288,25 @@ OBJECTS: Final = {
     "broadcast": "群發",
     "journey": "旅程",
     "tag": "標籤",
+    "link": "連結",
+    "token": "API 權杖",
+}
+LOOKUPS: Final = {
+    "page": "打開會員頁面",
+    "why": "打開「為什麼」",
+    "merge": "比對兩位會員",
+    "search": "搜尋會員",
+    "list": "瀏覽名單",
+    "recipients": "瀏覽群發名單",
+    "winners": "瀏覽中獎名單",
+    "file": "下載檔案",
+}
+LISTS: Final = {
+    "members": "會員清單",
+    "referrals": "好友推薦",
+    "invoices": "發票",
+    "segment": "分眾試看",
+    "delivery": "待處理的訊息",
 }
 TAG_SOURCES: Final = {
     "staff": "人員",
@@ -308,10 +354,17 @@ def source(word: str) -> str:
     return SOURCES.get(word.partition(":")[0], word)
 
 
+def list_of(name: str) -> str:
+    """Which list was looked at: `broadcast:3` as `群發 #3`, `invoices` as `發票`."""
+    return LISTS.get(name) or object_of(name)
+
+
 def object_of(name: str) -> str:
     """`member:78` as `會員 #78`."""
     kind, colon, number = name.partition(":")
-    return f"{OBJECTS[kind]} #{number}" if colon and kind in OBJECTS else name
+    if not colon or kind not in OBJECTS:
+        return name
+    return f"{OBJECTS[kind]} #{number}" if number else OBJECTS[kind]
 
 
 def device(agent: str) -> str:

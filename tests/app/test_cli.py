@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from app import cli
-from app.core import config, migrate
+from app.core import config, migrate, totp
 from app.core.db import Database
 from app.core.text import make_member_number
 from app.draws import queries as draw_queries
@@ -15,6 +15,8 @@ from app.draws import service as draws
 from app.draws.rules import proof_to_json
 from app.members.models import Member
 from app.referrals.queries import is_staff
+from app.staff import queries as staff_queries
+from app.staff import service as staff
 from app.staff.models import Staff
 from app.staff.rules import is_password
 from flex_templates.theme import CAMPHOR
@@ -122,6 +124,31 @@ def test_a_forgotten_password_is_set_anew_and_who_left_is_kept_out(regulars: Reg
         assert session.scalars(sa.select(Staff.is_active)).all() == [False]
     db.dispose()
     assert "找不到帳號 nobody" in regulars("staff deactivate --login nobody")[1]
+
+
+def test_who_lost_phone_and_paper_is_let_in_by_the_password_again(regulars: Regulars) -> None:
+    create(regulars, login="wang", role="owner")
+    assert "找不到已開啟的兩步驟驗證" in regulars("staff reset-code --login wang")[1]
+    db = Database(config.settings().database_url)
+    with db.transaction() as session:
+        staff.offer_factor(session, staff_id=1, key="key")
+        secret = staff.offered_secret(session, staff_id=1, key="key")
+        assert secret is not None
+        code = totp.code(secret, totp.step_at(NOW))
+        staff.confirm_factor(session, staff_id=1, typed=code, key="key", now=NOW)
+    assert regulars("staff reset-code --login wang")[0] == 0
+    with db.reading() as session:
+        assert not staff_queries.person_kept(session, 1, now=NOW).has_factor
+        (done,) = staff_queries.audit_entries(session)
+    db.dispose()
+    assert (done.staff_id, done.action, done.object) == (None, "staff.second_off", "staff:1")
+
+
+def test_the_last_owner_is_not_let_go(regulars: Regulars) -> None:
+    create(regulars, login="wang", role="owner")
+    status, said = regulars("staff deactivate --login wang")
+    assert status == 2
+    assert "最後一位負責人" in said
 
 
 def test_staff_have_a_membership_of_their_own(regulars: Regulars) -> None:

@@ -67,14 +67,15 @@ def people(session: Session, *, now: datetime) -> People:
     return People(friends, members, joined_today, joined_week)
 
 
-def sales(session: Session, *, now: datetime) -> Sales:
+def sales(session: Session, *, now: datetime, store_id: int | None = None) -> Sales:
+    """Of one store, or of all."""
     today = taipei_midnight(taipei_date(now))
     row = session.execute(
         sa.select(
             sa.func.coalesce(sa.func.sum(Purchase.amount - Purchase.refunded), 0),
             sa.func.count(),
             sa.func.count(Purchase.member_id.distinct()),
-        ).where(*_sold_by_members(today, today + timedelta(days=1)))
+        ).where(*_sold_by_members(today, today + timedelta(days=1), store_id))
     ).one()
     return Sales(*tuple(row))
 
@@ -93,12 +94,15 @@ def delivery(session: Session, *, now: datetime) -> Delivery:
     )
 
 
-def days(session: Session, *, now: datetime, count: int = CHART_DAYS) -> list[DayTotals]:
-    """One entry per Taipei day, oldest first, the last one today."""
+def days(
+    session: Session, *, now: datetime, count: int = CHART_DAYS, store_id: int | None = None
+) -> list[DayTotals]:
+    """One entry per Taipei day, oldest first, the last one today; with the sales of one store, or
+    of all."""
     first = taipei_date(now) - timedelta(days=count - 1)
     start, end = taipei_midnight(first), taipei_midnight(taipei_date(now)) + timedelta(days=1)
     joined = _joined_by_day(session, start, end)
-    sold = _sold_by_day(session, start, end)
+    sold = _sold_by_day(session, start, end, store_id)
     all_days = [first + timedelta(days=offset) for offset in range(count)]
     return [DayTotals(day, joined.get(day, 0), sold.get(day, 0)) for day in all_days]
 
@@ -120,8 +124,12 @@ def _joined_between(start: datetime, end: datetime) -> sa.ColumnElement[bool]:
     )
 
 
-def _sold_by_members(start: datetime, end: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _sold_by_members(
+    start: datetime, end: datetime, store_id: int | None
+) -> tuple[sa.ColumnElement[bool], ...]:
+    here = () if store_id is None else (Purchase.store_id == store_id,)
     return (
+        *here,
         Purchase.sold_at >= start,
         Purchase.sold_at < end,
         sa.exists().where(Member.id == Purchase.member_id, Member.is_test.is_(False)),
@@ -138,10 +146,12 @@ def _joined_by_day(session: Session, start: datetime, end: datetime) -> dict[dat
     return {date.fromisoformat(found): number for found, number in rows}
 
 
-def _sold_by_day(session: Session, start: datetime, end: datetime) -> dict[date, int]:
+def _sold_by_day(
+    session: Session, start: datetime, end: datetime, store_id: int | None
+) -> dict[date, int]:
     rows = session.execute(
         sa.select(Purchase.sold_on, sa.func.sum(Purchase.amount - Purchase.refunded))
-        .where(*_sold_by_members(start, end))
+        .where(*_sold_by_members(start, end, store_id))
         .group_by(Purchase.sold_on)
     )
     return {day: int(total) for day, total in rows}

@@ -1,6 +1,6 @@
 """Everything the brand holds about one member, for the member's page."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -160,8 +160,9 @@ def tiers_held(session: Session, member_id: int, *, now: datetime) -> list[TierH
     ]
 
 
-def purchases(session: Session, member_id: int) -> list[Bought]:
-    """Newest first."""
+def purchases(session: Session, member_id: int, *, store_id: int | None = None) -> list[Bought]:
+    """Newest first; of one store, or of all."""
+    here = () if store_id is None else (Purchase.store_id == store_id,)
     rows: Iterable[Any] = session.execute(
         sa.select(
             Purchase.id,
@@ -176,11 +177,19 @@ def purchases(session: Session, member_id: int) -> list[Bought]:
         )
         .outerjoin(Store, Store.id == Purchase.store_id)
         .outerjoin(Staff, Staff.id == Purchase.staff_id)
-        .where(Purchase.member_id == member_id)
+        .where(Purchase.member_id == member_id, *here)
         .order_by(Purchase.sold_at.desc(), Purchase.id.desc())
         .limit(LIST_LIMIT)
     )
     return [Bought(*row) for row in rows]
+
+
+def sold_in(session: Session, purchase_ids: Collection[int], store_id: int) -> set[int]:
+    """Which of these sales were made in that store."""
+    rows = session.scalars(
+        sa.select(Purchase.id).where(Purchase.id.in_(purchase_ids), Purchase.store_id == store_id)
+    )
+    return set(rows)
 
 
 def coupons(session: Session, member_id: int) -> list[CouponHeld]:

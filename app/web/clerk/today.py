@@ -20,7 +20,7 @@ from app.staff.rules import Permission
 from app.staff.service import LoginBlocked
 from app.web import pages, security
 from app.web.clerk import refusals
-from app.web.login import proven
+from app.web.login import proven, wait_words
 from app.web.security import StaffRoute, require
 
 router = APIRouter(prefix="/clerk/today", route_class=StaffRoute)
@@ -90,8 +90,8 @@ def refund(
     try:
         approver = _approver(request, visitor, asked)
     except LoginBlocked as blocked:
-        wait = pages.show_lasting(blocked.until - request.app.state.clock())
-        return _page(request, visitor, external_id, asked, error=f"嘗試次數過多，請 {wait}後再試。")
+        error = wait_words(blocked, request.app.state.clock())
+        return _page(request, visitor, external_id, asked, error=error)
     if approver is None:
         return _page(request, visitor, external_id, asked, error=NOT_APPROVED)
     try:

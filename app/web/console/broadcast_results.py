@@ -22,7 +22,7 @@ from app.segments import rules as segment_rules
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
-from app.web.console import letters
+from app.web.console import letters, looks
 from app.web.console.privacy import mask_for
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
@@ -178,6 +178,13 @@ def readers(
             session, broadcast_id, status=status, after=after, limit=READERS + 1
         )
         names = people.names(session, [row.member_id for row in rows])
+    looks.note(
+        request,
+        visitor,
+        "recipients",
+        source=f"broadcast:{broadcast_id}",
+        people=len(rows[:READERS]),
+    )
     more = rows[READERS - 1].member_id if len(rows) > READERS else None
     return pages.render(
         request,

@@ -18,6 +18,7 @@ from app.outbox.queries import Sending
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import looks
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
 
@@ -52,6 +53,7 @@ def delivery(
         state = numbers.delivery(session, now=request.app.state.clock())
         rows = outbox.parked_rows(session)
         events = inbox.parked_events(session)
+    looks.note(request, visitor, "list", source="delivery", people=len(rows))
     may_retry = visitor.may(Permission.RETRY_DELIVERY)
     view = DeliveryView(
         state=state,

@@ -16,6 +16,7 @@ from app.draws.service.handing import NothingToClaim
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import looks
 from app.web.console.privacy import mask_for
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
@@ -79,6 +80,7 @@ def one(
         draw = queries.draw(session, draw_id)
         wins = queries.wins(session, draw_id)
         proof = queries.proof(session, draw_id)
+    looks.note(request, visitor, "winners", source=f"draw:{draw_id}", people=len(wins))
     mask = mask_for(visitor)
     view = DrawView(
         draw=draw,

@@ -51,8 +51,27 @@ _NOTED: Final[dict[str, str]] = LABELS | {
     "refunded": "累計退款",
     "approved_by": "核准人員編號",
     "by": "識別方式",
+    "how": "方式",
+    "role": "角色",
+    "login": "帳號",
+    "city": "縣市",
+    "address": "地址",
+    "phone": "電話",
+    "hours": "營業時間",
+    "browsers": "裝置數",
+    "second_step": "第二步",
 }
-_PROOFS: Final = {"qr": "會員卡 QR", "number": "會員編號", "phone": "手機號碼", "otp": "簡訊驗證碼"}
+_PROOFS: Final = {
+    "qr": "會員卡 QR",
+    "number": "會員編號",
+    "phone": "手機號碼",
+    "otp": "簡訊驗證碼",
+    "self": "本人",
+    "cli": "指令",
+    "link": "連結",
+    "app": "驗證器 App",
+    "recovery": "備用碼",
+}
 
 
 def moment(entry: TimelineEntry, *, tiers: Mapping[str, str]) -> Moment:
@@ -93,6 +112,10 @@ def _value(key: str, value: Any, tiers: Mapping[str, str]) -> str:
         return str(value)[:10].replace("-", "/")
     if key in {"source", "channel"}:
         return words.source(str(value))
+    if key == "role":
+        return words.of(words.ROLES | words.TOKEN_ROLES, str(value))
+    if value is None:
+        return "—"
     if isinstance(value, bool):
         return "是" if value else "否"
     show: Callable[[Any], str] = (lambda v: f"{v:,}") if isinstance(value, int) else str

@@ -28,32 +28,37 @@ class HomeView:
     delivery: Delivery
     joins: Chart
     turnover: Chart
+    whose: str  # what the sales are called
     is_late: bool
 
 
 @router.get("")
-def home(request: Request, _: Reader) -> Response:
-    return pages.render(request, "console/home.html", view=_view(request))
+def home(request: Request, visitor: Reader) -> Response:
+    return pages.render(request, "console/home.html", view=_view(request, visitor))
 
 
 @router.get("/live")
-def live(request: Request, _: Reader) -> Response:
+def live(request: Request, visitor: Reader) -> Response:
     """The changing part of the page, drawn by the same template."""
-    return HTMLResponse(pages.rendered(request, "console/numbers.html", view=_view(request)))
+    return HTMLResponse(
+        pages.rendered(request, "console/numbers.html", view=_view(request, visitor))
+    )
 
 
-def _view(request: Request) -> HomeView:
-    now = request.app.state.clock()
+def _view(request: Request, visitor: Visitor) -> HomeView:
+    """Who works in one store only reads the sales of that store."""
+    now, home = request.app.state.clock(), visitor.home_store_id
     with request.app.state.db.reading() as session:
         people = numbers.people(session, now=now)
-        sales = numbers.sales(session, now=now)
+        sales = numbers.sales(session, now=now, store_id=home)
         delivery = numbers.delivery(session, now=now)
-        days = numbers.days(session, now=now)
+        days = numbers.days(session, now=now, store_id=home)
     return HomeView(
         people=people,
         sales=sales,
         delivery=delivery,
         joins=bars([(d.day, d.joined) for d in days], show=lambda n: f"{n:,} 人", name="每日入會"),
         turnover=bars([(d.day, d.sales) for d in days], show=money.show, name="每日會員消費"),
+        whose="本店會員消費" if home else "會員消費",
         is_late=max(delivery.inbox_lag, delivery.outbox_lag) >= LATE,
     )

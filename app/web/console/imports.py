@@ -19,6 +19,7 @@ from app.staff import queries as people
 from app.staff.queries import StoreShown, Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import looks
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
 
@@ -182,7 +183,7 @@ def cancel(request: Request, visitor: Importer, import_id: PathId) -> Response:
 
 
 @router.get("/{import_id}/refused.csv")
-def refused(request: Request, _visitor: Importer, import_id: PathId) -> Response:
+def refused(request: Request, visitor: Importer, import_id: PathId) -> Response:
     """The rows that were refused, with the reason in front."""
     with request.app.state.db.reading() as session:
         found = queries.progress(session, import_id)
@@ -193,5 +194,6 @@ def refused(request: Request, _visitor: Importer, import_id: PathId) -> Response
     words = rules.faulty_rows(
         rules.read(content), found.mapping, {fault.line: fault.reason for fault in faults}
     )
+    looks.note(request, visitor, "file", source=f"import:{import_id}", people=len(faults))
     headers = {"Content-Disposition": f'attachment; filename="refused-{import_id}.csv"'}
     return Response(words.encode(), media_type="text/csv; charset=utf-8", headers=headers)

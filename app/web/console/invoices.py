@@ -13,6 +13,7 @@ from app.invoices.service import NotReviewable
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import looks
 from app.web.console.privacy import mask_for
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
@@ -56,6 +57,7 @@ def invoices(
     with request.app.state.db.reading() as session:
         found = queries.claims(session, status=known or None)
         counts = queries.counts(session)
+    looks.note(request, visitor, "list", source="invoices", people=len(found))
     may_review = visitor.may(Permission.REVIEW_INVOICES)
     lines = tuple(
         Line(

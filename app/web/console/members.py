@@ -1,5 +1,6 @@
 """/console/members: the list, and everything held about one member."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -35,8 +36,9 @@ from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.tags.queries import TagWorn
 from app.timeline import queries as timeline
-from app.web import pages, security
-from app.web.console import corrections, facts
+from app.timeline.queries import TimelineEntry
+from app.web import pages
+from app.web.console import corrections, facts, looks
 from app.web.console.facts import Moment
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
@@ -102,6 +104,14 @@ def members(
     with request.app.state.db.reading() as session:
         tiers = portrait.tier_names(session, now=now)
         page = roster.members(session, wanted, before_id=before)
+    looks.note(
+        request,
+        visitor,
+        "search" if q.strip() else "list",
+        member_id=page.rows[0].id if len(page.rows) == 1 else None,
+        source="members",
+        people=len(page.rows),
+    )
     older = page.next_before
     url = pages.with_query("/console/members", q=q, status=wanted.status, tier=tier, before=older)
     view = ListView(
@@ -196,11 +206,11 @@ def member(
             member_id,
             mask=mask,
             before=before,
+            home=visitor.home_store_id,
             correcting=_correcting(session, visitor, notice, now),
             now=now,
         )
-    if mask.is_full:
-        _note_access(request, visitor, member_id)
+    looks.note(request, visitor, "page", member_id=member_id)
     return pages.render(request, "console/member.html", view=view)
 
 
@@ -210,6 +220,7 @@ def why(request: Request, visitor: Reader, member_id: PathId) -> Response:
     with request.app.state.db.reading() as session:
         profile = portrait.profile(session, member_id)
         figures = explanations.everything(session, member_id, now=request.app.state.clock())
+    looks.note(request, visitor, "why", member_id=member_id)
     name = mask_for(visitor).name(profile.name or profile.display_name)
     return pages.render(
         request, "console/why.html", figures=figures, member_id=member_id, name=name
@@ -222,9 +233,11 @@ def _member_view(
     *,
     mask: Mask,
     before: int | None,
+    home: int | None,
     correcting: Correcting | None,
     now: datetime,
 ) -> MemberView:
+    """`home` is the one store whose sales the reader sees; None for all."""
     profile = portrait.profile(session, member_id)
     names = portrait.tier_names(session, now=now)
     tiers = tuple(portrait.tiers_held(session, member_id, now=now))
@@ -247,7 +260,7 @@ def _member_view(
         movements=tuple(_explained(session, member_id)),
         coupons=coupons,
         usable_coupons=sum(_is_usable(coupon, now) for coupon in coupons),
-        purchases=tuple(portrait.purchases(session, member_id)),
+        purchases=tuple(portrait.purchases(session, member_id, store_id=home)),
         spent=portrait.spent(session, member_id, now=now),
         consents=tuple(portrait.consents(session, member_id)),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
@@ -255,10 +268,25 @@ def _member_view(
         known_tags=tuple(tag.name for tag in tags.tags(session)),
         journeys=tuple(journeys.runs_of(session, member_id, limit=JOURNEYS_SHOWN)),
         mergers=tuple(mergers.mergers_of(session, member_id)),
-        moments=tuple(facts.moment(entry, tiers=names) for entry in entries),
+        moments=tuple(facts.moment(entry, tiers=names) for entry in _seen(session, entries, home)),
         older_url=older,
         correcting=correcting if profile.status == "member" else None,
     )
+
+
+def _seen(
+    session: Session, entries: Sequence[TimelineEntry], home: int | None
+) -> list[TimelineEntry]:
+    """Without the sales and refunds of other stores."""
+    if home is None:
+        return list(entries)
+    sales = {
+        entry.id: entry.facts.get("purchase_id")
+        for entry in entries
+        if entry.kind.startswith("purchase.")
+    }
+    here = portrait.sold_in(session, [one for one in sales.values() if one], home)
+    return [entry for entry in entries if entry.id not in sales or sales[entry.id] in here]
 
 
 def _correcting(
@@ -305,9 +333,3 @@ def _birthday(profile: Profile) -> str | None:
     if profile.birth_month is None:
         return None
     return f"{profile.birth_month} 月" + (f" {profile.birth_day} 日" if profile.birth_day else "")
-
-
-def _note_access(request: Request, visitor: Visitor, member_id: int) -> None:
-    """Who looked at whose data is kept, as the protection of personal data asks."""
-    with request.app.state.db.transaction() as session:
-        security.audit(request, session, visitor, "member.viewed", f"member:{member_id}")

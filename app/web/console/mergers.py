@@ -20,6 +20,7 @@ from app.purchases import queries as purchases
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import looks
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
@@ -138,6 +139,8 @@ def _page(
         kept = _side(session, member_id, mask, now)
         found = _found(session, who)
         other = None if found is None else _side(session, found, mask, now)
+    for shown in filter(None, (kept, other)):
+        looks.note(request, visitor, "merge", member_id=shown.id)
     if who.strip() and other is None and not error:
         error = "找不到這位會員，請確認會員編號或手機。"
     together = None

@@ -13,6 +13,7 @@ from app.referrals.rules import NotWaiting
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security, words
+from app.web.console import looks
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
 from app.web.security import StaffRoute, require
@@ -71,6 +72,8 @@ def referrals(
         stages = _stages(queries.ever(session))
         waiting = queries.waiting_for_review(session)
         found = queries.listed(session, status=status, before_id=before, limit=PAGE + 1)
+    shown = len(waiting) + len(found[:PAGE])
+    looks.note(request, visitor, "list", source="referrals", people=2 * shown)
     mask = mask_for(visitor)
     view = ReferralsView(
         stages=stages,

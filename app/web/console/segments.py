@@ -19,7 +19,7 @@ from app.segments.rules import Group
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
-from app.web.console import conditions
+from app.web.console import conditions, looks
 from app.web.console.conditions import Block
 from app.web.console.privacy import mask_for
 from app.web.params import PathId
@@ -148,6 +148,7 @@ def _page(request: Request, visitor: Visitor, draft: Draft, status: int = 200) -
     with request.app.state.db.reading() as session:
         names = queries.choices(session, now=request.app.state.clock())
         look = _look(request, session, visitor, draft, names)
+    looks.note(request, visitor, "list", source="segment", people=len(look.some))
     context: dict[str, Any] = {
         "draft": draft,
         "look": look,

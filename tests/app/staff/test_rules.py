@@ -1,6 +1,9 @@
+import re
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.core.errors import Invalid
 from app.staff import rules
@@ -62,3 +65,18 @@ def test_only_the_right_password_opens() -> None:
     assert not rules.is_password("correct horse battery", None)
     assert not rules.is_password("correct horse battery", "not a hash")
     assert not rules.is_password("nobody has this password", None)
+
+
+@given(st.text(alphabet=" -\u3000", max_size=3), st.booleans())
+def test_a_code_on_paper_is_read_as_people_type_it(noise: str, is_small: bool) -> None:
+    code = rules.recovery_code()
+    assert re.fullmatch(r"[A-Z2-9]{5}-[A-Z2-9]{5}", code)
+    typed = noise.join(code)
+    assert rules.code_typed(typed.lower() if is_small else typed) == code
+    assert rules.code_typed(f"{noise}１２３{noise}456") == "123456"
+
+
+def test_only_who_sells_is_tied_to_a_store() -> None:
+    tied = {role for role in Role if rules.home_store(role, 7) == 7}
+    assert tied == {Role.STORE_MANAGER, Role.CLERK}
+    assert {rules.home_store(role, None) for role in Role} == {None}

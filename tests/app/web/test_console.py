@@ -11,6 +11,7 @@ from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.inbox.models import InboxEvent
 from app.jobs.imports import advance
+from app.lookups import queries as lookups
 from app.members.models import Consent, Member
 from app.missions import service as missions
 from app.missions.rules import MissionDraft, Step, Window
@@ -153,9 +154,9 @@ def test_looking_at_a_person_in_full_is_noted(
         visitor.get(f"/console/members/{member_id}")
         visitor.post("/console/logout")
     with sqlite_db.reading() as session:
-        looked = queries.audit_entries(session, action="member.viewed")
-    assert [(entry.staff_id, entry.object) for entry in looked] == [
-        (shop.staff[Role.OWNER], f"member:{member_id}")
+        looked = lookups.lookups(session)
+    assert [(entry.what, entry.staff_name, entry.member_id, entry.is_full) for entry in looked] == [
+        ("page", "Yui", member_id, True)
     ]
 
 

@@ -40,7 +40,7 @@ def test_a_stranger_enters_nothing_but_the_doors(
     guard = guard_of(route)
     assert guard is not None
     if isinstance(guard, Anyone):
-        assert route.path.endswith(("/login", "/logout"))
+        assert route.path.endswith(("/login", "/login/code", "/logout", "/link/{token}"))
         return
     answer = visitor.get(url_of(route)) if method == "GET" else visitor.post(url_of(route))
     assert refused_or_sent_away(answer.status, answer.location)

@@ -20,6 +20,18 @@ addEventListener("keydown", (event) => {
   wanted.focus();
 });
 
+// Shown only where it can work: browsers hand the clipboard to pages over https alone.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  if (!navigator.clipboard) continue;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const field = document.getElementById(button.dataset.copy);
+    field.select(); // for the keyboard, where the browser refuses
+    const done = await navigator.clipboard.writeText(field.value).then(() => true, () => false);
+    if (done) button.textContent = "已複製";
+  });
+}
+
 for (const form of document.querySelectorAll("[data-redraw]")) redrawn(form);
 
 // Parts that take the server a while come one after another, once the page is there.

@@ -5,8 +5,8 @@ from alembic import op
 
 from app.core import db
 
-revision = "0020"
-down_revision = "0015"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
