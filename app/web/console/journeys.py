@@ -24,6 +24,7 @@ from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.web import pages, security, words
+from app.web.console import looks
 from app.web.console.privacy import mask_for
 from app.web.params import PathId, QueryId
 from app.web.security import StaffRoute, require
@@ -265,6 +266,8 @@ def inside(
         names = _names(session)
         numbers = {row.version for row in rows}
         plans = {number: queries.version(session, journey_id, number).plan for number in numbers}
+    shown = rows[:PEOPLE]
+    looks.note(request, visitor, "list", source=f"journey:{journey_id}", people=len(shown))
     says = {
         (number, inner.code): rules.words(inner, names)
         for number, plan in plans.items()
@@ -277,7 +280,7 @@ def inside(
         status=status,
         step=step,
         states=RUN_STATES,
-        rows=[(row, mask.name(called.get(row.member_id, ""))) for row in rows[:PEOPLE]],
+        rows=[(row, mask.name(called.get(row.member_id, ""))) for row in shown],
         says=says,
         more=rows[PEOPLE - 1].id if len(rows) > PEOPLE else None,
     )

@@ -88,6 +88,46 @@ om....  POST  /console/broadcasts/{broadcast_id}/again
 om....  POST  /console/broadcasts/{broadcast_id}/{step}
 om....  GET   /console/broadcasts/{broadcast_id}/live
 om....  GET   /console/broadcasts/{broadcast_id}/readers
+om....  GET   /console/journeys
+om....  POST  /console/journeys
+om....  GET   /console/journeys/{journey_id}
+om....  GET   /console/journeys/{journey_id}/people
+om....  POST  /console/journeys/{journey_id}/publish
+om....  POST  /console/journeys/{journey_id}/remove
+om....  POST  /console/journeys/{journey_id}/restore
+om....  GET   /console/journeys/{journey_id}/settings
+om....  POST  /console/journeys/{journey_id}/settings
+om....  GET   /console/journeys/{journey_id}/size
+om....  POST  /console/journeys/{journey_id}/state/{verb}
+om....  POST  /console/journeys/{journey_id}/steps
+om....  POST  /console/journeys/{journey_id}/steps/look
+om....  GET   /console/journeys/{journey_id}/steps/new
+om....  GET   /console/journeys/{journey_id}/steps/{code}
+om....  POST  /console/journeys/{journey_id}/steps/{code}
+om....  POST  /console/journeys/{journey_id}/steps/{code}/{verb}
+omaM.s  GET   /console/lifecycle
+om....  GET   /console/menus
+om....  POST  /console/menus
+om....  POST  /console/menus/draft
+om....  GET   /console/menus/new
+om....  POST  /console/menus/ready
+om....  GET   /console/menus/{menu_id}
+om....  POST  /console/menus/{menu_id}
+om....  POST  /console/menus/{menu_id}/back
+om....  GET   /console/menus/{menu_id}/live
+om....  POST  /console/menus/{menu_id}/picture
+om....  GET   /console/menus/{menu_id}/pictures/{number}
+om....  POST  /console/menus/{menu_id}/remove
+om....  POST  /console/menus/{menu_id}/stop
+omaM.s  GET   /console/coupons
+omaM.s  GET   /console/coupons/{kind_id}
+om....  POST  /console/coupons
+om....  POST  /console/coupons/drawn
+om....  GET   /console/coupons/new
+om....  GET   /console/coupons/{kind_id}/edit
+om....  POST  /console/coupons/{kind_id}/edit
+om....  POST  /console/coupons/{kind_id}/pause
+om....  POST  /console/coupons/{kind_id}/resume
 om.M.s  POST  /console/members/{member_id}/points
 om.M.s  GET   /console/corrections
 om.M.s  POST  /console/corrections/{correction_id}/approve
@@ -214,6 +254,9 @@ token   GET   /api/v1/purchases/{external_id}
 token   GET   /api/v1/members/lookup
 token   POST  /api/v1/members/codes
 token   POST  /api/v1/members/codes/check
+token   POST  /api/v1/coupons/quote
+token   POST  /api/v1/coupons/reservations
+token   DELETE /api/v1/coupons/reservations/{external_id}
 """
 LETTERS = dict(zip("omaMcs", Role, strict=True))
 STATIC = {"/static", "/liff/static"}  # files for anybody, no routes in them
