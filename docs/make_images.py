@@ -375,7 +375,7 @@ def console(studio: Studio) -> None:
         page.click(".row-link >> nth=-1")
         page.wait_for_selector(".phone .flex, .phone svg, .phone div")
         keep_tall(page, "console-coupon")
-        page.click("text=修改")
+        page.click("a:text-is('修改')")
         page.wait_for_selector(".phone .flex, .phone svg, .phone div")
         keep_tall(page, "console-coupon-edit")
         page.goto(f"{studio.url}/console/rewards")
