@@ -1,8 +1,11 @@
 """Journeys that run: let members in, take those on who are due, a portion at a time."""
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
+
+import structlog
 
 from app.campaigns.messages import Brand
 from app.core.db import Database
@@ -15,21 +18,37 @@ from app.outbox import queries as outbox
 
 AT_ONCE: Final = 200  # members a transaction
 MOST: Final = 4_000  # members a journey and call, so that the others have their turn
+SECONDS: Final = 20  # of a call
+log = structlog.get_logger(__name__)
 
 Stopping = Callable[[], bool]
 
 
 def advance(db: Database, *, brand: Brand, is_stopping: Stopping, now: datetime) -> int:
-    """Return how many members were taken on. When the month's messages are used up everybody
-    stands where they are until LINE takes some again."""
+    """Return how many members were taken on. It returns before long, so that the next call has the
+    time of day right. When the month's messages are used up everybody stands where they are until
+    LINE takes some again. A journey that fails holds up no other; its error is raised at the end.
+    """
     with db.reading() as session:
         running = queries.running(session)
         is_used_up = outbox.used_up_until(session, now=now) is not None
+    until = time.monotonic() + SECONDS
+    done, failure = 0, None
+
+    def is_over() -> bool:
+        return is_stopping() or time.monotonic() > until
+
     for journey in running:
-        _let_in(db, journey, is_stopping, now)
-    if is_used_up:
-        return 0
-    return sum(_take_on(db, journey, brand, is_stopping, now) for journey in running)
+        try:
+            _let_in(db, journey, is_over, now)
+            if not is_used_up:
+                done += _take_on(db, journey, brand, is_over, now)
+        except Exception as error:  # noqa: BLE001  # told below, when the others had their turn
+            log.warning("journey.failed", journey=journey.id, error=type(error).__name__)
+            failure = error
+    if failure is not None:
+        raise failure
+    return done
 
 
 def _let_in(db: Database, journey: JourneyShown, is_stopping: Stopping, now: datetime) -> None:

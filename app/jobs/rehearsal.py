@@ -17,6 +17,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.campaigns import queries as campaigns
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.config import Settings
 from app.core.copies import copy_to
@@ -26,6 +27,7 @@ from app.journeys import queries as journeys
 from app.journeys import rules as journey_rules
 from app.journeys import service as journey_service
 from app.journeys.models import RUNS
+from app.journeys.queries import JourneyShown
 from app.journeys.service import NotNow, Unfinished
 from app.lifecycle import rules as lifecycle
 from app.lifecycle.models import DROPPED, SENDS
@@ -39,6 +41,7 @@ MOST_DAYS: Final = 400
 AWAKE: Final = tuple(range(9, 21))
 AT_DAWN: Final = ("points", "coupons", "rewards", "tiers", "referrals", "draws", "triggers")
 BY_DAY: Final = ("compose", "journeys", "broadcasts")
+IN_PORTIONS: Final = ("journeys", "broadcasts")  # called again within seconds while there is more
 # What no job of these reads, or would be told twice.
 LEFT_OUT: Final = ("inbox", "audit_log", "staff_sessions", "job_runs", "card_tokens")
 _OUTBOX = table_of(OutboxRow)
@@ -68,6 +71,7 @@ class Rehearsal:
     unfinished: list[str] = field(default_factory=list)  # drafts that cannot start, with the reason
     points_end: Counter[date] = field(default_factory=Counter)
     letters: list[Letter] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)  # of journeys' and broadcasts' messages
 
     @property
     def by_kind(self) -> Counter[str]:
@@ -145,7 +149,9 @@ class _NoLine:
 def _start_drafts(session: Session, now: datetime) -> list[str]:
     wrong = []
     for journey in journeys.journeys(session):
-        if journey.status == journey_rules.ENDED:
+        if journey.status not in (journey_rules.DRAFT, journey_rules.RUNNING):
+            continue
+        if journey.version and _is_as_published(session, journey):
             continue
         try:
             journey_service.publish(session, journey_id=journey.id, staff_id=None, now=now)
@@ -154,6 +160,14 @@ def _start_drafts(session: Session, now: datetime) -> list[str]:
         except NotNow:
             pass
     return wrong
+
+
+def _is_as_published(session: Session, journey: JourneyShown) -> bool:
+    published = journeys.version(session, journey.id, journey.version).plan
+    current = journey_service.as_published(session, journey.draft)
+    return journey_rules.bare(current, with_conditions=True) == journey_rules.bare(
+        published, with_conditions=True
+    )
 
 
 def _points_end(session: Session, now: datetime, days: int) -> Counter[date]:
@@ -180,12 +194,16 @@ def _one_day(desk: Desk, day: date, now: datetime) -> None:
             continue
         for name in names:
             _JOBS[name].work(desk, moment)
-        with desk.db.transaction() as session:  # LINE takes everything at once
-            session.execute(
-                sa.update(_OUTBOX)
-                .where(_OUTBOX.c.status == WAITING)
-                .values(status=SENT, sent_at=moment)
-            )
+            _taken(desk.db, moment)
+            while name in IN_PORTIONS and _JOBS[name].work(desk, moment):
+                _taken(desk.db, moment)
+
+
+def _taken(db: Database, moment: datetime) -> None:
+    """LINE takes everything at once."""
+    waiting = sa.update(_OUTBOX).where(_OUTBOX.c.status == WAITING)
+    with db.transaction() as session:
+        session.execute(waiting.values(status=SENT, sent_at=moment))
 
 
 def _count(session: Session, found: Rehearsal, after: int, member_id: int | None) -> int:
@@ -236,8 +254,12 @@ def _close(session: Session, found: Rehearsal, now: datetime) -> None:
     )
     entered: dict[int, int] = {row[0]: row[1] for row in inside}
     for journey in journeys.running(session):
+        called = f"{journey.name}（{journey.id}）"  # names need not differ
+        found.names[journeys.kind_of(journey.id)] = f"旅程「{called}」"
         times = entered.get(journey.id, 0)
         if times:
-            found.entered[journey.name] = times
+            found.entered[called] = times
         else:
-            found.idle.append(journey.name)
+            found.idle.append(called)
+    for broadcast in campaigns.broadcasts(session, limit=100):
+        found.names[campaigns.kind_of(broadcast.id)] = f"群發「{broadcast.name}（{broadcast.id}）」"

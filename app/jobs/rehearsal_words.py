@@ -22,7 +22,8 @@ def lines(found: Rehearsal, *, limit: int) -> Iterator[str]:
     total = sum(found.by_month.values())
     yield f"從 {found.first:%Y/%m/%d} 起 {found.days} 天，假設沒有會員再做任何事："
     yield f"共送 {total:,} 則" if total else "不會送出任何訊息"
-    for number, name in sorted(((n, name_of(k)) for k, n in found.by_kind.items()), reverse=True):
+    kinds = ((number, name_of(kind, found)) for kind, number in found.by_kind.items())
+    for number, name in sorted(kinds, reverse=True):
         yield f"  {number:>8,}  {name}"
     yield from _months(found, limit)
     yield from _busiest(found)
@@ -41,7 +42,7 @@ def lines(found: Rehearsal, *, limit: int) -> Iterator[str]:
         yield "這位會員會收到"
     for letter in found.letters:
         at = letter.at.astimezone(TAIPEI)
-        yield f"  {at:%m/%d %H:%M}  {name_of(letter.kind)}：{letter.says}"
+        yield f"  {at:%m/%d %H:%M}  {name_of(letter.kind, found)}：{letter.says}"
 
 
 def _months(found: Rehearsal, limit: int) -> Iterator[str]:
@@ -67,7 +68,7 @@ def _journeys(found: Rehearsal) -> Iterator[str]:
         yield f"旅程草稿還不能開始：{reason}"
 
 
-def name_of(kind: str) -> str:
-    """`journey:3` by what stands before the colon."""
+def name_of(kind: str, found: Rehearsal) -> str:
+    """`journey:3` by its own name, others by what stands before the colon."""
     word = kind.partition(":")[0]
-    return _NAMES.get(kind) or _NAMES.get(word) or kind
+    return found.names.get(kind) or _NAMES.get(kind) or _NAMES.get(word) or kind

@@ -203,7 +203,15 @@ class Outcome:
 
 
 def outcome(session: Session, journey_id: int) -> Outcome:
-    """Purchases from entering to `counted_until`, by arm."""
+    """Purchases from entering to `counted_until`, by arm; each counts once, for the last time that
+    its member had entered."""
+    later = RUNS.alias("later")
+    entered_again = sa.exists().where(
+        later.c.journey_id == journey_id,
+        later.c.member_id == RUNS.c.member_id,
+        later.c.entered_at > RUNS.c.entered_at,
+        later.c.entered_at < PURCHASES.c.sold_at,
+    )
     net = PURCHASES.c.amount - PURCHASES.c.refunded
     spent = (
         sa.select(RUNS.c.id, sa.func.sum(net).label("spent"))
@@ -216,7 +224,7 @@ def outcome(session: Session, journey_id: int) -> Outcome:
                 PURCHASES.c.sold_at < RUNS.c.counted_until,
             ),
         )
-        .where(RUNS.c.journey_id == journey_id)
+        .where(RUNS.c.journey_id == journey_id, ~entered_again)
         .group_by(RUNS.c.id)
         .having(sa.func.sum(net) > 0)
         .subquery()

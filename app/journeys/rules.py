@@ -4,7 +4,6 @@ A plan is written like a recipe, not drawn like a net: steps one after the other
 part the members into two branches that run on to the step after. So a plan cannot contradict
 itself in its arrows, reads aloud from top to bottom, and nobody passes a step twice."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
@@ -285,10 +284,14 @@ def _step_of(document: Mapping[str, Any]) -> Step:
     return Step(**values)
 
 
-def bare(plan: Plan) -> Plan:
-    """Without what publishing copies in: the same for a draft and what was published of it."""
+def bare(plan: Plan, *, with_conditions: bool = False) -> Plan:
+    """Without the names of segments, and their conditions unless these count, so that a draft and
+    what was published can be compared."""
 
-    return with_audiences(replace(plan, used=0), lambda who: Audience(who.segment_id))
+    def only(who: Audience) -> Audience:
+        return Audience(who.segment_id, tree=who.tree if with_conditions else None)
+
+    return with_audiences(replace(plan, used=0), only)
 
 
 def with_audiences(plan: Plan, change_: Callable[[Audience], Audience]) -> Plan:
@@ -320,10 +323,6 @@ def _used(plan: Plan) -> int:
     return max(plan.used, *numbers) if numbers else plan.used
 
 
-def is_code(text: str) -> bool:
-    return re.fullmatch(r"s[1-9][0-9]{0,3}", text) is not None
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a step is put: after the step `after`, or first in branch `branch` of the step
@@ -339,9 +338,11 @@ def find(plan: Plan, code: str) -> Step | None:
 
 
 def put(plan: Plan, step: Step, place: Place) -> Plan:
-    """With a new step. What names no place goes last."""
+    """With a new step. Where the place it names is gone it goes last, so that it is not lost."""
     if not place.after and not place.inside:
         return replace(plan, steps=(step, *plan.steps))
+    if find(plan, place.after or place.inside) is None:
+        return replace(plan, steps=(*plan.steps, step))
     return replace(plan, steps=_put(plan.steps, step, place))
 
 

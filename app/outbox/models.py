@@ -63,6 +63,9 @@ class OutboxRow(Table):
 
 
 # Written out, not bound: only so does SQLite see that its partial index serves.
+IS_OPEN = OutboxRow.status.in_(
+    [sa.literal_column(f"'{WAITING}'"), sa.literal_column(f"'{SENDING}'")]
+)
 IS_PROMOTION = OutboxRow.klass == sa.literal_column(f"'{PROMOTION}'")
 
 

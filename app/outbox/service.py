@@ -281,13 +281,13 @@ def withdraw(session: Session, *, member_id: int, reason: str) -> int:
 
 
 def withdraw_kind(session: Session, *, kind: str, reason: str) -> int:
-    """Cancel every promotion of one kind that waits; return how many."""
+    """Cancel every message of one kind that waits; return how many."""
     return changed(
         session,
         sa.update(OutboxRow)
         .where(
+            models.IS_OPEN,  # so that only what is open is looked through
             OutboxRow.kind == kind,
-            models.IS_PROMOTION,
             OutboxRow.status == models.WAITING,
         )
         .values(status=models.CANCELLED, reason=reason),

@@ -14,7 +14,9 @@ from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries as coupons
 from app.journeys import queries, rules
 from app.journeys.models import JOURNEYS, RUNS, VERSIONS
+from app.journeys.queries import JourneyShown
 from app.journeys.rules import Audience, Fault, Plan, Step
+from app.outbox import service as outbox
 from app.segments import queries as segments
 from app.segments import service as segment_service
 from app.tags import queries as tags
@@ -172,16 +174,18 @@ def _is_there(session: Session, who: Audience) -> bool:
 
 def publish(session: Session, *, journey_id: int, staff_id: int | None, now: datetime) -> int:
     """Let members in by the plan as it is written now; return the version's number. The segments'
-    conditions are copied. Who is on the way goes on by the version they entered with.
+    conditions are copied. Who is on the way goes on by the version they entered with. What is
+    paused stays so.
 
     Raises NotFound, Unfinished, NotNow when it is over."""
     found = queries.journey(session, journey_id)
     wrong = faults(session, found.draft)
     if wrong:
         raise Unfinished(wrong)
-    plan = _with_copies(session, found.draft)
+    plan = as_published(session, found.draft)
     number = found.version + 1
-    values = _started(session, plan, now) if found.status != rules.RUNNING else {}
+    values = {} if _goes_on(session, found, plan) else _started(session, plan, now)
+    status = rules.PAUSED if found.status == rules.PAUSED else rules.RUNNING
     published = (
         sa.update(JOURNEYS)
         .where(
@@ -189,7 +193,7 @@ def publish(session: Session, *, journey_id: int, staff_id: int | None, now: dat
             JOURNEYS.c.version == found.version,
             JOURNEYS.c.status != rules.ENDED,
         )
-        .values(status=rules.RUNNING, version=number, **values)
+        .values(status=status, version=number, **values)
     )
     if not changed(session, published):
         raise NotNow(queries.journey(session, journey_id).status)
@@ -206,7 +210,17 @@ def publish(session: Session, *, journey_id: int, staff_id: int | None, now: dat
     return number
 
 
-def _with_copies(session: Session, plan: Plan) -> Plan:
+def _goes_on(session: Session, found: JourneyShown, plan: Plan) -> bool:
+    """It runs, and lets in by the same as before."""
+    if found.status != rules.RUNNING:
+        return False
+    before = queries.version(session, found.id, found.version).plan.entry
+    return (before.fact, before.hour) == (plan.entry.fact, plan.entry.hour)
+
+
+def as_published(session: Session, plan: Plan) -> Plan:
+    """With the names and conditions that its segments have now. Raises NotFound."""
+
     def copied(who: Audience) -> Audience:
         segment = segments.segment(session, who.segment_id)
         return Audience(segment.id, segment.name, segment.tree)
@@ -243,11 +257,18 @@ def resume(session: Session, *, journey_id: int, now: datetime) -> None:
         plan = queries.version(session, journey_id, found.version).plan
         values = _started(session, plan, now)
     _move(session, journey_id, (rules.PAUSED,), status=rules.RUNNING, **values)
+    # What they wait for may have happened meanwhile.
+    waiting = sa.update(RUNS).where(
+        RUNS.c.journey_id == journey_id, RUNS.c.status == rules.GOING, RUNS.c.awaits.is_not(None)
+    )
+    changed(session, waiting.values(due_at=now))
 
 
 def end(session: Session, *, journey_id: int, now: datetime) -> int:
-    """For good; return how many were still on the way and leave. Raises NotFound, NotNow."""
+    """For good; return how many were still on the way and leave. What was not given to LINE yet is
+    called back. Raises NotFound, NotNow."""
     _move(session, journey_id, (rules.RUNNING, rules.PAUSED), status=rules.ENDED)
+    outbox.withdraw_kind(session, kind=queries.kind_of(journey_id), reason="the journey was ended")
     leaving = (
         sa.update(RUNS)
         .where(RUNS.c.journey_id == journey_id, RUNS.c.status == rules.GOING)

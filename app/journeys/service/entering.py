@@ -25,7 +25,10 @@ from app.segments import queries as segments
 from app.segments.rules import EVERYBODY, Group
 from app.timeline.models import Fact
 
-AT_ONCE: Final = 5_000  # facts or members a transaction
+AT_ONCE: Final = 5_000  # members a transaction
+FACTS_AT_ONCE: Final = 500  # their members are asked about by id, in every condition of a segment
+# A sale that a till tells of later lets nobody in any more, nor does last year's file.
+LATE: Final = timedelta(days=2)
 # So long a transaction that writes facts may take on PostgreSQL, where a smaller id can become
 # visible after a larger one; they take milliseconds.
 SETTLED_AFTER: Final = timedelta(minutes=5)
@@ -53,28 +56,58 @@ def _reading(session: Session, journey_id: int) -> Any:
 
 
 def by_facts(session: Session, journey: JourneyShown, plan: Plan, *, now: datetime) -> bool:
-    """Look at a portion of the facts that are new. True when there are more."""
+    """Look at a portion of the facts that are new, or once more at some that were seen a while ago.
+    True when there are more."""
     row = _reading(session, journey.id)
     newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
-    if newest > row.seen:
-        after, until = row.seen, min(newest, row.seen + AT_ONCE)
+    if row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER:
+        after, until = row.read_to, min(row.marked, row.read_to + FACTS_AT_ONCE)
+        values = {"read_to": until}
+        if until == row.marked:
+            values |= {"marked": row.seen, "marked_at": now}
+    elif newest > row.seen:
+        after, until = row.seen, min(newest, row.seen + FACTS_AT_ONCE)
         values = {"seen": until}
         if session.get_bind().dialect.name == "sqlite":  # one writer at a time: ids come in order
             values |= {"read_to": until, "marked": until}
-    elif row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER:
-        after, until = row.read_to, row.seen
-        values = {"read_to": row.marked, "marked": row.seen, "marked_at": now}
     else:
         return False
     if not _hold(session, journey, **values):
         return False
     if plan.entry.fact:
-        _enter(session, journey, plan, _whom_it_happened_to(plan.entry, after, until), now)
+        _let_in(session, journey, plan, after, until, now)
     _wake(session, journey, after, until, now)
-    return bool(newest > until)
+    return True
 
 
-def _whom_it_happened_to(entry: Entry, after: int, until: int) -> sa.Select[Any]:
+def _let_in(
+    session: Session, journey: JourneyShown, plan: Plan, after: int, until: int, now: datetime
+) -> None:
+    whom = _whom_it_happened_to(plan.entry, after, until, now)
+    ids = sorted(set(session.scalars(whom.with_only_columns(_MEMBERS.c.id).order_by(None))))
+    if not ids:
+        return
+    whom = whom.where(compiling.where(_tree(plan), now=now, among=ids))
+    # Who could have entered by it before, and did not, does not enter by it now.
+    since = RUNS.alias("since")
+    entered = sa.exists().where(
+        since.c.journey_id == journey.id,
+        since.c.member_id == _MEMBERS.c.id,
+        since.c.entered_at >= _FACTS.c.at,
+    )
+    # The look at the clock may be older than the fact: nobody enters before what lets them in.
+    at = sa.literal(now, RUNS.c.entered_at.type)
+    _enter(
+        session,
+        journey,
+        plan,
+        whom.where(~entered),
+        now,
+        sa.case((_FACTS.c.at > at, _FACTS.c.at), else_=at),
+    )
+
+
+def _whom_it_happened_to(entry: Entry, after: int, until: int, now: datetime) -> sa.Select[Any]:
     occasion = (
         sa.literal(_ONCE)
         if entry.again is None
@@ -83,7 +116,12 @@ def _whom_it_happened_to(entry: Entry, after: int, until: int) -> sa.Select[Any]
     return (
         sa.select(_MEMBERS.c.id.label("member_id"), occasion.label("occasion"))
         .join_from(_FACTS, _MEMBERS, _MEMBERS.c.id == _FACTS.c.member_id)
-        .where(_FACTS.c.kind == entry.fact, _FACTS.c.id > after, _FACTS.c.id <= until)
+        .where(
+            _FACTS.c.kind == entry.fact,
+            _FACTS.c.id > after,
+            _FACTS.c.id <= until,
+            _FACTS.c.at >= now - LATE,
+        )
         .order_by(_FACTS.c.id)
     )
 
@@ -144,7 +182,7 @@ def write(
     chosen = sa.select(
         _MEMBERS.c.id.label("member_id"), sa.literal(occasion).label("occasion")
     ).where(_MEMBERS.c.id.in_(member_ids))
-    _enter(session, journey, plan, chosen, now)
+    _enter(session, journey, plan, chosen, now, sa.literal(now, RUNS.c.entered_at.type))
     return True
 
 
@@ -188,8 +226,13 @@ def _may_enter(
 
 
 def _enter(
-    session: Session, journey: JourneyShown, plan: Plan, chosen: sa.Select[Any], now: datetime
-) -> int:
+    session: Session,
+    journey: JourneyShown,
+    plan: Plan,
+    chosen: sa.Select[Any],
+    now: datetime,
+    entered_at: sa.ColumnElement[datetime],
+) -> None:
     """`chosen` gives `member_id` and `occasion`. Members only, no test members, each as
     `_may_enter` says; of several occasions of one member the first that may."""
     member = _MEMBERS.c.id
@@ -205,19 +248,19 @@ def _enter(
         "version": journey.version,
         "status": rules.GOING,
         "due_at": now,
-        "entered_at": now,
         "counted_until": now + plan.goal_days * DAY,
     }
     rows = chosen.add_columns(
-        times, *(sa.literal(value, RUNS.c[name].type) for name, value in fixed.items())
+        times,
+        entered_at,
+        *(sa.literal(value, RUNS.c[name].type) for name, value in fixed.items()),
     ).where(
         _MEMBERS.c.status == members.MEMBER,
         _MEMBERS.c.is_test.is_(False),
-        compiling.where(_tree(plan), now=now),
         *_may_enter(journey.id, plan.entry, now, member),
     )
     dialect = session.get_bind().dialect.name
     entering = insert_or_ignore(JourneyRun, dialect).from_select(
-        ["member_id", "occasion", "round", *fixed], rows
+        ["member_id", "occasion", "round", "entered_at", *fixed], rows
     )
-    return inserted(session, entering, {})
+    inserted(session, entering, {})

@@ -360,7 +360,7 @@ class _Batch:
 
     def until(self, node: Node, here: Sequence[_Walker]) -> None:
         for walker in here:
-            walker.since = walker.since or self.now
+            walker.since = walker.since or max(self.now, walker.entered_at)
         did = self._did(node.step.fact, here)
         for walker in here:
             assert walker.since is not None
@@ -373,16 +373,14 @@ class _Batch:
                 walker.keep(end, awaits=node.step.fact)
 
     def _did(self, fact: str, here: Sequence[_Walker]) -> frozenset[int]:
-        """Runs whose member did it after they began to wait; who begins now has not."""
-        since = {walker.member_id: walker.since for walker in here if walker.since != self.now}
-        if not since:
-            return frozenset()
+        """Runs whose member did it after they began to wait."""
+        since = {walker.member_id: walker.since for walker in here}
         rows = self.session.execute(
             sa.select(_FACTS.c.member_id, sa.func.max(_FACTS.c.at))
             .where(
                 _FACTS.c.member_id.in_(list(since)),
                 _FACTS.c.kind == fact,
-                _FACTS.c.at >= min(at for at in since.values() if at is not None),
+                _FACTS.c.at > min(at for at in since.values() if at is not None),
             )
             .group_by(_FACTS.c.member_id)
         )
@@ -391,9 +389,8 @@ class _Batch:
             walker.id
             for walker in here
             if walker.since is not None
-            and walker.member_id in since
             and walker.member_id in last
-            and last[walker.member_id] >= walker.since
+            and last[walker.member_id] > walker.since
         )
 
     def check(self, node: Node, here: Sequence[_Walker]) -> None:

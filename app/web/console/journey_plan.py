@@ -232,9 +232,11 @@ def _save_step(
         return _step_page(request, StepForm(found, step, place, wrong), 422)
 
     def edit(plan: Plan) -> Plan:
-        if place is None:
+        if place is None and rules.find(plan, step.code) is not None:
             return rules.change(plan, step)
-        return rules.put(plan, replace(step, code=rules.new_code(plan)), place)
+        # A new one; or somebody deleted it while it was written, and it is not to be lost.
+        new = replace(step, code=rules.new_code(plan))
+        return rules.put(plan, new, place or Place(after=step.code))
 
     _redraft(request, visitor, journey_id, edit)
     return RedirectResponse(f"/console/journeys/{journey_id}#plan", 303)

@@ -88,6 +88,7 @@ class JourneyView:
     entry: str
     faults: Sequence[Fault]
     is_changed: bool  # since it was published
+    has_other_segments: bool  # nothing else of it was changed
     counts: Counts | None
     outcome: Outcome | None
     uplift: Uplift | None
@@ -114,6 +115,7 @@ def page(request: Request, journey_id: int, *, problem: str = "", status: int = 
         if versions:
             counts = queries.counts(session, journey_id)
             outcome = queries.outcome(session, journey_id)
+        current = rules.bare(service.as_published(session, found.draft), with_conditions=True)
         names = _names(session)
         is_used_up = outbox.used_up_until(session, now=now) is not None
     kept = {step.code for step in rules.each(found.draft.steps)}
@@ -121,7 +123,9 @@ def page(request: Request, journey_id: int, *, problem: str = "", status: int = 
         found=found,
         entry=rules.entry_words(found.draft.entry),
         faults=faults,
-        is_changed=bool(versions) and not _is_same(found.draft, versions[0].plan),
+        is_changed=bool(versions) and current != rules.bare(versions[0].plan, with_conditions=True),
+        has_other_segments=bool(versions)
+        and rules.bare(found.draft) == rules.bare(versions[0].plan),
         counts=counts,
         outcome=outcome,
         uplift=letter_rules.uplift(outcome.treated, outcome.control) if outcome else None,
@@ -150,11 +154,6 @@ def _names(session: Session) -> Mapping[str, Mapping[str, str]]:
         "coupon": {kind.draft.code: kind.draft.name for kind in kinds},
         "tag": tags.names(session),
     }
-
-
-def _is_same(draft: Plan, published: Plan) -> bool:
-    """But for the conditions that were copied in, and names that were changed."""
-    return rules.bare(draft) == rules.bare(published)
 
 
 @router.get("/{journey_id}/size")
@@ -214,7 +213,10 @@ def change(request: Request, visitor: Marketer, journey_id: PathId, verb: str) -
 
 @router.post("/{journey_id}/restore")
 def restore(
-    request: Request, visitor: Marketer, journey_id: PathId, number: Annotated[int, Form(ge=1)]
+    request: Request,
+    visitor: Marketer,
+    journey_id: PathId,
+    number: Annotated[int, Form(ge=1, le=1_000_000)],
 ) -> Response:
     try:
         with request.app.state.db.transaction() as session:

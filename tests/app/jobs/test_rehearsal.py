@@ -13,6 +13,7 @@ from app.core.clock import taipei_date
 from app.core.config import Settings
 from app.core.copies import copy_to
 from app.core.db import Database, Table
+from app.jobs import journeys as jobs_of_journeys
 from app.jobs import rehearsal
 from app.jobs.rehearsal import AT_DAWN, AWAKE, BY_DAY, Rehearsal
 from app.jobs.rehearsal_words import lines
@@ -26,10 +27,10 @@ from tests.app.journeys.brand import audience, started
 from tests.app.journeys.test_rules import GOOD_LETTER
 from tests.app.lifecycle.brand import DAY, at, buy, earn, give, open_brand, person
 
-D = date(2026, 7, 1)
+D = date(2026, 7, 20)
 NOW = at(D, 8)
 CONFIG = Settings.model_validate({"secret_key": "k" * 32, "brand_name": "小日子選物"})
-DAYS = 40
+DAYS = 22
 REHEARSED = tuple(job for job in JOBS if job.name in (*AT_DAWN, *BY_DAY))
 
 
@@ -105,11 +106,16 @@ def test_it_shows_what_a_member_would_get_and_what_nobody_would(
     assert seen == list(range(1, 36))
     assert [letter.kind for letter in found.letters if letter.kind.startswith("journey")]
     assert all(letter.says for letter in found.letters)
-    assert found.entered == {"回訪": 8}  # four buyers, twice
+    assert found.entered == {"回訪（1）": 8}  # four buyers, twice
     assert found.idle == []
     assert "等級即將到期" in found.never
     told = "\n".join(lines(found, limit=3))
-    for words in ("從 2026/07/01 起 35 天", "超過方案", "旅程「回訪」：8 人進來", "這位會員會收到"):
+    for words in (
+        "從 2026/07/20 起 35 天",
+        "超過方案",
+        "旅程「回訪（1）」：8 人進來",
+        "這位會員會收到",
+    ):
         assert words in told
 
 
@@ -117,7 +123,7 @@ def test_a_draft_is_tried_before_it_is_published(sqlite_db: Database, tmp_path: 
     with sqlite_db.transaction() as session:
         open_brand(session)
         hana = person(session, joined=D - 90 * DAY)
-        buy(session, hana, D - DAY)
+        buy(session, hana, D - 4 * DAY)
         bought = audience(session, "買過的", Group("all", (Condition("purchases", at_least=1),)))
         steps = (Step("s1", "letter", letter=GOOD_LETTER),)
         plan = Plan(Entry("", bought), steps, hold_out=0)
@@ -127,9 +133,33 @@ def test_a_draft_is_tried_before_it_is_published(sqlite_db: Database, tmp_path: 
     assert rehearsed(sqlite_db, tmp_path, days=2).by_kind == Counter()
     (tmp_path / "rehearsal.db").unlink()
     found = rehearsed(sqlite_db, tmp_path, days=2, with_drafts=True)
-    assert found.entered == {"寫好的": 1}
+    assert found.entered == {"寫好的（1）": 1}
     assert found.by_kind["journey:1"] == 1
     assert found.unfinished == ["沒寫完的：請填寫標題"]
+
+
+def test_what_takes_several_calls_is_still_of_one_day(
+    sqlite_db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real clock calls again after seconds; the rehearsal does not wait for the next hour."""
+    settled(sqlite_db)
+    whole = rehearsed(sqlite_db, tmp_path, days=1)
+    (tmp_path / "rehearsal.db").unlink()
+    monkeypatch.setattr(jobs_of_journeys, "MOST", 1)
+    monkeypatch.setattr(jobs_of_journeys, "AT_ONCE", 1)
+    assert rehearsed(sqlite_db, tmp_path, days=1).sent == whole.sent
+    assert whole.sent[D]["journey:1"] > 1
+
+
+def test_what_stands_still_is_not_started_by_a_rehearsal(
+    sqlite_db: Database, tmp_path: Path
+) -> None:
+    settled(sqlite_db)
+    with sqlite_db.transaction() as session:
+        journeys.pause(session, journey_id=1, now=NOW)
+    found = rehearsed(sqlite_db, tmp_path, days=2, with_drafts=True)
+    assert found.by_kind["journey:1"] == 0
+    assert found.entered == {}
 
 
 def test_a_copy_holds_everything_of_one_instant(db: Database, tmp_path: Path) -> None:
@@ -161,4 +191,3 @@ def test_the_command_says_it_in_words(
     with pytest.raises(SystemExit) as stopped:
         main(["rehearse", "--days", "3", "--member", "0999999999"])
     assert stopped.value.code == 2
-    assert tmp_path.exists()

@@ -152,7 +152,7 @@ class Model:
         since = human.waits_since = self.now
         end = since + timedelta(days=step.days)
         while True:
-            if any(since <= moment <= self.now for moment in human.bought):
+            if any(since < moment <= self.now for moment in human.bought):
                 return 0
             if end <= self.now:
                 return 1

@@ -119,7 +119,6 @@ def test_a_plan_comes_back_from_its_document(plan: Plan) -> None:
 @given(PLANS, st.data())
 def test_a_step_is_put_where_it_was_to_be(plan: Plan, data: st.DataObject) -> None:
     new = letter(rules.new_code(plan))
-    assert rules.is_code(new.code)
     assert rules.find(plan, new.code) is None
     steps = list(rules.each(plan.steps))
     if not steps:
@@ -135,6 +134,8 @@ def test_a_step_is_put_where_it_was_to_be(plan: Plan, data: st.DataObject) -> No
         inside = rules.put(plan, new, Place(inside=target.code, branch=branch))
         assert rules.nodes(inside)[target.code].then[branch] == new.code
     assert rules.first(rules.put(plan, new, Place())) == new.code
+    lost = rules.put(plan, new, Place(after="s9999"))
+    assert lost.steps == (*plan.steps, new), "where its place is gone it goes last"
     dropped = rules.drop(after, new.code)
     assert dropped.steps == plan.steps
     assert rules.new_code(dropped) != new.code, "a code stays its step's own for ever"
@@ -282,14 +283,3 @@ DEEP = split("s1", a=[split("s2", a=[split("s3", a=[split("s4", a=[letter("s5")]
 )  # fmt: skip
 def test_what_keeps_a_plan_from_starting(plan: Plan, found: list[tuple[str, str]]) -> None:
     assert [(fault.step, fault.field) for fault in rules.faults(plan)] == found
-
-
-@pytest.mark.parametrize(
-    ("text", "is_one"),
-    [
-        *((text, True) for text in ("s1", "s9999")),
-        *((text, False) for text in ("s0", "s10000", "", "s1 ", "S1")),
-    ],
-)
-def test_what_a_step_may_be_called(text: str, is_one: bool) -> None:
-    assert rules.is_code(text) is is_one

@@ -17,11 +17,12 @@ from app.jobs import broadcasts
 from app.journeys import messages, queries, rules, service
 from app.journeys.models import JOURNEYS, MARKS, RUNS
 from app.journeys.rules import Audience, Entry, Place, Plan, Step
-from app.journeys.service import NotNow, Unfinished, entering, pressing
+from app.journeys.service import NotNow, Unfinished, entering, pressing, walking
 from app.members.models import Member
 from app.outbox import service as outbox
 from app.outbox.models import OutboxRow
 from app.points import queries as points
+from app.points.models import OPERATIONS
 from app.segments import service as segments
 from app.segments.rules import Condition, Group
 from app.tags import service as tags
@@ -220,8 +221,8 @@ def test_how_often_a_member_enters(db: Database, again: int | None, entered_on: 
         ).all()
         assert [row.round for row in rounds] == list(range(1, len(entered_on) + 1))
         assert [(row.entered_at - at(D, 0)) // DAY for row in rounds] == entered_on
-        awarded = points.standing(session, hana, now=at(D + 10 * DAY, 23)).balance
-        assert awarded >= len(entered_on)
+        gifts = sa.select(sa.func.count()).where(OPERATIONS.c.source == "journey")
+        assert session.scalar(gifts) == len(entered_on)
 
 
 def test_nobody_enters_who_is_on_the_way(db: Database) -> None:
@@ -250,16 +251,20 @@ def test_a_fact_that_becomes_visible_late_is_not_missed(postgres_db: Database) -
         tick(db)
     with db.reading() as session:
         assert [way[0] for way in ways(session)] == [ken]
-    for minutes in (1, 5, 6, 10, 11):
+    for minutes in (1, 5):
+        tick(db, START + timedelta(minutes=minutes))
+    for minutes in (10, 15, 20):  # and while more comes all the time
+        with db.transaction() as session:
+            timeline.record(session, member_id=ken, kind="points.earned", at=START, facts={})
         tick(db, START + timedelta(minutes=minutes))
     with db.reading() as session:
         assert sorted(way[0] for way in ways(session)) == sorted([hana, ken])
         row = session.execute(sa.select(JOURNEYS.c.read_to, JOURNEYS.c.seen)).one()
-        assert row.read_to == row.seen, "nothing is left to look at again"
+        assert row.read_to <= row.seen
 
 
 def test_facts_are_read_in_portions(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entering, "AT_ONCE", 3)
+    monkeypatch.setattr(entering, "FACTS_AT_ONCE", 3)
     with db.transaction() as session:
         open_brand(session)
         people = [person(session) for _ in range(10)]
@@ -349,6 +354,53 @@ def test_who_is_held_out_gets_nothing_and_is_counted(db: Database) -> None:
         }
         assert {member for member, _key in letters(session, journey_id)} == set(found) - control
         assert 10 < len(control) < 50
+
+
+def test_what_is_told_late_lets_nobody_in(db: Database) -> None:
+    """A file of last year's sales is no reason to write today."""
+    with db.transaction() as session:
+        open_brand(session)
+        hana, ken = person(session), person(session)
+        started(session, LETTER)
+        for member_id, days in ((hana, 200), (ken, 1)):
+            sold_at = START - days * DAY
+            timeline.record(
+                session, member_id=member_id, kind="purchase.recorded", at=sold_at, facts={}
+            )
+    tick(db)
+    with db.reading() as session:
+        assert [way[0] for way in ways(session)] == [ken]
+
+
+def test_who_lets_in_does_not_throw_out(db: Database) -> None:
+    """A call that took long has an old look at the clock; the sale was after it."""
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        journey_id = started(
+            session, wait("s1", 1), LETTER_AFTER, stops_on_purchase=True, now=at(D, 11)
+        )
+    bought(db, hana, START)
+    tick(db, START - timedelta(minutes=2))
+    tick(db, START + DAY)
+    with db.reading() as session:
+        assert ways(session) == [(hana, "done", None, None)]
+        found = queries.outcome(session, journey_id)
+        assert (found.treated.buyers, found.treated.members) == (0, 1)
+
+
+def test_of_two_facts_at_once_one_lets_in(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        entry = Entry("referral.joined", again=0)
+        started(session, Step("s1", "points", points=1), entry=entry)
+        for _friend in range(2):
+            timeline.record(session, member_id=hana, kind="referral.joined", at=START, facts={})
+    for minutes in range(0, 30, 3):
+        tick(db, START + timedelta(minutes=minutes))
+    with db.reading() as session:
+        assert len(ways(session)) == 1
 
 
 # Steps --------------------------------------------------------------------------------------------
@@ -617,6 +669,93 @@ def test_a_pause_keeps_everybody_where_they_are(db: Database) -> None:
         assert ways(session) == [(hana, "done", None, None)], "what happened meanwhile is old news"
 
 
+def test_what_happened_during_a_pause_ends_a_wait(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        journey_id = started(session, until("s1", [letter("s2")], [letter("s3")]))
+    bought(db, hana)
+    tick(db)
+    with db.transaction() as session:
+        service.pause(session, journey_id=journey_id, now=START + HOUR)
+    bought(db, hana, START + 2 * HOUR)
+    with db.transaction() as session:
+        service.resume(session, journey_id=journey_id, now=START + 3 * HOUR)
+    tick(db, START + 3 * HOUR)
+    with db.reading() as session:
+        assert passed(session, hana)[0] == ("s1", "0")
+
+
+def test_publishing_does_not_end_a_pause(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        journey_id = started(session, LETTER)
+        service.pause(session, journey_id=journey_id, now=START)
+        assert service.publish(session, journey_id=journey_id, staff_id=None, now=START) == 2
+        assert queries.journey(session, journey_id).status == "paused"
+    bought(db, hana)
+    tick(db)
+    with db.reading() as session:
+        assert ways(session) == []
+
+
+def test_what_is_published_anew_asks_its_segment_the_next_day(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        buy(session, person(session), D - DAY)
+        journey_id = started(session, LETTER, now=at(D, 9))
+        who = audience(session, "買過的人", BUYERS)
+        service.redraft(
+            session,
+            journey_id=journey_id,
+            edit=lambda plan: replace(plan, entry=Entry("", who, 11)),
+            now=at(D, 15),
+        )
+        service.publish(session, journey_id=journey_id, staff_id=None, now=at(D, 15))
+    tick(db, at(D, 15, 1))
+    with db.reading() as session:
+        assert ways(session) == []
+    tick(db, at(D + DAY, 11))
+    with db.reading() as session:
+        assert len(ways(session)) == 1
+
+
+def test_what_waits_for_line_is_called_back_with_the_end(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        journey_id = started(session, LETTER)
+    bought(db, hana)
+    tick(db)
+    with db.transaction() as session:
+        service.end(session, journey_id=journey_id, now=START)
+        kinds = sa.select(OutboxRow.status).where(OutboxRow.kind == f"journey:{journey_id}")
+        assert session.scalars(kinds).all() == ["cancelled"]
+
+
+def test_a_journey_that_fails_holds_up_no_other(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        first, second = started(session, LETTER, name="一"), started(session, LETTER, name="二")
+    bought(db, hana)
+    walk = walking.walk
+
+    def failing(session: Session, journey: queries.JourneyShown, **more: Any) -> int:
+        if journey.id == first:
+            raise RuntimeError("broken")
+        return walk(session, journey, **more)
+
+    monkeypatch.setattr(walking, "walk", failing)
+    with pytest.raises(RuntimeError, match="broken"):
+        tick(db)
+    with db.reading() as session:
+        assert len(letters(session, second)) == 1
+
+
 def test_the_end_lets_everybody_go(db: Database) -> None:
     with db.transaction() as session:
         open_brand(session)
@@ -653,10 +792,11 @@ def test_nobody_enters_what_ends_at_the_same_moment(db: Database) -> None:
         with db.transaction() as session:
             return service.end(session, journey_id=journey_id, now=START)
 
-    at_once(lambda: tick(db), ending, lambda: tick(db))
+    found = at_once(lambda: tick(db), ending, lambda: tick(db))
     with db.reading() as session:
         assert queries.broken(session) == []
-        assert {way[1] for way in ways(session)} <= {"left"}
+        assert [way[1] for way in ways(session)].count("going") == 0
+        assert found[1] == [way[1] for way in ways(session)].count("left")
 
 
 def test_two_clocks_at_once_do_everything_once(db: Database) -> None:
@@ -769,6 +909,23 @@ def test_purchases_after_entering_are_counted_by_arm(db: Database) -> None:
             1,
             400,
         )
+
+
+def test_a_purchase_counts_once_however_often_its_member_entered(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana = person(session)
+        entry = Entry("referral.joined", again=0)
+        journey_id = started(session, Step("s1", "points", points=1), entry=entry)
+    for days in (0, 2, 4):
+        with db.transaction() as session:
+            at_ = START + days * DAY
+            timeline.record(session, member_id=hana, kind="referral.joined", at=at_, facts={})
+        tick(db, START + days * DAY)
+    with db.transaction() as session:
+        buy(session, hana, D + 5 * DAY, amount=700)
+        found = queries.outcome(session, journey_id).treated
+        assert (found.members, found.buyers, found.spent) == (3, 1, 700)
 
 
 def test_who_stands_where_and_how_they_passed(db: Database) -> None:

@@ -158,6 +158,7 @@ def test_what_nobody_offers_is_not_found(marketer: Browser) -> None:
         (f"{ONE}/steps", {"kind": "moon"}),
         (f"{ONE}/steps/s9", LETTER),
         (f"{ONE}/restore", {"number": "3"}),
+        (f"{ONE}/restore", {"number": "1000000"}),
         ("/console/journeys/9/publish", {}),
         ("/console/journeys/9/state/pause", {}),
         ("/console/journeys/9/remove", {}),
@@ -290,6 +291,32 @@ def test_stopping_going_on_and_going_back(sqlite_db: Database, marketer: Browser
         assert marketer.post(f"{ONE}/{path}", form).status == 303
     with sqlite_db.reading() as session:
         assert queries.journey(session, 1).status == "ended"
+
+
+def test_a_segment_that_was_changed_waits_to_be_published(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    marketer.post("/console/journeys", {"ready": "asleep"})
+    marketer.post(f"{ONE}/publish")
+    assert "發布第 2 版" not in marketer.get(ONE).text
+    who = plan_of(sqlite_db).entry.who
+    assert who is not None
+    with sqlite_db.transaction() as session:
+        tree = Group("all", (Condition("last_visit", at_least=200),))
+        segments.revise(session, segment_id=who.segment_id, name="睡很久", tree=tree, now=NOW)
+    page = marketer.get(ONE).text
+    assert "分眾的條件改過了" in page
+    assert "發布第 2 版" in page
+
+
+def test_what_was_deleted_while_it_was_written_is_not_lost(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    marketer.post("/console/journeys")
+    marketer.post(f"{ONE}/steps", LETTER)
+    marketer.post(f"{ONE}/steps/s1/drop")
+    marketer.post(f"{ONE}/steps", {"kind": "points", "points": "5", "after": "s1"})
+    assert codes(sqlite_db) == ["s2"]
 
 
 def test_a_draft_is_thrown_away(sqlite_db: Database, marketer: Browser) -> None:
