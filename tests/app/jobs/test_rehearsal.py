@@ -27,10 +27,10 @@ from tests.app.journeys.brand import audience, started
 from tests.app.journeys.test_rules import GOOD_LETTER
 from tests.app.lifecycle.brand import DAY, at, buy, earn, give, open_brand, person
 
-D = date(2026, 7, 20)
+D = date(2026, 7, 22)
 NOW = at(D, 8)
 CONFIG = Settings.model_validate({"secret_key": "k" * 32, "brand_name": "小日子選物"})
-DAYS = 22
+DAYS = 12
 REHEARSED = tuple(job for job in JOBS if job.name in (*AT_DAWN, *BY_DAY))
 
 
@@ -102,18 +102,18 @@ def test_it_shows_what_a_member_would_get_and_what_nobody_would(
 ) -> None:
     hana = settled(sqlite_db)
     seen: list[int] = []
-    found = rehearsed(sqlite_db, tmp_path, days=35, member_id=hana, told=seen.append)
-    assert seen == list(range(1, 36))
+    found = rehearsed(sqlite_db, tmp_path, days=20, member_id=hana, told=seen.append)
+    assert seen == list(range(1, 21))
     assert [letter.kind for letter in found.letters if letter.kind.startswith("journey")]
     assert all(letter.says for letter in found.letters)
-    assert found.entered == {"回訪（1）": 8}  # four buyers, twice
+    assert found.entered == {"回訪（1）": 4}
     assert found.idle == []
     assert "等級即將到期" in found.never
     told = "\n".join(lines(found, limit=3))
     for words in (
-        "從 2026/07/20 起 35 天",
+        "從 2026/07/22 起 20 天",
         "超過方案",
-        "旅程「回訪（1）」：8 人進來",
+        "旅程「回訪（1）」：4 人進來",
         "這位會員會收到",
     ):
         assert words in told
