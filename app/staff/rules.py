@@ -111,6 +111,8 @@ def named(name: str) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Invalid("name", f"must have 1 to {LONGEST_NAME} characters")
+    if not name.isprintable():
+        raise Invalid("name", "holds characters nobody can see")
     return name
 
 
