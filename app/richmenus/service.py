@@ -547,6 +547,21 @@ def told(session: Session, due: Due, member_ids: Sequence[int]) -> int:
     )
 
 
+def refused(session: Session, due: Due, *, reason: str) -> None:
+    """LINE does not give this menu to anybody; its people stay due."""
+    changed(
+        session,
+        sa.update(VERSIONS)
+        .where(VERSIONS.c.id == due.version_id, VERSIONS.c.status == models.LIVE)
+        .values(reason=reason[:300]),
+    )
+
+
+def try_refused(session: Session) -> int:
+    """Let the menus LINE refused be linked again; return how many."""
+    return changed(session, sa.update(VERSIONS).where(queries.IS_REFUSED).values(reason=None))
+
+
 def drop_strangers(session: Session, members: sa.Select[Any]) -> int:
     """Forget the menus of who is no member any more (`members` gives the ids of those who are):
     what they see was decided when they left."""

@@ -27,6 +27,7 @@ class FakeMenus:
     made: int = 0
     before: Callable[[str], None] = lambda _call: None
     after: Callable[[str], None] = lambda _call: None
+    known: Callable[[str], None] | None = None  # instead of LINE's usual 404
 
     @property
     def names(self) -> dict[str, str]:
@@ -113,6 +114,8 @@ class FakeMenus:
 
     def _known(self, rich_menu_id: str) -> None:
         if rich_menu_id not in self.documents:
+            if self.known is not None:
+                self.known(rich_menu_id)
             raise SendError(Failure.PERMANENT, "HTTP 404: Not found", status=404)
 
     def _complete(self, rich_menu_id: str) -> None:
