@@ -203,21 +203,51 @@ def _picture(db: Database, look: Look, work: Work, number: int) -> tuple[bytes, 
 
 
 def _place(db: Database, line: RichMenuGateway, work: Work, now: datetime) -> None:
-    for number, page in sorted(work.pages.items()):
-        line.set_alias(document.alias(work.code, number), page.line_id)
-    if work.audience == GUEST:
-        line.set_default(work.pages[1].line_id)
-    with db.transaction() as session:
-        service.placed(session, work, now=now)
+    """Raises LeaseLost when another version went live meanwhile: what was set here may lie over
+    what that one had set, so it is put in place once more."""
+    try:
+        for spans, (number, page) in enumerate(sorted(work.pages.items()), 1):
+            with db.transaction() as session:
+                service.renew(session, work, until=now + spans * service.LEASE)
+            line.set_alias(document.alias(work.code, number), page.line_id)
+        if work.audience == GUEST:
+            line.set_default(work.pages[1].line_id)
+        with db.transaction() as session:
+            service.placed(session, work, now=now)
+    except (LeaseLost, SendError):
+        with db.transaction() as session:
+            service.place_again(session, work, now=now)
+        raise
 
 
 def _move(db: Database, line: RichMenuGateway, work: Work) -> None:
     with db.reading() as session:
         pairs = queries.moves(session, work.menu_id)
     if pairs:
-        line.move(pairs)
+        try:
+            line.move(pairs)
+        except SendError as error:
+            if not error.is_permanent:
+                raise
+            there = _there(db, line, work, pairs)
+            if len(there) == len(pairs):
+                raise
+            if there:
+                line.move(there)
     with db.transaction() as session:
         service.moved(session, work)
+
+
+def _there(
+    db: Database, line: RichMenuGateway, work: Work, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """LINE refuses all of a batch for one menu that is gone: forget such old pages, and return what
+    is left to move."""
+    listed = {item["richMenuId"] for item in line.list()}
+    gone = [old for old, _ in pairs if old not in listed]
+    with db.transaction() as session:
+        service.vanished(session, menu_id=work.menu_id, line_ids=gone)
+    return [pair for pair in pairs if pair[0] in listed]
 
 
 def clear(db: Database, line: RichMenuGateway, *, now: datetime) -> int:

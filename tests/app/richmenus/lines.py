@@ -82,6 +82,8 @@ class FakeMenus:
     def move(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._before("move")
         before = dict(self.linked)
+        for old, _new in pairs:
+            self._known(old)
         for old, new in pairs:
             self._complete(new)
             self.linked |= {person: new for person, menu in before.items() if menu == old}
