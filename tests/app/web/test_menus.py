@@ -14,7 +14,7 @@ from app.richmenus import pictures, queries, service
 from app.richmenus.models import VERSIONS
 from app.richmenus.queries import MenuShown
 from app.richmenus.rules import document
-from app.richmenus.rules.design import Design
+from app.richmenus.rules.design import TAB, Design, Page, blank
 from app.richmenus.rules.layouts import FREE
 from app.segments import service as segments
 from app.segments.rules import Condition, Group
@@ -361,6 +361,21 @@ def test_dropping_a_page_leaves_the_others() -> None:
     left = menu_forms.rearranged(draft, "drop:0")
     assert [page.name for page in left.design.pages] == ["更多"]
     assert menu_forms.rearranged(left, "drop:0") == replace(left, spare=())
+
+
+@pytest.mark.parametrize(
+    ("dropped", "led"), [(0, ["", "1", "2"]), (1, ["1", "", "2"]), (2, ["1", "2", ""])]
+)
+def test_after_a_page_went_cells_lead_to_the_same_pages_or_nowhere(
+    dropped: int, led: list[str]
+) -> None:
+    tabs = tuple(replace(blank(TAB), value=str(number)) for number in (1, 2, 3))
+    others = (replace(blank("link"), value="3"),)
+    pages = tuple(Page("four", tabs + others, name) for name in "ABC")
+    draft = replace(menu_forms.blank_draft(""), design=Design("large", "選單", pages))
+    left = menu_forms.rearranged(draft, f"drop:{dropped}").design.pages
+    for page in left:
+        assert [cell.value for cell in page.cells] == [*led, "3"]
 
 
 def test_an_audience_nobody_knows_is_named() -> None:
