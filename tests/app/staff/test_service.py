@@ -97,6 +97,19 @@ def test_one_address_cannot_try_many_logins(session: Session, shop: Shop) -> Non
     service.begin_login(session, login="ren", address="192.0.2.2", now=NOW)
 
 
+def test_a_login_that_succeeds_does_not_lift_the_block_of_its_address(
+    session: Session, shop: Shop
+) -> None:
+    mine = service.begin_login(session, login="ren", address="192.0.2.1", now=NOW)
+    for number in range(19):
+        service.begin_login(session, login=f"guess{number}", address="192.0.2.1", now=NOW)
+    service.finish_login(session, candidate=mine)
+    with pytest.raises(LoginBlocked):
+        service.begin_login(session, login="aoi", address="192.0.2.1", now=NOW)
+    later = NOW + timedelta(seconds=30)
+    service.begin_login(session, login="aoi", address="192.0.2.1", now=later)
+
+
 def test_failures_are_forgotten_after_an_hour(session: Session, shop: Shop) -> None:
     for _ in range(4):
         service.begin_login(session, login="aoi", address="192.0.2.1", now=NOW)
