@@ -12,7 +12,7 @@ from app.core.db import Database
 from app.core.errors import Invalid
 from app.richmenus import pictures, queries, service
 from app.richmenus.models import VERSIONS
-from app.richmenus.queries import MenuShown
+from app.richmenus.queries import Due, MenuShown
 from app.richmenus.rules import document
 from app.richmenus.rules.design import TAB, Design, Page, blank
 from app.richmenus.rules.layouts import FREE
@@ -226,6 +226,19 @@ def test_back_and_stop(sqlite_db: Database, marketer: Browser) -> None:
     assert "發布沒有成功" in marketer.get("/console/menus").text
     gone = marketer.post(f"/console/menus/{guest.id}/stop", {"version_id": str(newest)})
     assert gone.status == 409
+
+
+def test_a_menu_line_does_not_give_says_so(sqlite_db: Database, marketer: Browser) -> None:
+    marketer.post("/console/menus/ready")
+    guest = menus(sqlite_db)[0]
+    marketer.post(f"/console/menus/{guest.id}", TWO | {"name": "訪客", "then": "publish"})
+    settle(sqlite_db, FakeMenus(), NOW)
+    url = f"/console/menus/{guest.id}"
+    assert "LINE 不肯" not in marketer.get(url).text
+    due = Due(guest.id, version_ids(sqlite_db, guest.id)[-1], "richmenu-1", [])
+    with sqlite_db.transaction() as session:
+        service.refused(session, due, reason="HTTP 404: Not found")
+    assert "LINE 不肯把這個選單給會員：HTTP 404: Not found" in marketer.get(url).text
 
 
 def version_ids(db: Database, menu_id: int) -> list[int]:
