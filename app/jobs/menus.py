@@ -14,7 +14,7 @@ from app.core.db import Database, table_of
 from app.line.gateway import SendError
 from app.members import models as members
 from app.members.models import Member
-from app.richmenus import publishing, queries
+from app.richmenus import publishing, queries, service
 from app.richmenus.publishing import Look, RichMenuGateway, Stopping
 from app.richmenus.queries import Audience, SpecialMenu
 from app.richmenus.rules import audiences
@@ -65,6 +65,14 @@ def advance(
 def has_work(db: Database, *, now: datetime) -> bool:
     with db.reading() as session:
         return queries.has_work(session, now=now)
+
+
+def hourly(db: Database, *, now: datetime) -> int:
+    """Look up every audience, and try again what LINE refused; return how many members are to have
+    another menu."""
+    with db.transaction() as session:
+        service.try_refused(session)
+    return review(db, now=now)
 
 
 def review(db: Database, *, now: datetime) -> int:

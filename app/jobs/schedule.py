@@ -223,7 +223,7 @@ def _follow_menus(desk: Desk, now: datetime) -> int:
 
 
 def _review_menus(desk: Desk, now: datetime) -> int:
-    return menus.review(desk.db, now=now)
+    return menus.hourly(desk.db, now=now)
 
 
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:

@@ -203,21 +203,51 @@ def _picture(db: Database, look: Look, work: Work, number: int) -> tuple[bytes, 
 
 
 def _place(db: Database, line: RichMenuGateway, work: Work, now: datetime) -> None:
-    for number, page in sorted(work.pages.items()):
-        line.set_alias(document.alias(work.code, number), page.line_id)
-    if work.audience == GUEST:
-        line.set_default(work.pages[1].line_id)
-    with db.transaction() as session:
-        service.placed(session, work, now=now)
+    """Raises LeaseLost when another version went live meanwhile: what was set here may lie over
+    what that one had set, so it is put in place once more."""
+    try:
+        for spans, (number, page) in enumerate(sorted(work.pages.items()), 1):
+            with db.transaction() as session:
+                service.renew(session, work, until=now + spans * service.LEASE)
+            line.set_alias(document.alias(work.code, number), page.line_id)
+        if work.audience == GUEST:
+            line.set_default(work.pages[1].line_id)
+        with db.transaction() as session:
+            service.placed(session, work, now=now)
+    except (LeaseLost, SendError):
+        with db.transaction() as session:
+            service.place_again(session, work, now=now)
+        raise
 
 
 def _move(db: Database, line: RichMenuGateway, work: Work) -> None:
     with db.reading() as session:
         pairs = queries.moves(session, work.menu_id)
     if pairs:
-        line.move(pairs)
+        try:
+            line.move(pairs)
+        except SendError as error:
+            if not error.is_permanent:
+                raise
+            there = _there(db, line, work, pairs)
+            if len(there) == len(pairs):
+                raise
+            if there:
+                line.move(there)
     with db.transaction() as session:
         service.moved(session, work)
+
+
+def _there(
+    db: Database, line: RichMenuGateway, work: Work, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """LINE refuses all of a batch for one menu that is gone: forget such old pages, and return what
+    is left to move."""
+    listed = {item["richMenuId"] for item in line.list()}
+    gone = [old for old, _ in pairs if old not in listed]
+    with db.transaction() as session:
+        service.vanished(session, menu_id=work.menu_id, line_ids=gone)
+    return [pair for pair in pairs if pair[0] in listed]
 
 
 def clear(db: Database, line: RichMenuGateway, *, now: datetime) -> int:
@@ -267,15 +297,28 @@ def tell(
     is_stopping: Stopping,
 ) -> int:
     """Link what was written down, 500 members a call; return how many. `accounts` gives LINE user
-    ids by member. Raises SendError when LINE does not answer; the rest stays due."""
+    ids by member. A menu LINE does not give is passed over, and its people stay due. Raises
+    SendError when LINE does not answer; the rest stays due."""
     done = 0
+    passed: set[int | None] = set()
     while not is_stopping():
         with db.reading() as session:
-            due = queries.due(session, limit=USERS_AT_ONCE)
+            due = queries.due(session, limit=USERS_AT_ONCE, but=passed)
             users = {} if due is None else accounts(session, due.member_ids)
         if due is None:
             break
-        _link(line, due.line_id, list(users.values()))
+        try:
+            _link(line, due.line_id, list(users.values()))
+        except SendError as error:
+            if not error.is_permanent:
+                raise
+            log.warning("richmenu.not_linked", menu_id=due.menu_id, reason=error.reason)
+            if due.version_id is None:
+                break  # those who lose theirs: the same people would be first again
+            with db.transaction() as session:
+                service.refused(session, due, reason=error.reason)
+            passed.add(due.menu_id)
+            continue
         with db.transaction() as session:
             if not service.told(session, due, due.member_ids):
                 break  # published anew at this moment: the next run links that
@@ -284,7 +327,8 @@ def tell(
 
 
 def _link(line: RichMenuGateway, line_id: str | None, users: Sequence[str]) -> None:
-    """One person LINE does not take must not keep the others from their menu."""
+    """One person LINE does not take must not keep the others from their menu. Raises SendError,
+    permanent when it is the menu that LINE does not take."""
     if not users:
         return
     try:
@@ -293,14 +337,33 @@ def _link(line: RichMenuGateway, line_id: str | None, users: Sequence[str]) -> N
         else:
             line.link(line_id, users)
     except SendError as error:
-        if error.status != _BAD_REQUEST:
+        if error.status != _BAD_REQUEST or not _is_whole(line, line_id):
             raise
-        if len(users) == 1:
-            log.warning("richmenu.not_linked", reason=error.reason)
-            return
-        half = len(users) // 2
-        _link(line, line_id, users[:half])
-        _link(line, line_id, users[half:])
+        _link_others(line, line_id, users, error)
+
+
+def _link_others(
+    line: RichMenuGateway, line_id: str | None, users: Sequence[str], error: SendError
+) -> None:
+    """Halve until who was refused stands alone."""
+    if len(users) == 1:
+        log.warning("richmenu.not_linked", reason=error.reason)
+        return
+    half = len(users) // 2
+    for some in (users[:half], users[half:]):
+        try:
+            line.unlink(some) if line_id is None else line.link(line_id, some)
+        except SendError as refused:
+            if refused.status != _BAD_REQUEST:
+                raise
+            _link_others(line, line_id, some, refused)
+
+
+def _is_whole(line: RichMenuGateway, line_id: str | None) -> bool:
+    """Whether LINE has the menu and its picture, so that a refusal means the people."""
+    if line_id is None:
+        return True
+    return any(item["richMenuId"] == line_id for item in line.list()) and line.has_picture(line_id)
 
 
 # By command ---------------------------------------------------------------------------------------

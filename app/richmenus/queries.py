@@ -1,6 +1,6 @@
 """Menus with what of them stands on LINE; what is to be done there; who has which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -26,6 +26,14 @@ from app.richmenus.rules.design import Design
 
 # How long an old version stays on LINE: until its people surely have the new one.
 KEPT: Final = timedelta(minutes=10)
+# In place, and still LINE did not give it to people: noted until it is published anew, or the hour
+# is over and it is tried again.
+IS_REFUSED: Final = sa.and_(
+    VERSIONS.c.status == LIVE,
+    VERSIONS.c.is_placed.is_(True),
+    VERSIONS.c.is_moved.is_(True),
+    VERSIONS.c.reason.is_not(None),
+)
 Audience = tuple[int, sa.Select[Any]]  # a menu's id, and a statement that gives members' ids
 
 
@@ -79,6 +87,12 @@ class MenuShown:
             newest.status == MAKING
             or (newest.status == LIVE and not (newest.is_placed and newest.is_moved))
         )
+
+    @property
+    def refused(self) -> str | None:
+        """Why LINE does not give it to people although it is in place."""
+        live = self.live
+        return live.reason if live is not None and live.is_placed and live.is_moved else None
 
     @property
     def differs(self) -> bool:
@@ -315,7 +329,7 @@ def has_work(session: Session, *, now: datetime) -> bool:
                 sa.or_(
                     sa.exists().where(VERSIONS.c.due_at <= now),
                     sa.exists().where(MENUS.c.is_unsettled.is_(True)),
-                    sa.exists().where(WEARERS.c.is_due.is_(True)),
+                    _waiting(sa.select(WEARERS.c.member_id)).exists(),
                 )
             )
         )
@@ -412,16 +426,31 @@ class Due:
     member_ids: Sequence[int]
 
 
-def due(session: Session, *, limit: int) -> Due | None:
-    """Members of one menu, or those who lose theirs. None: nobody waits."""
+def _waiting(found: sa.Select[Any]) -> sa.Select[Any]:
+    """Members LINE can be told of: what they are to have is published and was not refused."""
+    own = sa.select(MENUS.c.id).where(MENUS.c.code == MEMBER).scalar_subquery()
+    told = WEARERS.outerjoin(
+        VERSIONS,
+        sa.and_(
+            VERSIONS.c.menu_id == sa.func.coalesce(WEARERS.c.menu_id, own),
+            VERSIONS.c.status == LIVE,
+        ),
+    )
+    return found.select_from(told).where(
+        WEARERS.c.is_due.is_(True),
+        sa.or_(WEARERS.c.menu_id.is_(None), VERSIONS.c.id.is_not(None)),
+        sa.or_(VERSIONS.c.id.is_(None), ~IS_REFUSED),
+    )
+
+
+def due(session: Session, *, limit: int, but: Collection[int | None] = ()) -> Due | None:
+    """Members of one menu, or those who lose theirs; never of the menus in `but`, nor of those LINE
+    refused to give. None: nobody waits."""
     waiting = (
-        sa.select(WEARERS.c.menu_id, WEARERS.c.member_id)
-        .outerjoin(
-            VERSIONS, sa.and_(VERSIONS.c.menu_id == WEARERS.c.menu_id, VERSIONS.c.status == LIVE)
-        )
+        _waiting(sa.select(WEARERS.c.menu_id, WEARERS.c.member_id))
         .where(
-            WEARERS.c.is_due.is_(True),
-            sa.or_(WEARERS.c.menu_id.is_(None), VERSIONS.c.id.is_not(None)),
+            WEARERS.c.menu_id.is_(None) | WEARERS.c.menu_id.not_in([each for each in but if each]),
+            WEARERS.c.menu_id.is_not(None) if None in but else sa.true(),
         )
         .order_by(WEARERS.c.menu_id, WEARERS.c.member_id)
         .limit(limit)

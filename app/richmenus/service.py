@@ -444,6 +444,37 @@ def placed(session: Session, work: Work, *, now: datetime) -> None:
     _reached(session, work, due_at=now + MOVE_AFTER, is_placed=True)
 
 
+def renew(session: Session, work: Work, *, until: datetime) -> None:
+    """Keep the work for its next calls. Raises LeaseLost."""
+    kept = changed(
+        session,
+        sa.update(VERSIONS)
+        .where(
+            VERSIONS.c.id == work.id,
+            VERSIONS.c.lease == work.lease,
+            VERSIONS.c.status == work.status,
+        )
+        .values(due_at=until),
+    )
+    if not kept:
+        raise LeaseLost(f"version {work.id}")
+
+
+def place_again(session: Session, work: Work, *, now: datetime) -> int:
+    """Aliases and default may lead to this version although a later one went live: that one sets
+    them anew and moves who was given this one meanwhile. Nothing to do for the one that lives."""
+    return changed(
+        session,
+        sa.update(VERSIONS)
+        .where(
+            VERSIONS.c.menu_id == work.menu_id,
+            VERSIONS.c.status == models.LIVE,
+            VERSIONS.c.id != work.id,
+        )
+        .values(is_placed=False, is_moved=False, lease=None, due_at=now),
+    )
+
+
 def moved(session: Session, work: Work) -> None:
     """Raises LeaseLost."""
     _reached(session, work, due_at=None, is_moved=True)
@@ -461,6 +492,16 @@ def put_off(session: Session, work: Work, *, reason: str, is_final: bool, now: d
         sa.update(VERSIONS)
         .where(mine)
         .values(lease=None, attempts=work.attempts + 1, reason=reason[:300], due_at=now + wait),
+    )
+
+
+def vanished(session: Session, *, menu_id: int, line_ids: Sequence[str]) -> int:
+    """LINE has these old pages no more, whoever deleted them; return how many we knew."""
+    old = sa.select(VERSIONS.c.id).where(
+        VERSIONS.c.menu_id == menu_id, VERSIONS.c.status == models.RETIRED
+    )
+    return changed(
+        session, sa.delete(PAGES).where(PAGES.c.line_id.in_(line_ids), PAGES.c.version_id.in_(old))
     )
 
 
@@ -545,6 +586,21 @@ def told(session: Session, due: Due, member_ids: Sequence[int]) -> int:
         .where(mine, WEARERS.c.menu_id == due.menu_id, WEARERS.c.is_due.is_(True), is_live)
         .values(is_due=False),
     )
+
+
+def refused(session: Session, due: Due, *, reason: str) -> None:
+    """LINE does not give this menu to anybody; its people stay due."""
+    changed(
+        session,
+        sa.update(VERSIONS)
+        .where(VERSIONS.c.id == due.version_id, VERSIONS.c.status == models.LIVE)
+        .values(reason=reason[:300]),
+    )
+
+
+def try_refused(session: Session) -> int:
+    """Let the menus LINE refused be linked again; return how many."""
+    return changed(session, sa.update(VERSIONS).where(queries.IS_REFUSED).values(reason=None))
 
 
 def drop_strangers(session: Session, members: sa.Select[Any]) -> int:

@@ -37,6 +37,7 @@ class Staff(Table):
     totp_offer: Mapped[str | None] = mapped_column(
         sa.String(64)
     )  # sealed; waits for its first code
+    totp_offered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     totp_step: Mapped[int | None] = mapped_column(sa.BigInteger)  # of the last code that was used
 
 

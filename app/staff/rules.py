@@ -111,6 +111,8 @@ def named(name: str) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= LONGEST_NAME:
         raise Invalid("name", f"must have 1 to {LONGEST_NAME} characters")
+    if not name.isprintable():
+        raise Invalid("name", "holds characters nobody can see")
     return name
 
 
@@ -199,6 +201,7 @@ RESET_FOR: Final = timedelta(hours=24)
 # The second factor -------------------------------------------------------------------------------
 
 SECOND_STEP: Final = timedelta(minutes=5)  # between the password and the code
+OFFERED_FOR: Final = timedelta(minutes=15)  # between the secret on the page and its first code
 RECOVERY_CODES: Final = 10
 _RECOVERY_LENGTH: Final = 10  # of 31 signs: 49 bits, guessed at the pace of logins
 

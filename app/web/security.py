@@ -6,7 +6,7 @@ without one stops the start of the program (`check_guarded`).
 
 import hmac
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -23,6 +23,8 @@ from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import cookies, pages
 
+MALFORMED: Final = "網址或欄位的內容不正確。"
+UNSTORABLE: Final = "送出的內容含有看不見的控制字元，無法處理。請刪掉後重新輸入。"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_TOKEN: Final = "form_token"  # noqa: S105  # the name of a form field
 FORM_TOKEN_HEADER: Final = "x-form-token"  # noqa: S105  # the name of a header
@@ -47,6 +49,10 @@ class NotAllowed(Exception):
 
 class ForeignForm(Exception):
     """The form was not sent by a page of ours, or is of another session."""
+
+
+class Unstorable(Invalid):
+    """Something sent holds a character that no database can keep."""
 
 
 def device(request: Request) -> str:
@@ -193,13 +199,18 @@ def guard_of(route: object) -> Guard | Anyone | None:
 
 
 class StaffRoute(APIRoute):
-    """Turns refusals into pages (JSON for our own scripts), for staff routes only."""
+    """Turns refusals into pages (JSON for our own scripts), for staff routes only.
+
+    `judged` are fields whose page has a sentence of its own for what no database can keep."""
+
+    judged: ClassVar[frozenset[str]] = frozenset()
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_refusals(request: Request) -> Response:
             try:
+                await _check_storable(request, self.judged)
                 return await handle(request)
             except LoginNeeded:
                 return _to_login(request)
@@ -211,14 +222,32 @@ class StaffRoute(APIRoute):
                 return refusal(request, 403, "這個表單已經過期，請重新整理頁面後再送出一次。")
             except NotFound:
                 return refusal(request, 404, "找不到這筆資料，可能已經被移除。")
-            except (Invalid, RequestValidationError):
-                return refusal(request, 422, "網址或欄位的內容不正確。")
+            except (Invalid, RequestValidationError) as error:
+                is_unstorable = isinstance(error, Unstorable)
+                return refusal(request, 422, UNSTORABLE if is_unstorable else MALFORMED)
             except Conflict:
                 return refusal(request, 409, "同一個編號已經用在另一筆資料上。")
             except DomainError:
                 return refusal(request, 409, "目前的狀態不能這樣做，請重新整理後再看一次。")
 
         return handle_refusals
+
+
+async def _check_storable(request: Request, judged: frozenset[str]) -> None:
+    """Raises Unstorable for a text in the address or the form that PostgreSQL does not take (a NUL,
+    half a character), so that no page has to think of it."""
+    texts = [request.url.path, request.scope["path"]]
+    texts += [text for pair in request.query_params.multi_items() for text in pair]
+    if request.method not in SAFE_METHODS and is_form(request):
+        for name, value in (await request.form()).multi_items():
+            text = value if isinstance(value, str) else value.filename or ""
+            texts += [name] if name in judged else [name, text]
+    if not all(map(_is_storable, texts)):
+        raise Unstorable("request", "holds characters that cannot be kept")
+
+
+def _is_storable(text: str) -> bool:
+    return "\x00" not in text and not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def wants_json(request: Request) -> bool:

@@ -131,8 +131,8 @@ def test_who_lost_phone_and_paper_is_let_in_by_the_password_again(regulars: Regu
     assert "找不到已開啟的兩步驟驗證" in regulars("staff reset-code --login wang")[1]
     db = Database(config.settings().database_url)
     with db.transaction() as session:
-        staff.offer_factor(session, staff_id=1, key="key")
-        secret = staff.offered_secret(session, staff_id=1, key="key")
+        staff.offer_factor(session, staff_id=1, key="key", now=NOW)
+        secret = staff.offered_secret(session, staff_id=1, key="key", now=NOW)
         assert secret is not None
         code = totp.code(secret, totp.step_at(NOW))
         staff.confirm_factor(session, staff_id=1, typed=code, key="key", now=NOW)

@@ -26,14 +26,14 @@ class FactorUnreadable(DomainError):
     """The secret was sealed with another SECRET_KEY; somebody must reset the second factor."""
 
 
-def offer_factor(session: Session, *, staff_id: int, key: str) -> None:
-    """Make a secret that counts once its first code was typed. Raises NotFound when the second
-    factor is on already."""
+def offer_factor(session: Session, *, staff_id: int, key: str, now: datetime) -> None:
+    """Make a secret that counts once its first code was typed, within `rules.OFFERED_FOR`. Raises
+    NotFound when the second factor is on already."""
     sealed = sealing.seal(key, totp.new_secret(), about=_about(staff_id))
     offered = (
         sa.update(Staff)
         .where(Staff.id == staff_id, Staff.is_active, Staff.totp_secret.is_(None))
-        .values(totp_offer=sealed)
+        .values(totp_offer=sealed, totp_offered_at=now)
     )
     if not changed(session, offered):
         raise NotFound("factor", staff_id)
@@ -44,7 +44,7 @@ def confirm_factor(
 ) -> list[str]:
     """Switch it on; return the recovery codes, which are shown this once. Raises WrongCode,
     FactorUnreadable, NotFound when nothing is offered."""
-    offer = session.scalar(sa.select(Staff.totp_offer).where(Staff.id == staff_id))
+    offer = _offer(session, staff_id, now)
     if offer is None:
         raise NotFound("factor", staff_id)
     step = totp.step_of(_secret(key, offer, staff_id), rules.code_typed(typed), now=now)
@@ -53,7 +53,7 @@ def confirm_factor(
     confirmed = (
         sa.update(Staff)
         .where(Staff.id == staff_id, Staff.totp_offer == offer, Staff.totp_secret.is_(None))
-        .values(totp_secret=offer, totp_offer=None, totp_step=step)
+        .values(totp_secret=offer, totp_offer=None, totp_offered_at=None, totp_step=step)
     )
     if not changed(session, confirmed):
         raise NotFound("factor", staff_id)
@@ -99,7 +99,7 @@ def drop_factor(session: Session, *, staff_id: int) -> None:
     dropped = (
         sa.update(Staff)
         .where(Staff.id == staff_id, Staff.totp_secret.is_not(None))
-        .values(totp_secret=None, totp_offer=None, totp_step=None)
+        .values(totp_secret=None, totp_offer=None, totp_offered_at=None, totp_step=None)
     )
     if not changed(session, dropped):
         raise NotFound("factor", staff_id)
@@ -154,8 +154,17 @@ def _secret(key: str, sealed: str, staff_id: int) -> bytes:
         raise FactorUnreadable(staff_id) from broken
 
 
-def offered_secret(session: Session, *, staff_id: int, key: str) -> bytes | None:
+def _offer(session: Session, staff_id: int, now: datetime) -> str | None:
+    """Sealed; None when nothing is offered any more."""
+    return session.scalar(
+        sa.select(Staff.totp_offer).where(
+            Staff.id == staff_id, Staff.totp_offered_at > now - rules.OFFERED_FOR
+        )
+    )
+
+
+def offered_secret(session: Session, *, staff_id: int, key: str, now: datetime) -> bytes | None:
     """What the page to switch it on shows; None when nothing is offered. Raises
     FactorUnreadable."""
-    offer = session.scalar(sa.select(Staff.totp_offer).where(Staff.id == staff_id))
+    offer = _offer(session, staff_id, now)
     return None if offer is None else _secret(key, offer, staff_id)

@@ -44,18 +44,8 @@ def offer_password(session: Session, *, staff_id: int, made_by: int, now: dateti
     """Return the token of an address with which this person sets a new password; earlier ones stop.
     Raises NotFound for who is not active, OwnAccount."""
     people.check_other(staff_id, made_by)
-    found = session.execute(
-        sa.select(Staff.name, Staff.role).where(Staff.id == staff_id, Staff.is_active)
-    ).one_or_none()
-    if found is None:
-        raise NotFound("staff", staff_id)
-    open_ones = (StaffLink.used_at.is_(None), StaffLink.revoked_at.is_(None))
-    changed(
-        session,
-        sa.update(StaffLink)
-        .where(StaffLink.staff_id == staff_id, *open_ones)
-        .values(revoked_at=now),
-    )
+    found = _hold(session, staff_id)
+    people.revoke_links_of(session, staff_id=staff_id, now=now)
     return _make(
         session,
         staff_id=staff_id,
@@ -66,6 +56,21 @@ def offer_password(session: Session, *, staff_id: int, made_by: int, now: dateti
         lives=rules.RESET_FOR,
         now=now,
     )
+
+
+def _hold(session: Session, staff_id: int) -> sa.Row[str, str]:
+    """Whoever makes or uses a link for a password writes the person's row first, unchanged, so that
+    of two at the same moment the second sees what the first has done. Raises NotFound."""
+    found = session.execute(
+        sa.update(Staff)
+        .where(Staff.id == staff_id, Staff.is_active)
+        .values(name=Staff.name)
+        .returning(Staff.name, Staff.role)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if found is None:
+        raise NotFound("staff", staff_id)
+    return found
 
 
 def _make(
@@ -125,8 +130,14 @@ def join(
 
 def set_password_by_link(session: Session, *, token: str, password_hash: str, now: datetime) -> int:
     """Return whose password it is; they are logged out everywhere. Raises LinkDead."""
-    staff_id: int = _use(session, token, StaffLink.staff_id.is_not(None), now).staff_id
+    staff_id = session.scalar(
+        sa.select(StaffLink.staff_id).where(StaffLink.digest == ids.digest(token))
+    )
+    if staff_id is None:
+        raise LinkDead
     try:
+        _hold(session, staff_id)
+        _use(session, token, StaffLink.staff_id.is_not(None), now)
         people.set_password_hash(session, staff_id=staff_id, password_hash=password_hash, now=now)
     except NotFound as gone:
         raise LinkDead(staff_id) from gone

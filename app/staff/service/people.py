@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.db import changed, insert_ignore
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.staff import rules
-from app.staff.models import Staff, StaffSession
+from app.staff.models import Staff, StaffLink, StaffSession
 from app.staff.rules import Role
 from app.staff.service.logins import login_key
 from app.staff.service.sessions import end_sessions_of
@@ -88,7 +88,8 @@ def set_password_hash(
     now: datetime,
     but_session: int | None = None,
 ) -> None:
-    """Ends every session of theirs but the one in which they did it. Raises NotFound."""
+    """Ends every session of theirs but the one in which they did it, and every link that was to set
+    their password. Raises NotFound."""
     update = (
         sa.update(Staff)
         .where(Staff.id == staff_id, Staff.is_active)
@@ -97,6 +98,21 @@ def set_password_hash(
     if not changed(session, update):
         raise NotFound("staff", staff_id)
     end_sessions_of(session, staff_id=staff_id, but=but_session, now=now)
+    revoke_links_of(session, staff_id=staff_id, now=now)
+
+
+def revoke_links_of(session: Session, *, staff_id: int, now: datetime) -> None:
+    """What was to set their password and was not used does so no more."""
+    changed(
+        session,
+        sa.update(StaffLink)
+        .where(
+            StaffLink.staff_id == staff_id,
+            StaffLink.used_at.is_(None),
+            StaffLink.revoked_at.is_(None),
+        )
+        .values(revoked_at=now),
+    )
 
 
 # What they may -----------------------------------------------------------------------------------

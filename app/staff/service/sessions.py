@@ -90,12 +90,24 @@ def end_own_session(session: Session, *, session_id: int, staff_id: int, now: da
     )
     if not changed(session, ended):
         raise NotFound("session", session_id)
+    _take_back_offer(session, staff_id)
+
+
+def _take_back_offer(session: Session, staff_id: int) -> None:
+    changed(
+        session,
+        sa.update(Staff)
+        .where(Staff.id == staff_id, Staff.totp_offer.is_not(None))
+        .values(totp_offer=None, totp_offered_at=None),
+    )
 
 
 def end_sessions_of(
     session: Session, *, staff_id: int, now: datetime, but: int | None = None
 ) -> int:
-    """Log a person out everywhere, or everywhere but in one browser; return from how many."""
+    """Log a person out everywhere, or everywhere but in one browser; return from how many. A second
+    factor that was offered and not switched on is no more: who was logged out may have seen it."""
+    _take_back_offer(session, staff_id)
     return changed(
         session,
         sa.update(StaffSession)

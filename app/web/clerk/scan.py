@@ -16,7 +16,12 @@ from app.web.clerk.passes import Pass
 from app.web.clerk.reading import NotAFrame
 from app.web.security import StaffRoute, require
 
-router = APIRouter(prefix="/clerk", route_class=StaffRoute)
+
+class CodeRoute(StaffRoute):
+    judged = frozenset({"code"})
+
+
+router = APIRouter(prefix="/clerk", route_class=CodeRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
 LONGEST_CODE = 200
 NOTICES = {

@@ -33,7 +33,12 @@ from app.web.clerk.baskets import Basket, Typed
 from app.web.clerk.passes import Pass, PassRefused
 from app.web.security import StaffRoute, require
 
-router = APIRouter(prefix="/clerk/serve/{sealed}", route_class=StaffRoute)
+
+class SaleRoute(StaffRoute):
+    judged = frozenset({"amount"})
+
+
+router = APIRouter(prefix="/clerk/serve/{sealed}", route_class=SaleRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
 MOST_COUPONS: Final = 50  # as many as the page lists
 CouponId = Annotated[int, Ge(1), Le(ids.LARGEST)]

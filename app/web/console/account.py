@@ -178,7 +178,12 @@ def begin_second(request: Request, visitor: Self, password: Secret = "") -> Resp
     except NotProven as refused:
         return _page(request, visitor, 422, faults={"password": refused.words})
     with request.app.state.db.transaction() as session:
-        staff.offer_factor(session, staff_id=visitor.staff_id, key=_key(request))
+        staff.offer_factor(
+            session,
+            staff_id=visitor.staff_id,
+            key=_key(request),
+            now=request.app.state.clock(),
+        )
     return RedirectResponse("/console/account/second", 303)
 
 
@@ -190,7 +195,12 @@ def second(request: Request, visitor: Self) -> Response:
 def _offer_page(request: Request, visitor: Visitor, fault: str = "") -> Response:
     try:
         with request.app.state.db.reading() as session:
-            secret = staff.offered_secret(session, staff_id=visitor.staff_id, key=_key(request))
+            secret = staff.offered_secret(
+                session,
+                staff_id=visitor.staff_id,
+                key=_key(request),
+                now=request.app.state.clock(),
+            )
     except FactorUnreadable:
         secret = None
     if secret is None:

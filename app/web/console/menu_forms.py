@@ -15,7 +15,7 @@ from app.core.errors import Invalid
 from app.core.text import half_width
 from app.richmenus.queries import MenuShown
 from app.richmenus.rules import audiences, document, layouts
-from app.richmenus.rules.design import HEIGHTS, KINDS, Cell, Design, Page, blank
+from app.richmenus.rules.design import HEIGHTS, KINDS, TAB, Cell, Design, Page, blank
 from app.richmenus.rules.layouts import FREE, LAYOUTS, MOST_FREE
 from app.richmenus.service import DEFAULT_PRIORITY, Meant
 
@@ -197,12 +197,26 @@ def rearranged(draft: Draft, order: str) -> Draft:
             pages[at] = replace(pages[at], cells=kept if pages[at].layout == FREE else cells)
         elif word == "drop" and len(pages) > 1:
             del pages[at]
+            pages = [_led_anew(page, at + 1) for page in pages]
         elif word == "cell":
             pages[at] = _with_cell(pages[at], more, layouts.top(draft.design, at))
         elif word == "plain":
             pages[at] = replace(pages[at], picture="")
     design = layouts.arranged(replace(draft.design, pages=tuple(pages)))
     return replace(draft, design=design, spare=())
+
+
+def _led_anew(page: Page, gone: int) -> Page:
+    """Cells that change the page lead to the same page as before, whose number fell by one; those
+    that led to the page that is gone lead nowhere, and are named as a fault."""
+    return replace(page, cells=tuple(_cell_led_anew(cell, gone) for cell in page.cells))
+
+
+def _cell_led_anew(cell: Cell, gone: int) -> Cell:
+    number = ids.id_typed(cell.value)
+    if cell.kind != TAB or number is None or number < gone:
+        return cell
+    return replace(cell, value="" if number == gone else str(number - 1))
 
 
 def _with_page(pages: list[Page]) -> list[Page]:

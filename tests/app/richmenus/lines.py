@@ -27,6 +27,7 @@ class FakeMenus:
     made: int = 0
     before: Callable[[str], None] = lambda _call: None
     after: Callable[[str], None] = lambda _call: None
+    known: Callable[[str], None] | None = None  # instead of LINE's usual 404
 
     @property
     def names(self) -> dict[str, str]:
@@ -81,6 +82,8 @@ class FakeMenus:
     def move(self, pairs: Sequence[tuple[str, str]]) -> None:
         self._before("move")
         before = dict(self.linked)
+        for old, _new in pairs:
+            self._known(old)
         for old, new in pairs:
             self._complete(new)
             self.linked |= {person: new for person, menu in before.items() if menu == old}
@@ -113,6 +116,8 @@ class FakeMenus:
 
     def _known(self, rich_menu_id: str) -> None:
         if rich_menu_id not in self.documents:
+            if self.known is not None:
+                self.known(rich_menu_id)
             raise SendError(Failure.PERMANENT, "HTTP 404: Not found", status=404)
 
     def _complete(self, rich_menu_id: str) -> None:

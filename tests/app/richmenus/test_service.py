@@ -16,7 +16,7 @@ from app.jobs import menus as jobs
 from app.line.gateway import Failure, SendError
 from app.richmenus import pictures, queries, service
 from app.richmenus.models import FAILED, LIVE, PAGES, RETIRED, VERSIONS
-from app.richmenus.rules import layouts
+from app.richmenus.rules import document, layouts
 from app.richmenus.rules.design import Design, Page, blank
 from app.richmenus.service import Meant, NotNow
 from flex_templates.theme import CAMPHOR
@@ -244,6 +244,57 @@ def test_whatever_call_fails_publishing_goes_on_to_the_same_end(
     assert line.made == 2 + 2 * 7, "nothing was made twice"
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_slow_publisher_that_overwrites_a_later_version_is_put_right(
+    db: Database, fails: bool
+) -> None:
+    line, own = FakeMenus(), own_menus(db)
+    if not fails:
+        redraw(db, own["guest"].id, TWO_TABS)
+    begun(db, own["guest"].id)
+    then, once = NOW + timedelta(minutes=3), [True]
+
+    def overtaken(call: str) -> None:
+        """Published anew, by others, while this one hangs in its first call."""
+        if call == "set_alias" and once:
+            once.clear()
+            begun(db, own["guest"].id, then)
+            settle(db, line, then)
+            if fails:  # after this late alias nothing comes through any more
+                line.before = lambda _call: (_ for _ in ()).throw(LOST)
+
+    line.before = overtaken
+    work(db, line)
+    line.before = lambda _call: None
+    settle(db, line, then + timedelta(minutes=1))
+    newest = menu(db, own["guest"].id).live
+    assert newest is not None
+    assert newest.number == 2
+    with db.reading() as session:
+        pages = queries.pages_of(session, newest.id)
+    assert line.aliases == {
+        document.alias("guest", number): page.line_id for number, page in pages.items()
+    }
+    assert line.default == pages[1].line_id
+
+
+def test_a_publisher_that_is_at_it_keeps_its_work(db: Database) -> None:
+    line, own = FakeMenus(), own_menus(db)
+    redraw(db, own["guest"].id, TWO_TABS)
+    begun(db, own["guest"].id)
+    seen: list[int] = []
+
+    def look(call: str) -> None:
+        if call == "set_alias" and len(seen) < 2:
+            with db.transaction() as session:
+                late = NOW + service.LEASE * len(seen) + timedelta(seconds=119)
+                seen.append(service.claim(session, now=late) is None)
+
+    line.after = look
+    work(db, line)
+    assert seen == [True, True]
+
+
 def test_a_refusal_keeps_what_people_see_and_says_why(db: Database) -> None:
     line, own = FakeMenus(), own_menus(db)
     then = publish_own(db, line)
@@ -278,6 +329,27 @@ def test_after_the_point_of_no_return_it_is_tried_until_line_takes_it(db: Databa
     live = menu(db, own["guest"].id).live
     assert live is not None
     assert live.reason is None
+
+
+@pytest.mark.parametrize("pages", [1, 2])
+def test_an_old_page_somebody_deleted_on_line_does_not_hold_the_new_version_up(
+    db: Database, pages: int
+) -> None:
+    line, own = FakeMenus(), own_menus(db)
+    if pages == 2:
+        redraw(db, own["member"].id, TWO_TABS)
+    then = publish_own(db, line)
+    old = line.aliases["member"]
+    line.linked["Hana"] = line.aliases[document.alias("member", pages)]
+    begun(db, own["member"].id, then)
+    del line.documents[old]
+    if pages == 1:
+        del line.linked["Hana"]
+    settle(db, line, then)
+    assert not menu(db, own["member"].id).is_at_work
+    assert line.linked.get("Hana") == (line.aliases["member-2"] if pages == 2 else None)
+    clear(db, line)
+    assert set(line.documents) == set(line.aliases.values())
 
 
 def test_each_failure_is_waited_for_longer_and_never_too_long(db: Database) -> None:

@@ -156,6 +156,56 @@ def test_one_account_line_does_not_take_keeps_nobody_from_theirs(brand: Database
     assert not jobs.has_work(brand, now=NOW + HOUR)
 
 
+@pytest.mark.parametrize("status", [404, 400])
+def test_a_menu_that_is_gone_on_line_keeps_nobody_else_from_theirs(
+    brand: Database, status: int
+) -> None:
+    line = FakeMenus()
+    gold = special(brand)
+    regulars = special(brand, Meant("tier", tier_code="regular"), name="一般")
+    [hana], [ken] = people(brand, 1, tier="gold"), people(brand, 1, tier="regular")
+    publish_own(brand, line)
+    begun(brand, gold)
+    begun(brand, regulars)
+    publishing.advance(
+        brand, line, publishing.Look(CONFIG.theme, ""), is_stopping=lambda: False, now=NOW
+    )
+    lost = line.documents.pop(line.aliases[menu(brand, gold).code])
+    if status == 400:
+        refused = SendError(Failure.PERMANENT, "HTTP 400: richMenuId", status=400)
+        line.known = lambda line_id: (_ for _ in ()).throw(refused)
+    then = settle(brand, line)
+    assert line.linked == {account(brand, ken): line.aliases[menu(brand, regulars).code]}
+    assert worn(brand) == {hana: (gold, True), ken: (regulars, False)}
+    shown = menu(brand, gold)
+    assert shown.refused is not None
+    assert f"HTTP {status}" in shown.refused
+    assert line.calls.count("link") < 12, "not one call for each person, nor again and again"
+
+    line.documents[line.aliases[shown.code]] = lost
+    jobs.hourly(brand, now=then)
+    settle(brand, line, then)
+    assert worn(brand) == {hana: (gold, False), ken: (regulars, False)}
+    assert menu(brand, gold).refused is None
+
+
+def test_a_members_own_menu_that_is_gone_on_line_is_told_once(brand: Database) -> None:
+    line, gold = FakeMenus(), special(brand)
+    [hana] = people(brand, 1, tier="gold")
+    publish_own(brand, line)
+    begun(brand, gold)
+    then = settle(brand, line)
+    with brand.transaction() as session:
+        put_in_tier(session, hana, "regular")
+    line.documents.pop(line.aliases["member"])
+    jobs.review(brand, now=then)
+    settle(brand, line, then)
+    assert worn(brand) == {hana: (None, True)}
+    with brand.reading() as session:
+        own = next(each for each in queries.menus(session) if each.code == "member")
+    assert own.refused is not None
+
+
 def test_while_line_is_away_members_stay_due(brand: Database) -> None:
     line, gold = FakeMenus(), special(brand)
     [hana] = people(brand, 1, tier="gold")

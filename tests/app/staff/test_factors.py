@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.core import sealing, totp
 from app.core.db import Database
 from app.core.errors import NotFound
-from app.staff import queries, service
+from app.staff import queries, rules, service
 from app.staff.models import Staff
 from app.staff.rules import Role
 from app.staff.service import FactorUnreadable, LoginBlocked, WrongCode
@@ -27,14 +27,14 @@ def shop(session: Session) -> Shop:
 
 
 def secret_of(session: Session, staff_id: int) -> bytes:
-    secret = service.offered_secret(session, staff_id=staff_id, key=KEY)
+    secret = service.offered_secret(session, staff_id=staff_id, key=KEY, now=NOW)
     assert secret is not None
     return secret
 
 
 def switched_on(session: Session, staff_id: int) -> tuple[bytes, list[str]]:
     """The secret in the app, and the codes on paper."""
-    service.offer_factor(session, staff_id=staff_id, key=KEY)
+    service.offer_factor(session, staff_id=staff_id, key=KEY, now=NOW)
     secret = secret_of(session, staff_id)
     codes = service.confirm_factor(
         session, staff_id=staff_id, typed=shown(secret, NOW), key=KEY, now=NOW
@@ -52,8 +52,8 @@ def accept(session: Session, staff_id: int, typed: str, now: datetime = LATER) -
 
 def test_it_is_on_after_its_first_code_only(session: Session, shop: Shop) -> None:
     yui = shop.staff[Role.OWNER]
-    assert service.offered_secret(session, staff_id=yui, key=KEY) is None
-    service.offer_factor(session, staff_id=yui, key=KEY)
+    assert service.offered_secret(session, staff_id=yui, key=KEY, now=NOW) is None
+    service.offer_factor(session, staff_id=yui, key=KEY, now=NOW)
     assert not service.begin_login(session, login="yui", address="x", now=NOW).has_factor
     with pytest.raises(WrongCode):
         service.confirm_factor(session, staff_id=yui, typed="000000", key=KEY, now=NOW)
@@ -66,7 +66,41 @@ def test_it_is_on_after_its_first_code_only(session: Session, shop: Shop) -> Non
     with pytest.raises(NotFound):
         service.confirm_factor(session, staff_id=yui, typed=typed, key=KEY, now=NOW)
     with pytest.raises(NotFound):
-        service.offer_factor(session, staff_id=yui, key=KEY)
+        service.offer_factor(session, staff_id=yui, key=KEY, now=NOW)
+
+
+def test_a_secret_that_is_offered_lapses(session: Session, shop: Shop) -> None:
+    yui = shop.staff[Role.OWNER]
+    service.offer_factor(session, staff_id=yui, key=KEY, now=NOW)
+    secret = secret_of(session, yui)
+    late = NOW + rules.OFFERED_FOR
+    assert service.offered_secret(session, staff_id=yui, key=KEY, now=late) is None
+    with pytest.raises(NotFound):
+        service.confirm_factor(session, staff_id=yui, typed=shown(secret, late), key=KEY, now=late)
+    in_time = late - timedelta(seconds=1)
+    service.confirm_factor(
+        session, staff_id=yui, typed=shown(secret, in_time), key=KEY, now=in_time
+    )
+
+
+@pytest.mark.parametrize("way", ["password", "sessions", "session"])
+def test_a_secret_that_is_offered_goes_with_the_password_and_the_sessions(
+    session: Session, shop: Shop, way: str
+) -> None:
+    yui = shop.staff[Role.OWNER]
+    service.offer_factor(session, staff_id=yui, key=KEY, now=NOW)
+    if way == "password":
+        service.set_password_hash(
+            session, staff_id=yui, password_hash="new", but_session=1, now=NOW
+        )
+    elif way == "sessions":
+        service.end_sessions_of(session, staff_id=yui, but=1, now=NOW)
+    else:
+        token = service.open_session(session, staff_id=yui, device="lost", now=NOW)
+        lost = queries.visitor(session, token, now=NOW)
+        assert lost is not None
+        service.end_own_session(session, session_id=lost.session_id, staff_id=yui, now=NOW)
+    assert service.offered_secret(session, staff_id=yui, key=KEY, now=NOW) is None
 
 
 def test_the_database_shows_neither_the_secret_nor_the_codes(session: Session, shop: Shop) -> None:
@@ -205,7 +239,7 @@ def test_two_who_make_new_codes_at_the_same_moment_leave_ten(db: Database) -> No
 def test_two_who_switch_it_on_at_the_same_moment_get_one_set_of_codes(db: Database) -> None:
     with db.transaction() as session:
         yui = staffed_shop(session).staff[Role.OWNER]
-        service.offer_factor(session, staff_id=yui, key=KEY)
+        service.offer_factor(session, staff_id=yui, key=KEY, now=NOW)
         typed = shown(secret_of(session, yui), NOW)
 
     def confirm() -> list[str]:

@@ -113,6 +113,59 @@ def test_a_new_password_by_link_logs_out_everywhere_and_ends_earlier_links(
     assert queries.visitor(session, cookie, now=NOW) is None
 
 
+def test_a_password_somebody_sets_ends_the_links_that_were_to_set_it(
+    session: Session, shop: Shop
+) -> None:
+    yui, aoi = shop.staff[Role.OWNER], shop.staff[Role.CLERK]
+    token = service.offer_password(session, staff_id=aoi, made_by=yui, now=NOW)
+    joining = invited(session, shop)
+    service.set_password_hash(session, staff_id=aoi, password_hash="own", now=NOW)
+    with pytest.raises(LinkDead):
+        service.set_password_by_link(session, token=token, password_hash="late", now=NOW)
+    proof = queries.proof_of(session, aoi)
+    assert proof is not None
+    assert proof.password_hash == "own"
+    joins(session, joining)
+
+
+def test_of_two_offers_at_the_same_moment_one_link_lives(db: Database) -> None:
+    with db.transaction() as session:
+        shop = staffed_shop(session)
+    yui, aoi = shop.staff[Role.OWNER], shop.staff[Role.CLERK]
+
+    def offer() -> str:
+        with db.transaction() as session:
+            return service.offer_password(session, staff_id=aoi, made_by=yui, now=NOW)
+
+    for _ in range(5):
+        at_once(offer, offer, offer)
+        with db.reading() as session:
+            assert len(queries.open_links(session, now=NOW)) == 1
+
+
+def test_a_link_and_an_own_change_at_the_same_moment_do_not_wait_crosswise(db: Database) -> None:
+    with db.transaction() as session:
+        shop = staffed_shop(session)
+    yui, aoi = shop.staff[Role.OWNER], shop.staff[Role.CLERK]
+    for _ in range(5):
+        with db.transaction() as session:
+            token = service.offer_password(session, staff_id=aoi, made_by=yui, now=NOW)
+
+        def by_link(token: str = token) -> int:
+            with db.transaction() as session:
+                return service.set_password_by_link(
+                    session, token=token, password_hash="link", now=NOW
+                )
+
+        def by_hand() -> None:
+            with db.transaction() as session:
+                service.set_password_hash(session, staff_id=aoi, password_hash="own", now=NOW)
+
+        linked, typed = at_once(by_link, by_hand)
+        assert typed is None
+        assert linked == aoi or isinstance(linked, LinkDead)
+
+
 def test_a_link_of_one_kind_does_nothing_of_the_other(session: Session, shop: Shop) -> None:
     joining = invited(session, shop)
     password = service.offer_password(

@@ -35,6 +35,22 @@ def test_bad_staff_is_refused(session: Session, login: str, password: str, role:
         service.create(session, login=login, name="Mio", password=password, role=role, now=NOW)
 
 
+@pytest.mark.parametrize("sign", ["\x00", "\x1b", "\u202e", "\u200b"])
+def test_a_name_holds_nothing_nobody_can_see_and_a_login_is_read_without_it(
+    db: Database, sign: str
+) -> None:
+    with db.transaction() as session:
+        staffed_shop(session)
+    with pytest.raises(Invalid), db.transaction() as session:
+        service.create(
+            session, login="mio", name=f"M{sign}io", password="long enough 1", role="clerk", now=NOW
+        )
+    with db.transaction() as session:
+        found = service.begin_login(session, login=f"a{sign}oi{sign}", address="x", now=NOW)
+    assert found.login == "aoi"
+    assert found.staff_id is not None
+
+
 def test_a_store_code_is_taken_once(session: Session, shop: Shop) -> None:
     with pytest.raises(Conflict):
         service.create_store(session, code="TPE01", name="again")
@@ -79,6 +95,19 @@ def test_one_address_cannot_try_many_logins(session: Session, shop: Shop) -> Non
     with pytest.raises(LoginBlocked):
         service.begin_login(session, login="aoi", address="192.0.2.1", now=NOW)
     service.begin_login(session, login="ren", address="192.0.2.2", now=NOW)
+
+
+def test_a_login_that_succeeds_does_not_lift_the_block_of_its_address(
+    session: Session, shop: Shop
+) -> None:
+    mine = service.begin_login(session, login="ren", address="192.0.2.1", now=NOW)
+    for number in range(19):
+        service.begin_login(session, login=f"guess{number}", address="192.0.2.1", now=NOW)
+    service.finish_login(session, candidate=mine)
+    with pytest.raises(LoginBlocked):
+        service.begin_login(session, login="aoi", address="192.0.2.1", now=NOW)
+    later = NOW + timedelta(seconds=30)
+    service.begin_login(session, login="aoi", address="192.0.2.1", now=later)
 
 
 def test_failures_are_forgotten_after_an_hour(session: Session, shop: Shop) -> None:

@@ -12,9 +12,9 @@ from app.core.db import Database
 from app.core.errors import Invalid
 from app.richmenus import pictures, queries, service
 from app.richmenus.models import VERSIONS
-from app.richmenus.queries import MenuShown
+from app.richmenus.queries import Due, MenuShown
 from app.richmenus.rules import document
-from app.richmenus.rules.design import Design
+from app.richmenus.rules.design import TAB, Design, Page, blank
 from app.richmenus.rules.layouts import FREE
 from app.segments import service as segments
 from app.segments.rules import Condition, Group
@@ -228,6 +228,19 @@ def test_back_and_stop(sqlite_db: Database, marketer: Browser) -> None:
     assert gone.status == 409
 
 
+def test_a_menu_line_does_not_give_says_so(sqlite_db: Database, marketer: Browser) -> None:
+    marketer.post("/console/menus/ready")
+    guest = menus(sqlite_db)[0]
+    marketer.post(f"/console/menus/{guest.id}", TWO | {"name": "訪客", "then": "publish"})
+    settle(sqlite_db, FakeMenus(), NOW)
+    url = f"/console/menus/{guest.id}"
+    assert "LINE 不肯" not in marketer.get(url).text
+    due = Due(guest.id, version_ids(sqlite_db, guest.id)[-1], "richmenu-1", [])
+    with sqlite_db.transaction() as session:
+        service.refused(session, due, reason="HTTP 404: Not found")
+    assert "LINE 不肯把這個選單給會員：HTTP 404: Not found" in marketer.get(url).text
+
+
 def version_ids(db: Database, menu_id: int) -> list[int]:
     with db.reading() as session:
         query = sa.select(VERSIONS.c.id).where(VERSIONS.c.menu_id == menu_id)
@@ -361,6 +374,21 @@ def test_dropping_a_page_leaves_the_others() -> None:
     left = menu_forms.rearranged(draft, "drop:0")
     assert [page.name for page in left.design.pages] == ["更多"]
     assert menu_forms.rearranged(left, "drop:0") == replace(left, spare=())
+
+
+@pytest.mark.parametrize(
+    ("dropped", "led"), [(0, ["", "1", "2"]), (1, ["1", "", "2"]), (2, ["1", "2", ""])]
+)
+def test_after_a_page_went_cells_lead_to_the_same_pages_or_nowhere(
+    dropped: int, led: list[str]
+) -> None:
+    tabs = tuple(replace(blank(TAB), value=str(number)) for number in (1, 2, 3))
+    others = (replace(blank("link"), value="3"),)
+    pages = tuple(Page("four", tabs + others, name) for name in "ABC")
+    draft = replace(menu_forms.blank_draft(""), design=Design("large", "選單", pages))
+    left = menu_forms.rearranged(draft, f"drop:{dropped}").design.pages
+    for page in left:
+        assert [cell.value for cell in page.cells] == [*led, "3"]
 
 
 def test_an_audience_nobody_knows_is_named() -> None:

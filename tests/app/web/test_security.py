@@ -1,6 +1,7 @@
 """Nobody enters without the right, and no form from elsewhere is taken."""
 
 import re
+from collections.abc import Iterator
 
 import pytest
 from fastapi import APIRouter
@@ -11,8 +12,9 @@ from app.staff import queries
 from app.staff.rules import Role, is_allowed
 from app.web.security import Anyone, Guard, check_guarded, guard_of, safe_next
 from app.web.site import ROUTERS
-from tests.support.staffing import Shop
-from tests.support.web import BASE, Browser, browser
+from tests.support.loyalty import publish
+from tests.support.staffing import PASSWORD, Shop, staffed_shop
+from tests.support.web import BASE, SAME_ORIGIN, Browser, browser
 
 ROUTES = [
     (method, route)
@@ -21,6 +23,15 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods or ())
 ]
+
+
+@pytest.fixture
+def postgres_visitor(postgres_db: Database) -> Iterator[Browser]:
+    with postgres_db.transaction() as session:
+        publish(session)
+        staffed_shop(session)
+    with browser(postgres_db) as new:
+        yield new
 
 
 def url_of(route: APIRoute) -> str:
@@ -258,6 +269,48 @@ def test_bodies_of_unknown_or_absurd_size_are_refused(
 ) -> None:
     answer = visitor.http.post("/clerk/find", content=b"x", headers=headers)
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize("url", ["/console/login", "/clerk/login"])
+@pytest.mark.parametrize("sent", ["\x00", "yui\x00"])
+def test_a_login_no_database_can_keep_is_refused_in_words(
+    postgres_visitor: Browser, url: str, sent: str
+) -> None:
+    answer = postgres_visitor.post(url, {"login": sent, "password": PASSWORD})
+    assert answer.status == 422
+    assert "控制字元" in answer.text
+
+
+def test_what_no_database_can_keep_gets_past_no_edge(postgres_visitor: Browser) -> None:
+    postgres_visitor.log_in(Role.OWNER)
+    token = postgres_visitor.form_token()
+    form = {"form_token": token, "anything": "a\x00b"}
+    for method, route in ROUTES:
+        urls = {url_of(route) + "?member=%00", re.sub(r"\{[^}]*\}", "%00", route.path)}
+        for url in urls:
+            if method == "GET":
+                status = postgres_visitor.get(url).status if "%00" in url else 422
+            else:
+                status = postgres_visitor.http.post(
+                    url.partition("?")[0], data=form, headers=SAME_ORIGIN
+                ).status_code
+            assert status == 422, (method, url)
+
+
+def test_the_login_of_who_approves_a_refund_holds_no_nul(postgres_visitor: Browser) -> None:
+    postgres_visitor.log_in(Role.CLERK, area="/clerk")
+    form = {"amount": "1", "login": "ren\x00", "password": PASSWORD}
+    assert postgres_visitor.post("/clerk/today/sale-1/refund", form).status == 422
+
+
+def test_half_a_character_is_refused_like_a_nul(visitor: Browser) -> None:
+    answer = visitor.http.post(
+        "/console/login",
+        content=b'--x\r\ncontent-disposition: form-data; name="login"\r\n\r\n\\ud800\r\n--x--\r\n',
+        headers=SAME_ORIGIN
+        | {"content-type": "multipart/form-data; boundary=x; charset=unicode_escape"},
+    )
+    assert answer.status_code == 422
 
 
 def test_scripts_get_json_instead_of_a_redirect(visitor: Browser) -> None:
