@@ -52,6 +52,7 @@ def redeem(
     coupons), and each must give what the till took off."""
     if not uses:
         return []
+    _hold_kinds(session, uses)
     uses = [_claimed(session, use, buyer, now) for use in uses]
     around = situation(
         order.items,
@@ -79,6 +80,12 @@ def redeem(
         if one.discount != said[one.code]:
             raise CouponNotUsable("discount", expected=one.discount, coupon=one.code)
     return used
+
+
+def _hold_kinds(session: Session, uses: Sequence[CouponUse]) -> None:
+    """A word gives a coupon before the others are used, so all kinds are held before that."""
+    words = [word for use in uses if (word := coupon_rules.word_of(use.code)) is not None]
+    coupons.lock_kinds(session, codes=[use.code.strip().upper() for use in uses], words=words)
 
 
 def _claimed(session: Session, use: CouponUse, buyer: Buyer, now: datetime) -> CouponUse:

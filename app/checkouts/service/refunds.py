@@ -163,8 +163,11 @@ def _return_coupons(session: Session, order: RefundOrder, refunded: Refunded, no
     if not refunded.is_whole:
         return ""
     used = coupon_queries.names_on_sale(session, refunded.purchase_id)
-    for coupon_id, _ in used:
-        coupons.rollback(
-            session, coupon_id=coupon_id, reason="退貨", staff_id=order.staff_id, now=now
-        )
+    coupons.rollback_all(
+        session,
+        coupon_ids=[coupon_id for coupon_id, _ in used],
+        reason="退貨",
+        staff_id=order.staff_id,
+        now=now,
+    )
     return "、".join(name for _, name in used)

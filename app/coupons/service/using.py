@@ -1,4 +1,4 @@
-"""Redeem coupons, each once, and take a redemption back."""
+"""Redeem coupons, each once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from app.coupons.models import (
     RESERVED,
 )
 from app.coupons.rules import Chosen, Conditions, CouponNotUsable, Offer, Situation
+from app.coupons.service.locking import lock_kinds
 from app.coupons.service.records import note
 from app.timeline import service as timeline
 
@@ -121,6 +122,7 @@ def redeem_all(
     Raises CouponNotUsable, then the caller must roll back; NotFound when no such code exists, or it
     belongs to somebody else (which is not told apart, so that codes cannot be tried out)."""
     rows = owned(session, uses, member_id, order_id, now)
+    lock_kinds(session, codes=[code for code, _ in rows])
     chosen = [
         Chosen(code, _offer(row), row.kind_code, use.goods)
         for (code, row), use in zip(rows, uses, strict=True)
@@ -214,8 +216,8 @@ def _use_up(
     order_id: str,
     now: datetime,
 ) -> None:
-    """Coupons first, then their kinds, each in the order of their ids: two sales that use coupons
-    of the same kinds wait for each other and never in a ring."""
+    """The kinds are held by now; the coupons follow in the order of their ids: two sales that use
+    coupons of the same kinds wait for each other and never in a ring."""
     for row, off in sorted(found, key=lambda each: each[0].id):
         won = changed(
             session,
@@ -275,70 +277,3 @@ def _limit_reached(session: Session, kind_id: int) -> str:
     ).one()
     is_full = kind.redeem_limit is not None and kind.redeemed >= kind.redeem_limit
     return "redeem_limit" if is_full else "budget"
-
-
-def rollback(
-    session: Session, *, coupon_id: int, reason: str, staff_id: int | None, now: datetime
-) -> None:
-    """Give a used coupon back with its old end date, at least three days to live.
-
-    Raises NotFound when it is not redeemed (any more)."""
-    row = session.execute(
-        sa.select(
-            COUPONS.c.kind_id,
-            COUPONS.c.expires_at,
-            COUPONS.c.member_id,
-            COUPONS.c.redeemed_at,
-            COUPONS.c.discount,
-        ).where(COUPONS.c.id == coupon_id)
-    ).one_or_none()
-    if row is None:
-        raise NotFound("coupon", coupon_id)
-    won = changed(
-        session,
-        sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status == REDEEMED)
-        .values(
-            status=ISSUED,
-            expires_at=rules.expiry_after_rollback(row.expires_at, now=now),
-            redeemed_at=None,
-            store_id=None,
-            staff_id=None,
-            purchase_id=None,
-            discount=None,
-        ),
-    )
-    if not won:
-        raise NotFound("redeemed coupon", coupon_id)
-    _uncount(session, row)
-    note(session, coupon_id, "rolled_back", now, None, staff_id, {"reason": reason})
-    if row.member_id is not None:
-        timeline.record(
-            session,
-            member_id=row.member_id,
-            kind="coupon.rolled_back",
-            at=now,
-            facts={"coupon_id": coupon_id, "reason": reason},
-        )
-
-
-def _uncount(session: Session, row: Any) -> None:
-    """What it took from the kind's limits is free again."""
-    off = row.discount or 0
-    changed(
-        session,
-        sa.update(KINDS)
-        .where(KINDS.c.id == row.kind_id, KINDS.c.redeemed > 0, KINDS.c.spent >= off)
-        .values(redeemed=KINDS.c.redeemed - 1, spent=KINDS.c.spent - off),
-    )
-    if row.redeemed_at is not None:
-        changed(
-            session,
-            sa.update(COUPON_DAYS)
-            .where(
-                COUPON_DAYS.c.kind_id == row.kind_id,
-                COUPON_DAYS.c.day == taipei_date(row.redeemed_at),
-                COUPON_DAYS.c.redeemed > 0,
-            )
-            .values(redeemed=COUPON_DAYS.c.redeemed - 1),
-        )

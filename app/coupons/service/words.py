@@ -14,6 +14,7 @@ from app.core.errors import DomainError
 from app.coupons import rules
 from app.coupons.models import COUPONS, KINDS, TRIES
 from app.coupons.service.giving import Issued, LimitReached, issue
+from app.coupons.service.locking import lock_kinds
 
 MOST_TRIES: Final = 10  # wrong words of one member on one Taipei day
 SOURCE: Final = "word"
@@ -67,6 +68,7 @@ def claim_word(
         return None
     if kind.word_for_days is not None and not _is_new(joined_on, kind.word_for_days, now):
         raise WordRefused("not_new", days=kind.word_for_days)
+    lock_kinds(session, words=[said])  # before the coupon's key, as a sale does that says a word
     try:
         issued = issue(
             session,

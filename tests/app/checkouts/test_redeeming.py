@@ -1,0 +1,140 @@
+"""Coupons of a sale: several at once, words, and what comes back; also of many sales at once."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from app.checkouts import service
+from app.checkouts.service import Checkout, CouponUse
+from app.core.db import Database
+from app.core.errors import NotFound
+from app.coupons import queries
+from app.coupons import service as coupons
+from app.coupons.models import COUPONS
+from app.coupons.rules import CouponNotUsable
+from app.programmes.rules import DEFAULT
+from app.purchases.rules import PurchaseOrder, RefundOrder
+from app.tiers import service as tiers
+from tests.app.coupons.test_limits import give, new_kind, outcome, spent
+from tests.support import loyalty
+from tests.support.at_once import at_once
+from tests.support.times import NOW
+
+
+def join(session: Session) -> int:
+    member = loyalty.new_member(session)
+    tiers.begin(session, member_id=member, now=NOW - timedelta(days=400))
+    return member
+
+
+@pytest.fixture
+def member(session: Session) -> int:
+    loyalty.publish(session, DEFAULT)
+    return join(session)
+
+
+def buy(session: Session, member: int, key: str, codes: Sequence[str], off: int = 100) -> Checkout:
+    uses = tuple(CouponUse(code, off) for code in codes)
+    order = PurchaseOrder(key, 2_000 - off * len(uses), NOW, member_id=member)
+    return service.record_purchase(session, order=order, now=NOW, coupons=uses)
+
+
+def give_back(session: Session, key: str, amount: int) -> None:
+    refund = RefundOrder(f"back-{key}", key, amount)
+    service.refund_purchase(session, order=refund, now=NOW + timedelta(hours=1))
+
+
+def test_refunds_of_the_same_kinds_in_another_order_all_go_through(db: Database) -> None:
+    sales = 12
+    with db.transaction() as session:
+        loyalty.publish(session, DEFAULT)
+        kinds = [new_kind(session), new_kind(session)]
+        for number in range(sales):
+            member = join(session)  # the coupons of every other one are older in the second kind
+            pair = [give(session, kind, member) for kind in kinds[:: 1 if number % 2 else -1]]
+            buy(session, member, f"p{number}", pair)
+
+    def refund(number: int) -> None:
+        with db.transaction() as session:
+            give_back(session, f"p{number}", 1_800)
+
+    ended = Counter(outcome(one) for one in at_once(*(partial(refund, n) for n in range(sales))))
+    assert ended == {"done": sales}
+    with db.reading() as session:
+        assert [spent(session, kind) for kind in kinds] == [(0, 0), (0, 0)]
+        assert queries.broken(session) == []
+
+
+def test_a_word_and_a_coupon_of_an_older_kind_never_wait_in_a_ring(db: Database) -> None:
+    sales = 12
+    with db.transaction() as session:
+        loyalty.publish(session, DEFAULT)
+        older, newer = new_kind(session), new_kind(session, word="RING100")
+        members = [join(session) for _ in range(sales)]
+        codes = [
+            [
+                give(session, older, member),
+                "RING100" if number % 2 else give(session, newer, member),
+            ]
+            for number, member in enumerate(members)
+        ]
+
+    def sell(number: int) -> None:
+        with db.transaction() as session:
+            buy(session, members[number], f"p{number}", codes[number][:: 1 if number % 3 else -1])
+
+    ended = Counter(outcome(one) for one in at_once(*(partial(sell, n) for n in range(sales))))
+    assert ended == {"done": sales}
+    with db.reading() as session:
+        assert spent(session, older) == spent(session, newer) == (sales, 100 * sales)
+        assert queries.broken(session) == []
+
+
+def test_saying_a_word_in_the_chat_and_at_the_till_at_once_ends_well(db: Database) -> None:
+    with db.transaction() as session:
+        loyalty.publish(session, DEFAULT)
+        new_kind(session, word="BOTH100", per_member_limit=5)
+        member = join(session)
+
+    def chat() -> None:
+        with db.transaction() as session:
+            coupons.claim_word(
+                session, word="BOTH100", member_id=member, joined_on=NOW.date(), now=NOW
+            )
+
+    def sell(number: int) -> None:
+        with db.transaction() as session:
+            buy(session, member, f"p{number}", ["BOTH100"])
+
+    works = [chat if number % 2 else partial(sell, number) for number in range(6)]
+    ended = Counter(outcome(one) for one in at_once(*works))
+    assert set(ended) <= {"done", "per_member", "word_per_member"}
+    with db.reading() as session:
+        assert queries.broken(session) == []
+        assert session.scalar(sa.select(sa.func.count()).select_from(COUPONS)) == 5
+
+
+def test_one_coupon_of_several_that_cannot_come_back_stops_all(
+    session: Session, member: int
+) -> None:
+    kind = new_kind(session)
+    codes = [give(session, kind, member) for _ in range(2)]
+    buy(session, member, "p1", codes)
+    used = list(session.scalars(sa.select(COUPONS.c.id).order_by(COUPONS.c.id)))
+    coupons.rollback(session, coupon_id=used[1], reason="測試", staff_id=None, now=NOW)
+    with pytest.raises(NotFound, match="redeemed coupon"), session.begin_nested():
+        coupons.rollback_all(session, coupon_ids=used, reason="退貨", staff_id=None, now=NOW)
+    assert spent(session, kind) == (1, 100)
+
+
+def test_what_the_till_took_off_must_be_what_the_coupon_gives(
+    session: Session, member: int
+) -> None:
+    code = give(session, new_kind(session), member)
+    with pytest.raises(CouponNotUsable, match="discount"):
+        buy(session, member, "p1", [code], off=99)
