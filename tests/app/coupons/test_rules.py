@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from app.core.clock import taipei_midnight
 from app.core.errors import Invalid
 from app.coupons import rules
-from app.coupons.rules import Conditions, CouponNotUsable, KindDraft, Line, Offer, Situation
+from app.coupons.rules import (
+    Conditions,
+    CouponNotUsable,
+    KindDraft,
+    Line,
+    Offer,
+    Situation,
+    words,
+)
 from tests.support.times import NOW
 
 
@@ -174,3 +182,10 @@ def test_a_draft_against_the_law_or_sense_is_refused(draft: dict[str, Any], fiel
     with pytest.raises(Invalid) as refused:
         rules.check_draft(replace(sound, **draft))
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"), [(10, "9 折"), (15, "85 折"), (95, "0.5 折"), (99, "0.1 折"), (100, "免費")]
+)
+def test_a_percentage_is_said_as_the_shops_say_it(percent: int, said: str) -> None:
+    assert words.worth(Offer("percent_off", percent)) == said
