@@ -51,6 +51,7 @@ def redeem(
     """The coupons are judged on the amount before them and before points (`total` is after the
     coupons), and each must give what the till took off."""
     if not uses:
+        coupons.release(session, order_id=order.external_id, now=now)
         return []
     _hold_kinds(session, uses)
     uses = [_claimed(session, use, buyer, now) for use in uses]
@@ -75,6 +76,7 @@ def redeem(
         purchase_id=purchase_id,
         order_id=order.external_id,
     )
+    coupons.release(session, order_id=order.external_id, now=now)  # what it held and did not use
     said = {use.code.strip().upper(): use.discount for use in uses}
     for one in used:
         if one.discount != said[one.code]:

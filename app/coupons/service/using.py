@@ -182,26 +182,26 @@ def _offer(row: Any) -> Offer:
 
 
 def is_free_for(order_id: str, now: datetime) -> sa.ColumnElement[bool]:
-    """Unused and not over; not held for another order, or long enough."""
-    return sa.and_(
-        sa.or_(
-            COUPONS.c.status == ISSUED,
-            sa.and_(
-                COUPONS.c.status == RESERVED,
-                sa.or_(COUPONS.c.reserved_for == order_id, COUPONS.c.reserved_until <= now),
-            ),
-        ),
-        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now),
+    """Held for this order, which may use it though its own end came meanwhile; or unused and not
+    over, and not held for another."""
+    is_held = sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until > now)
+    is_free = sa.or_(
+        COUPONS.c.status == ISSUED,
+        sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until <= now),
     )
+    is_alive = sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now)
+    return sa.or_(sa.and_(is_held, COUPONS.c.reserved_for == order_id), sa.and_(is_free, is_alive))
 
 
 def _check_state(row: Any, order_id: str, now: datetime) -> None:
     if row.status == REDEEMED:
         raise CouponNotUsable("already_redeemed", at=row.redeemed_at, coupon=row.code)
-    if row.status == EXPIRED or (row.expires_at is not None and row.expires_at <= now):
+    is_held = row.status == RESERVED and now < row.reserved_until
+    is_own = is_held and row.reserved_for == order_id
+    is_over = row.expires_at is not None and row.expires_at <= now
+    if row.status == EXPIRED or (is_over and not is_own):
         raise CouponNotUsable("expired", expires_at=row.expires_at, coupon=row.code)
-    is_held = row.status == RESERVED and row.reserved_for != order_id and now < row.reserved_until
-    if is_held or row.status not in (ISSUED, RESERVED):
+    if (is_held and not is_own) or row.status not in (ISSUED, RESERVED):
         raise CouponNotUsable(row.status, coupon=row.code)
     if now < row.usable_from:
         raise CouponNotUsable("not_yet", usable_from=row.usable_from, coupon=row.code)
