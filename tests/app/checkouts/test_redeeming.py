@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -16,7 +17,7 @@ from app.core.errors import NotFound
 from app.coupons import queries
 from app.coupons import service as coupons
 from app.coupons.models import COUPONS
-from app.coupons.rules import CouponNotUsable
+from app.coupons.rules import CouponNotUsable, KindDraft
 from app.programmes.rules import DEFAULT
 from app.purchases.rules import PurchaseOrder, RefundOrder
 from app.tiers import service as tiers
@@ -138,3 +139,61 @@ def test_what_the_till_took_off_must_be_what_the_coupon_gives(
     code = give(session, new_kind(session), member)
     with pytest.raises(CouponNotUsable, match="discount"):
         buy(session, member, "p1", [code], off=99)
+
+
+# What the order held ------------------------------------------------------------------------------
+
+
+def test_the_sale_lets_go_of_what_it_held_and_did_not_use(session: Session, member: int) -> None:
+    kind = new_kind(session)
+    first, second, third = (give(session, kind, member) for _ in range(3))
+    for order, codes in (("p1", [first, second]), ("p2", [third])):
+        coupons.reserve(session, codes=codes, member_id=member, order_id=order, now=NOW)
+    buy(session, member, "p1", [first])
+    assert states(session) == ["redeemed", "issued", "reserved"]
+    buy(session, member, "p2", [])
+    assert states(session) == ["redeemed", "issued", "issued"]
+
+
+def states(session: Session) -> list[str]:
+    return list(session.scalars(sa.select(COUPONS.c.status).order_by(COUPONS.c.id)))
+
+
+# The gift of a tier -------------------------------------------------------------------------------
+
+
+def lifted(session: Session, member: int) -> str:
+    """The code of the gift that came with silver."""
+    new = KindDraft("silver-gift", "銀卡升等禮", "amount_off", 100, valid_days=90)
+    gift = next(tier.gift for tier in DEFAULT.tiers if tier.code == "silver")
+    coupons.create_kind(session, draft=replace(new, code=gift or ""), now=NOW - timedelta(days=1))
+    order = PurchaseOrder("up", 6_000, NOW, member_id=member)
+    service.record_purchase(session, order=order, now=NOW)
+    return str(session.scalar(sa.select(COUPONS.c.code)))
+
+
+def test_a_gift_held_for_an_order_goes_with_its_tier(session: Session, member: int) -> None:
+    gift = lifted(session, member)
+    coupons.reserve(session, codes=[gift], member_id=member, order_id="p1", now=NOW)
+    give_back(session, "up", 6_000)
+    assert states(session) == ["revoked"]
+
+
+def test_a_gift_that_comes_back_after_its_tier_was_taken_goes_too(
+    session: Session, member: int
+) -> None:
+    buy(session, member, "p1", [lifted(session, member)])
+    give_back(session, "up", 6_000)
+    assert states(session) == ["redeemed"]
+    give_back(session, "p1", 1_900)
+    assert states(session) == ["revoked"]
+    assert queries.broken(session) == []
+    order = PurchaseOrder("again", 6_000, NOW + timedelta(days=1), member_id=member)
+    service.record_purchase(session, order=order, now=order.sold_at)
+    assert states(session) == ["issued"]  # it comes back with the tier
+
+
+def test_a_gift_that_comes_back_while_its_tier_lasts_stays(session: Session, member: int) -> None:
+    buy(session, member, "p1", [lifted(session, member)])
+    give_back(session, "p1", 1_900)
+    assert states(session) == ["issued"]

@@ -185,7 +185,8 @@ def test_a_draft_against_the_law_or_sense_is_refused(draft: dict[str, Any], fiel
 
 
 @pytest.mark.parametrize(
-    ("percent", "said"), [(10, "9 折"), (15, "85 折"), (95, "0.5 折"), (99, "0.1 折"), (100, "免費")]
+    ("percent", "said"),
+    [(10, "9 折"), (15, "85 折"), (95, "0.5 折"), (99, "0.1 折"), (100, "免費")],
 )
 def test_a_percentage_is_said_as_the_shops_say_it(percent: int, said: str) -> None:
     assert words.worth(Offer("percent_off", percent)) == said
