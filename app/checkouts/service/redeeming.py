@@ -54,7 +54,7 @@ def redeem(
         coupons.release(session, order_id=order.external_id, now=now)
         return []
     _hold_kinds(session, uses)
-    uses = [_claimed(session, use, buyer, now) for use in uses]
+    uses = [_claimed(session, use, buyer, order.external_id, now) for use in uses]
     around = situation(
         order.items,
         total + sum(use.discount for use in uses),
@@ -90,12 +90,17 @@ def _hold_kinds(session: Session, uses: Sequence[CouponUse]) -> None:
     coupons.lock_kinds(session, codes=[use.code.strip().upper() for use in uses], words=words)
 
 
-def _claimed(session: Session, use: CouponUse, buyer: Buyer, now: datetime) -> CouponUse:
-    """A word that everybody may know stands for a coupon of the member's own, given now. Raises
-    CouponNotUsable."""
+def _claimed(
+    session: Session, use: CouponUse, buyer: Buyer, order_id: str, now: datetime
+) -> CouponUse:
+    """A word that everybody may know stands for a coupon of the member's own: the one it gave them
+    before, unless that is used, or one given now. Raises CouponNotUsable."""
     word = coupon_rules.word_of(use.code)
     if word is None or coupon_queries.kind_of_word(session, word) is None:
         return use
+    held = coupons.held_of_word(session, word=word, member_id=buyer.id, order_id=order_id, now=now)
+    if held is not None:
+        return replace(use, code=held)
     try:
         issued = coupons.claim_word(
             session, word=word, member_id=buyer.id, joined_on=buyer.joined_on, now=now

@@ -17,7 +17,7 @@ from app.coupons.service.locking import lock_kinds
 from app.coupons.service.reserving import HELD_FOR, release, release_due, reserve
 from app.coupons.service.returning import rollback, rollback_all
 from app.coupons.service.using import Redeemed, Use, redeem, redeem_all
-from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word
+from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word, held_of_word
 
 __all__ = [
     "HELD_FOR",
@@ -32,6 +32,7 @@ __all__ = [
     "create_kind",
     "expire_due",
     "fold_holdings",
+    "held_of_word",
     "issue",
     "issue_to_all",
     "lock_kinds",

@@ -117,7 +117,7 @@ def redeem_all(
 ) -> list[Redeemed]:
     """Use coupons on one sale, each once, all or none; returned in the order in which they were
     taken off, which does not depend on the order of `uses`. What is held for the sale of another
-    `order_id` cannot be used.
+    `order_id` cannot be used, nor on a sale what takes nothing off it.
 
     Raises CouponNotUsable, then the caller must roll back; NotFound when no such code exists, or it
     belongs to somebody else (which is not told apart, so that codes cannot be tried out)."""
@@ -130,6 +130,8 @@ def redeem_all(
     stack = rules.stack(chosen, situation)
     by_code = dict(rows)
     found = [(by_code[code], off) for code, off in stack.parts.items()]
+    if purchase_id is not None:
+        _check_worth(found)
     _use_up(session, found, store_id, staff_id, purchase_id, order_id, now)
     for row, off in found:
         facts = {"discount": off, "amount": situation.amount, "purchase_id": purchase_id}
@@ -205,6 +207,13 @@ def _check_state(row: Any, order_id: str, now: datetime) -> None:
         raise CouponNotUsable(row.status, coupon=row.code)
     if now < row.usable_from:
         raise CouponNotUsable("not_yet", usable_from=row.usable_from, coupon=row.code)
+
+
+def _check_worth(found: Sequence[tuple[Any, int]]) -> None:
+    """On a sale nobody loses a coupon for nothing; in the chat the bill is not known."""
+    for row, off in found:
+        if off == 0 and _offer(row).takes_money_off:
+            raise CouponNotUsable("takes_nothing", coupon=row.code)
 
 
 def _use_up(

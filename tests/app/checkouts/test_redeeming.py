@@ -117,7 +117,7 @@ def test_saying_a_word_in_the_chat_and_at_the_till_at_once_ends_well(db: Databas
     assert set(ended) <= {"done", "per_member", "word_per_member"}
     with db.reading() as session:
         assert queries.broken(session) == []
-        assert session.scalar(sa.select(sa.func.count()).select_from(COUPONS)) == 5
+        assert states(session).count("redeemed") == 3
 
 
 def test_one_coupon_of_several_that_cannot_come_back_stops_all(
@@ -139,6 +139,54 @@ def test_what_the_till_took_off_must_be_what_the_coupon_gives(
     code = give(session, new_kind(session), member)
     with pytest.raises(CouponNotUsable, match="discount"):
         buy(session, member, "p1", [code], off=99)
+
+
+# Words, and what takes nothing off ----------------------------------------------------------------
+
+
+def test_a_word_stands_for_the_coupon_it_gave_before(session: Session, member: int) -> None:
+    new_kind(session, word="HELLO100", per_member_limit=2)
+    chat = coupons.claim_word(
+        session, word="HELLO100", member_id=member, joined_on=NOW.date(), now=NOW
+    )
+    assert chat is not None
+    first = buy(session, member, "p1", ["hello100"])
+    assert [one["code"] for one in first.facts["coupons"]] == [chat.code]
+    second = buy(session, member, "p2", ["HELLO100"])
+    assert [one["code"] for one in second.facts["coupons"]] != [chat.code]
+    with pytest.raises(CouponNotUsable, match="word_per_member"), session.begin_nested():
+        buy(session, member, "p3", ["HELLO100"])
+
+
+def test_a_words_coupon_held_for_another_order_is_not_taken(session: Session, member: int) -> None:
+    new_kind(session, word="HELD100")
+    chat = coupons.claim_word(
+        session, word="HELD100", member_id=member, joined_on=NOW.date(), now=NOW
+    )
+    assert chat is not None
+    coupons.reserve(session, codes=[chat.code], member_id=member, order_id="p1", now=NOW)
+    with pytest.raises(CouponNotUsable, match="word_per_member"), session.begin_nested():
+        buy(session, member, "p2", ["HELD100"])
+    assert buy(session, member, "p1", ["HELD100"]).facts["coupons"][0]["code"] == chat.code
+
+
+@pytest.mark.parametrize(("price", "off"), [(2_000, 0), (1_999, 1)])
+def test_a_coupon_that_takes_nothing_off_is_not_lost(
+    session: Session, member: int, price: int, off: int
+) -> None:
+    code = give(session, new_kind(session, type="fixed_price", value=price), member)
+    if off:
+        buy(session, member, "p1", [code], off=off)
+    else:
+        with pytest.raises(CouponNotUsable, match="takes_nothing"), session.begin_nested():
+            buy(session, member, "p1", [code], off=off)
+    assert states(session) == ["redeemed" if off else "issued"]
+
+
+def test_a_gift_takes_nothing_off_and_is_used(session: Session, member: int) -> None:
+    code = give(session, new_kind(session, type="gift", value=0), member)
+    buy(session, member, "p1", [code], off=0)
+    assert states(session) == ["redeemed"]
 
 
 # What the order held ------------------------------------------------------------------------------
