@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from app.core.db import changed
 from app.core.prepared import Prepared
 from app.coupons.models import COUPONS, ISSUED, RESERVED
+from app.coupons.queries import is_free_for
 from app.coupons.rules import CouponNotUsable
 from app.coupons.service.records import note, note_all
-from app.coupons.service.using import Use, is_free_for, owned
+from app.coupons.service.using import Use, owned
 
 HELD_FOR: Final = timedelta(minutes=15)
 

@@ -23,6 +23,7 @@ from app.coupons.models import (
     REDEEMED,
     RESERVED,
 )
+from app.coupons.queries import is_free_for
 from app.coupons.rules import Chosen, Conditions, CouponNotUsable, Offer, Situation
 from app.coupons.service.locking import lock_kinds
 from app.coupons.service.records import note
@@ -181,18 +182,6 @@ def _offer(row: Any) -> Offer:
         conditions=Conditions.from_json(row.conditions),
         buys=row.buys,
     )
-
-
-def is_free_for(order_id: str, now: datetime) -> sa.ColumnElement[bool]:
-    """Held for this order, which may use it though its own end came meanwhile; or unused and not
-    over, and not held for another."""
-    is_held = sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until > now)
-    is_free = sa.or_(
-        COUPONS.c.status == ISSUED,
-        sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until <= now),
-    )
-    is_alive = sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now)
-    return sa.or_(sa.and_(is_held, COUPONS.c.reserved_for == order_id), sa.and_(is_free, is_alive))
 
 
 def _check_state(row: Any, order_id: str, now: datetime) -> None:

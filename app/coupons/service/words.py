@@ -13,9 +13,9 @@ from app.core.db import inserted
 from app.core.errors import DomainError
 from app.coupons import rules
 from app.coupons.models import COUPONS, KINDS, TRIES
+from app.coupons.queries import is_free_for
 from app.coupons.service.giving import Issued, LimitReached, issue
 from app.coupons.service.locking import lock_kinds
-from app.coupons.service.using import is_free_for
 
 MOST_TRIES: Final = 10  # wrong words of one member on one Taipei day
 SOURCE: Final = "word"

@@ -225,3 +225,17 @@ def test_a_held_coupon_can_be_taken_away(session: Session) -> None:
     with pytest.raises(CouponNotUsable, match="revoked"):
         use(session, hana, first, "W-1")
     assert service.release(session, order_id="W-1", now=NOW) == 0
+
+
+def test_what_was_held_long_enough_is_shown_as_free_before_anybody_lets_go(
+    session: Session,
+) -> None:
+    hana = new_member(session)
+    code = give(session, new_kind(session), hana)
+    hold(session, hana, "W-1", code)
+    [own] = queries.usable_coupons(session, hana, now=NOW, order_id="W-1")
+    assert not own.is_usable(NOW)  # by anybody else
+    [free] = queries.usable_coupons(session, hana, now=LATER)
+    assert (free.code, free.is_usable(LATER)) == (code, True)
+    assert list(queries.usable_by_code(session, hana, codes=[code], now=NOW)) == []
+    assert list(queries.usable_by_code(session, hana, codes=[code], now=LATER)) == [code]
