@@ -1,14 +1,15 @@
 """What coupons a member holds, and which of their records contradict each other."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import table_of
+from app.core import ids
+from app.core.db import dump_json, table_of
 from app.core.errors import NotFound
 from app.coupons import rules
 from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED, RESERVED
@@ -180,6 +181,11 @@ class KindState:
     redeemed: int
     spent: int  # NT$ of discounts
     is_active: bool
+
+    @property
+    def seal(self) -> str:
+        """Differs when anything that people wrote down differs, limits too."""
+        return ids.digest(dump_json(asdict(self.draft)))
 
 
 _LATER = OFFERS.alias("later")

@@ -12,7 +12,7 @@ from app.coupons.service.ending import (
     was_given,
 )
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
-from app.coupons.service.kinds import create_kind, revise_kind, set_active
+from app.coupons.service.kinds import KindChanged, create_kind, revise_kind, set_active
 from app.coupons.service.locking import lock_kinds
 from app.coupons.service.reserving import HELD_FOR, release, release_due, reserve
 from app.coupons.service.returning import rollback, rollback_all
@@ -24,6 +24,7 @@ __all__ = [
     "MOST_TRIES",
     "Given",
     "Issued",
+    "KindChanged",
     "LimitReached",
     "Redeemed",
     "Use",

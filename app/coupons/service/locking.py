@@ -14,9 +14,10 @@ def lock_kinds(
     codes: Collection[str] = (),
     words: Collection[str] = (),
     coupon_ids: Collection[int] = (),
+    kind_codes: Collection[str] = (),
 ) -> None:
-    """Hold the kinds of these coupons and words, by id, before any of their coupons. SQLite has one
-    writer, who needs to hold nothing."""
+    """Hold these kinds and those of these coupons and words, by id, before any of their coupons.
+    SQLite has one writer, who needs to hold nothing."""
     if session.get_bind().dialect.name == "sqlite":
         return
     of_coupons = sa.select(COUPONS.c.kind_id).where(
@@ -24,7 +25,13 @@ def lock_kinds(
     )
     session.execute(
         sa.select(KINDS.c.id)
-        .where(sa.or_(KINDS.c.id.in_(of_coupons), KINDS.c.word.in_(words)))
+        .where(
+            sa.or_(
+                KINDS.c.id.in_(of_coupons),
+                KINDS.c.word.in_(words),
+                KINDS.c.code.in_(kind_codes),
+            )
+        )
         .order_by(KINDS.c.id)
         .with_for_update(key_share=True)  # as strong as the UPDATE that follows, and no more
     ).all()
