@@ -8,18 +8,19 @@ a lock is fair; SQLite's busy handler polls and is not), `reading()` begins with
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, Engine
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import QueuePool
@@ -27,6 +28,8 @@ from sqlalchemy.pool import QueuePool
 from app.core.errors import Invalid
 from app.core.prepared import driver_cursor
 
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
 BUSY_TIMEOUT_MS = 15_000
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 NAMING = {
@@ -212,6 +215,18 @@ class Database:
             session.connection(execution_options={"regulars_begin": "BEGIN IMMEDIATE"})
             yield session
             session.commit()
+
+    def carried_out(self, work: Callable[[Session], Result], *, tries: int = 2) -> Result:
+        """What `work` returns, in a transaction of its own; begun anew when the database ends it (a
+        deadlock, a locked file), `tries` times in all. `work` may run more than once."""
+        for _ in range(tries - 1):
+            try:
+                with self.transaction() as session:
+                    return work(session)
+            except DBAPIError as error:
+                log.warning("db.transaction_failed", error=type(error).__name__)
+        with self.transaction() as session:
+            return work(session)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -34,7 +34,12 @@ def view(held: HeldCoupon, *, now: datetime, countdown: timedelta | None = None)
 
 def offered(draft: KindDraft, *, now: datetime) -> CouponView:
     """What a member given this kind now would hold; there is no code yet."""
-    ends = rules.expires_at(issued_at=now, valid_days=draft.valid_days, ends_at=draft.ends_at)
+    ends = rules.expires_at(
+        issued_at=now,
+        valid_days=draft.valid_days,
+        ends_at=draft.ends_at,
+        starts_at=draft.starts_at,
+    )
     return CouponView(
         name=draft.name,
         type=draft.type,  # type: ignore[arg-type]  # as above

@@ -1,17 +1,18 @@
 """What coupons a member holds, and which of their records contradict each other."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import table_of
+from app.core import ids
+from app.core.db import dump_json, table_of
 from app.core.errors import NotFound
 from app.coupons import rules
-from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED
+from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED, RESERVED
 from app.coupons.rules import Chosen, Conditions, KindDraft, Offer
 from app.staff.models import Store
 
@@ -39,6 +40,7 @@ class HeldCoupon:
     discount: int | None
     stacking: str
     buys: int
+    reserved_until: datetime | None
     conditions: Conditions
 
     @property
@@ -59,7 +61,9 @@ class HeldCoupon:
 
     def is_usable(self, now: datetime) -> bool:
         is_alive = self.expires_at is None or now < self.expires_at
-        return self.status == ISSUED and is_alive and self.usable_from <= now
+        is_let_go = self.reserved_until is not None and self.reserved_until <= now
+        is_free = self.status == ISSUED or (self.status == RESERVED and is_let_go)
+        return is_free and is_alive and self.usable_from <= now
 
 
 _HELD = sa.select(
@@ -82,6 +86,7 @@ _HELD = sa.select(
     COUPONS.c.discount,
     OFFERS.c.stacking,
     OFFERS.c.buys,
+    COUPONS.c.reserved_until,
     OFFERS.c.conditions,
 ).select_from(
     COUPONS.join(KINDS, KINDS.c.id == COUPONS.c.kind_id).join(
@@ -90,25 +95,53 @@ _HELD = sa.select(
 )
 
 
-_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=COUPONS.c.usable_from.type)
-_USABLE = (
-    _HELD.where(
-        COUPONS.c.member_id == sa.bindparam("member"),
+def is_free_for(
+    order_id: str | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]
+) -> sa.ColumnElement[bool]:
+    """Held for this order, which may use it though its own end came meanwhile; or unused and not
+    over, and not held for another."""
+    is_held = sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until > now)
+    is_free = sa.or_(
         COUPONS.c.status == ISSUED,
-        COUPONS.c.usable_from <= _NOW,
-        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > _NOW),
+        sa.and_(COUPONS.c.status == RESERVED, COUPONS.c.reserved_until <= now),
     )
-    .order_by(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at, COUPONS.c.id)
-    .limit(sa.bindparam("limit"))
+    is_alive = sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now)
+    return sa.or_(sa.and_(is_held, COUPONS.c.reserved_for == order_id), sa.and_(is_free, is_alive))
+
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("now", type_=COUPONS.c.usable_from.type)
+_ORDER: sa.BindParameter[str] = sa.bindparam("order", type_=sa.String)
+_USABLE_ALL = _HELD.where(
+    COUPONS.c.member_id == sa.bindparam("member"),
+    COUPONS.c.status.in_((ISSUED, RESERVED)),  # said apart for the index of the member's
+    COUPONS.c.usable_from <= _NOW,
+    is_free_for(_ORDER, _NOW),
 )
+_USABLE = _USABLE_ALL.order_by(
+    COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at, COUPONS.c.id
+).limit(sa.bindparam("limit"))
 
 
 def usable_coupons(
-    session: Session, member_id: int, *, now: datetime, limit: int = 50
+    session: Session, member_id: int, *, now: datetime, limit: int = 50, order_id: str = ""
 ) -> list[HeldCoupon]:
-    """Soonest end first."""
-    rows = session.execute(_USABLE, {"member": member_id, "now": now, "limit": limit})
-    return [_held(row) for row in rows]
+    """Soonest end first; with what the order holds, when one is given."""
+    values = {"member": member_id, "now": now, "limit": limit, "order": order_id}
+    return [_held(row) for row in session.execute(_USABLE, values)]
+
+
+def usable_by_code(
+    session: Session,
+    member_id: int,
+    *,
+    codes: Collection[str],
+    now: datetime,
+    order_id: str = "",
+) -> dict[str, HeldCoupon]:
+    """Those of the member's usable coupons that have one of these codes, by it."""
+    values = {"member": member_id, "now": now, "order": order_id}
+    rows = session.execute(_USABLE_ALL.where(COUPONS.c.code.in_(codes)), values)
+    return {held.code: held for held in map(_held, rows)}
 
 
 def coupons_of(session: Session, member_id: int, *, limit: int = 100) -> list[HeldCoupon]:
@@ -148,6 +181,11 @@ class KindState:
     redeemed: int
     spent: int  # NT$ of discounts
     is_active: bool
+
+    @property
+    def seal(self) -> str:
+        """Differs when anything that people wrote down differs, limits too."""
+        return ids.digest(dump_json(asdict(self.draft)))
 
 
 _LATER = OFFERS.alias("later")

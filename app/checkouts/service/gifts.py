@@ -1,6 +1,8 @@
 """The gift of a tier: given with an upgrade, voided with a tier that is taken back."""
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,10 +13,12 @@ from app.coupons import service as coupons
 from app.coupons.models import COUPONS
 from app.coupons.service import LimitReached
 from app.programmes.rules import Tier
+from app.tiers.models import PERIODS
 from app.tiers.service import TierChange
 from app.timeline import service as timeline
 
 TIER_REVOKED = "等級已撤銷"
+_SOURCE: Final = "upgrade:"  # and the code of the tier
 
 
 def give_gift(
@@ -24,7 +28,7 @@ def give_gift(
     the upgrade. One voided with a revoked tier comes back, as the same coupon."""
     if tier.gift is None:
         return
-    source = f"upgrade:{tier.code}"
+    source = f"{_SOURCE}{tier.code}"
     if not change.gives_gift:
         voided = _gift_of(session, buyer.id, source, ("revoked",))
         if voided is not None:
@@ -61,8 +65,8 @@ def void_gift(
     session: Session, member_id: int, change: TierChange, staff_id: int | None, now: datetime
 ) -> None:
     """With a revoked tier goes its unused gift; a used one is reported."""
-    source = f"upgrade:{change.previous_code}"
-    unused = _gift_of(session, member_id, source, ("issued",))
+    source = f"{_SOURCE}{change.previous_code}"
+    unused = _gift_of(session, member_id, source, ("issued", "reserved"))
     if unused is not None and coupons.revoke(
         session, coupon_id=unused, reason=TIER_REVOKED, staff_id=staff_id, now=now
     ):
@@ -76,3 +80,34 @@ def void_gift(
             at=now,
             facts={"coupon_id": used, "tier": change.previous_code},
         )
+
+
+def void_returned(
+    session: Session,
+    member_id: int,
+    coupon_ids: Collection[int],
+    staff_id: int | None,
+    now: datetime,
+) -> set[int]:
+    """Of coupons that came back with a refund: the gifts of a tier that was taken back meanwhile go
+    too, and come back with the tier. Returns which."""
+    sources = sa.select(COUPONS.c.id, COUPONS.c.source).where(
+        COUPONS.c.id.in_(coupon_ids), COUPONS.c.source.startswith(_SOURCE, autoescape=True)
+    )
+    gone = set[int]()
+    for coupon_id, source in session.execute(sources.order_by(COUPONS.c.id)).all():
+        newest = session.scalar(
+            sa.select(PERIODS.c.closed_reason)
+            .where(
+                PERIODS.c.member_id == member_id,
+                PERIODS.c.tier_code == source.removeprefix(_SOURCE),
+            )
+            .order_by(PERIODS.c.id.desc())
+            .limit(1)
+        )
+        if newest == "revoked":
+            coupons.revoke(
+                session, coupon_id=coupon_id, reason=TIER_REVOKED, staff_id=staff_id, now=now
+            )
+            gone.add(coupon_id)
+    return gone

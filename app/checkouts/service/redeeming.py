@@ -51,8 +51,10 @@ def redeem(
     """The coupons are judged on the amount before them and before points (`total` is after the
     coupons), and each must give what the till took off."""
     if not uses:
+        coupons.release(session, order_id=order.external_id, now=now)
         return []
-    uses = [_claimed(session, use, buyer, now) for use in uses]
+    _hold_kinds(session, uses)
+    uses = [_claimed(session, use, buyer, order.external_id, now) for use in uses]
     around = situation(
         order.items,
         total + sum(use.discount for use in uses),
@@ -74,6 +76,7 @@ def redeem(
         purchase_id=purchase_id,
         order_id=order.external_id,
     )
+    coupons.release(session, order_id=order.external_id, now=now)  # what it held and did not use
     said = {use.code.strip().upper(): use.discount for use in uses}
     for one in used:
         if one.discount != said[one.code]:
@@ -81,12 +84,23 @@ def redeem(
     return used
 
 
-def _claimed(session: Session, use: CouponUse, buyer: Buyer, now: datetime) -> CouponUse:
-    """A word that everybody may know stands for a coupon of the member's own, given now. Raises
-    CouponNotUsable."""
+def _hold_kinds(session: Session, uses: Sequence[CouponUse]) -> None:
+    """A word gives a coupon before the others are used, so all kinds are held before that."""
+    words = [word for use in uses if (word := coupon_rules.word_of(use.code)) is not None]
+    coupons.lock_kinds(session, codes=[use.code.strip().upper() for use in uses], words=words)
+
+
+def _claimed(
+    session: Session, use: CouponUse, buyer: Buyer, order_id: str, now: datetime
+) -> CouponUse:
+    """A word that everybody may know stands for a coupon of the member's own: the one it gave them
+    before, unless that is used, or one given now. Raises CouponNotUsable."""
     word = coupon_rules.word_of(use.code)
     if word is None or coupon_queries.kind_of_word(session, word) is None:
         return use
+    held = coupons.held_of_word(session, word=word, member_id=buyer.id, order_id=order_id, now=now)
+    if held is not None:
+        return replace(use, code=held)
     try:
         issued = coupons.claim_word(
             session, word=word, member_id=buyer.id, joined_on=buyer.joined_on, now=now

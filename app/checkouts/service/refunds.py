@@ -10,7 +10,7 @@ from app.checkouts.service import followups
 from app.checkouts.service.answers import Checkout, refund_facts
 from app.checkouts.service.buyers import actor, buyer_of, store_of
 from app.checkouts.service.followups import GivenBack
-from app.checkouts.service.gifts import void_gift
+from app.checkouts.service.gifts import void_gift, void_returned
 from app.checkouts.service.payments import give_back
 from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
@@ -97,9 +97,9 @@ def _undo(
         terms=terms,
         now=now,
     )
+    returned = _return_coupons(session, order, refunded, member_id, now)
     if change is not None:
         void_gift(session, member_id, change, order.staff_id, now)
-    returned = _return_coupons(session, order, refunded, now)
     buyer = buyer_of(session, member_id, terms, now, now)
     timeline.record(
         session,
@@ -158,13 +158,18 @@ def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> Given
     )
 
 
-def _return_coupons(session: Session, order: RefundOrder, refunded: Refunded, now: datetime) -> str:
+def _return_coupons(
+    session: Session, order: RefundOrder, refunded: Refunded, member_id: int, now: datetime
+) -> str:
     """Names of the coupons that come back because the whole sale was given back."""
     if not refunded.is_whole:
         return ""
     used = coupon_queries.names_on_sale(session, refunded.purchase_id)
-    for coupon_id, _ in used:
-        coupons.rollback(
-            session, coupon_id=coupon_id, reason="退貨", staff_id=order.staff_id, now=now
-        )
-    return "、".join(name for _, name in used)
+    if not used:
+        return ""
+    coupon_ids = [coupon_id for coupon_id, _ in used]
+    coupons.rollback_all(
+        session, coupon_ids=coupon_ids, reason="退貨", staff_id=order.staff_id, now=now
+    )
+    gone = void_returned(session, member_id, coupon_ids, order.staff_id, now)
+    return "、".join(name for coupon_id, name in used if coupon_id not in gone)

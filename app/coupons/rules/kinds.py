@@ -59,13 +59,19 @@ class KindDraft:
 
 
 def expires_at(
-    *, issued_at: datetime, valid_days: int | None, ends_at: datetime | None
+    *,
+    issued_at: datetime,
+    valid_days: int | None,
+    ends_at: datetime | None,
+    starts_at: datetime | None = None,
 ) -> datetime | None:
     """The first instant not valid: through 23:59:59 of day N in Taipei, or the kind's own end,
-    whichever comes first. None: never (paid vouchers)."""
+    whichever comes first. Given before the kind's start, its days count from there. None: never
+    (paid vouchers)."""
     if valid_days is None:
         return ends_at
-    after = taipei_midnight(taipei_date(issued_at) + timedelta(days=valid_days + 1))
+    first = issued_at if starts_at is None else max(issued_at, starts_at)
+    after = taipei_midnight(taipei_date(first) + timedelta(days=valid_days + 1))
     return after if ends_at is None else min(after, ends_at)
 
 
@@ -113,8 +119,8 @@ def _worth_faults(draft: KindDraft) -> Iterator[tuple[str, str]]:
         yield "value", "折扣百分比必須介於 1 與 100"
     if draft.type in (Type.AMOUNT_OFF, Type.FIXED_PRICE) and not 1 <= draft.value <= MOST_MONEY:
         yield "value", "金額必須大於 0"
-    if draft.type == Type.BUY_X_GET_Y and not 0 <= draft.value <= MOST_UNITS:
-        yield "value", f"送的件數必須介於 0 與 {MOST_UNITS}"
+    if draft.type == Type.BUY_X_GET_Y and not 1 <= draft.value <= MOST_UNITS:
+        yield "value", f"送的件數必須介於 1 與 {MOST_UNITS}"
     if not 1 <= draft.buys <= MOST_UNITS:
         yield "buys", f"買的件數必須介於 1 與 {MOST_UNITS}"
 
@@ -125,6 +131,12 @@ def _time_faults(draft: KindDraft) -> Iterator[tuple[str, str]]:
         yield "ends_at", "付費禮券不得有使用期限"
     if draft.kind == "free" and not has_end:
         yield "ends_at", "免費優惠券需要使用期限"
+    if (
+        draft.starts_at is not None
+        and draft.ends_at is not None
+        and draft.starts_at >= draft.ends_at
+    ):
+        yield "ends_at", "必須在開始之後"
     if draft.valid_days is not None and not 0 <= draft.valid_days <= 3650:
         yield "valid_days", "必須介於 0 與 3650"
     if draft.word_for_days is not None and not 0 <= draft.word_for_days <= 3650:

@@ -6,6 +6,7 @@ from typing import Final
 from app.core import money, text
 from app.coupons.rules.kinds import KindDraft, last_day
 from app.coupons.rules.offers import Conditions, Offer, Type
+from flex_templates import wording
 
 TYPES: Final = {
     Type.AMOUNT_OFF: "折價",
@@ -25,7 +26,7 @@ def worth(offer: Offer) -> str:
         case Type.AMOUNT_OFF:
             return f"折 {money.show(offer.value)}"
         case Type.PERCENT_OFF:
-            return f"{_folds(offer.value)}{most}"
+            return f"{wording.folds(offer.value)}{most}"
         case Type.FIXED_PRICE:
             return f"優惠價 {money.show(offer.value)}{most}"
         case Type.BUY_X_GET_Y:
@@ -34,13 +35,6 @@ def worth(offer: Offer) -> str:
             return f"免運費{most}"
         case _:
             return "兌換贈品"
-
-
-def _folds(percent: int) -> str:
-    left = 100 - percent
-    if left == 0:
-        return "免費"
-    return f"{left // 10} 折" if left % 10 == 0 else f"{left} 折"
 
 
 def offer_of(draft: KindDraft) -> Offer:

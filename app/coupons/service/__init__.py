@@ -12,16 +12,19 @@ from app.coupons.service.ending import (
     was_given,
 )
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
-from app.coupons.service.kinds import create_kind, revise_kind, set_active
+from app.coupons.service.kinds import KindChanged, create_kind, revise_kind, set_active
+from app.coupons.service.locking import lock_kinds
 from app.coupons.service.reserving import HELD_FOR, release, release_due, reserve
-from app.coupons.service.using import Redeemed, Use, redeem, redeem_all, rollback
-from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word
+from app.coupons.service.returning import rollback, rollback_all
+from app.coupons.service.using import Redeemed, Use, redeem, redeem_all
+from app.coupons.service.words import MOST_TRIES, WordRefused, claim_word, held_of_word
 
 __all__ = [
     "HELD_FOR",
     "MOST_TRIES",
     "Given",
     "Issued",
+    "KindChanged",
     "LimitReached",
     "Redeemed",
     "Use",
@@ -30,8 +33,10 @@ __all__ = [
     "create_kind",
     "expire_due",
     "fold_holdings",
+    "held_of_word",
     "issue",
     "issue_to_all",
+    "lock_kinds",
     "redeem",
     "redeem_all",
     "reinstate",
@@ -43,6 +48,7 @@ __all__ = [
     "revoke",
     "revoke_all",
     "rollback",
+    "rollback_all",
     "set_active",
     "was_given",
 ]

@@ -2,24 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import changed
-from app.coupons.models import COUPONS, EVENTS, EXPIRED, HOLDINGS, ISSUED, REVOKED
+from app.coupons.models import COUPONS, EVENTS, EXPIRED, HOLDINGS, ISSUED, RESERVED, REVOKED
 from app.coupons.service.records import note, note_all
+
+UNUSED: Final = (ISSUED, RESERVED)
 
 
 def revoke(
     session: Session, *, coupon_id: int, reason: str, staff_id: int | None, now: datetime
 ) -> bool:
-    """Take an unused coupon away. False when it is not unused (any more)."""
+    """Take an unused coupon away, also from an order that holds it. False when it is used or over
+    by then."""
     won = changed(
         session,
         sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status == ISSUED)
-        .values(status=REVOKED),
+        .where(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED))
+        .values(status=REVOKED, reserved_for=None, reserved_until=None),
     )
     if won:
         note(session, coupon_id, "revoked", now, None, staff_id, {"reason": reason})
@@ -68,7 +72,7 @@ def revoke_all(
 ) -> None:
     """Take the member's unused coupons of one source away."""
     unused = sa.select(COUPONS.c.id).where(
-        COUPONS.c.member_id == member_id, COUPONS.c.source == source, COUPONS.c.status == ISSUED
+        COUPONS.c.member_id == member_id, COUPONS.c.source == source, COUPONS.c.status.in_(UNUSED)
     )
     for coupon_id in session.scalars(unused).all():
         revoke(session, coupon_id=coupon_id, reason=reason, staff_id=staff_id, now=now)

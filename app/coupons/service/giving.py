@@ -85,7 +85,12 @@ def _kind(session: Session, code: str, now: datetime, until: datetime | None = N
     row = session.execute(_KIND, {"code": code}).one_or_none()
     if row is None:
         raise NotFound("coupon kind", code)
-    expires = rules.expires_at(issued_at=now, valid_days=row.valid_days, ends_at=row.ends_at)
+    expires = rules.expires_at(
+        issued_at=now,
+        valid_days=row.valid_days,
+        ends_at=row.ends_at,
+        starts_at=row.starts_at,
+    )
     if until is not None:
         expires = until if expires is None else min(expires, until)
     if expires is not None and expires <= now:

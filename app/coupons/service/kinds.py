@@ -5,13 +5,15 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.db import changed, insert_or_ignore, switch
-from app.core.errors import Conflict, NotFound
+from app.core.errors import Conflict, DomainError, NotFound
 from app.coupons import queries, rules
 from app.coupons.models import KINDS, OFFERS, CouponKind
 from app.coupons.rules import KindDraft
+from app.coupons.service.locking import lock_kinds
 
 _LIMITS = (
     "issue_limit",
@@ -41,16 +43,25 @@ def create_kind(session: Session, *, draft: KindDraft, now: datetime) -> int:
     return kind_id
 
 
-def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
+class KindChanged(DomainError):
+    """Somebody else changed the kind since it was looked at."""
+
+
+def revise_kind(
+    session: Session, *, draft: KindDraft, now: datetime, seen: str | None = None
+) -> bool:
     """Offer something else under a known code from now on; False when nothing differs. Holders
     keep what they hold; a limit below what is given already only stops further giving.
 
     Raises Invalid naming the field, NotFound for an unknown code, Conflict for a word that another
-    kind has."""
+    kind has, KindChanged when the kind's seal is not `seen` (any more)."""
     rules.check_draft(draft)
+    lock_kinds(session, kind_codes=[draft.code])  # what is read next is true until the end
     newest = queries.newest_offer(session, draft.code)
     if newest is None:
         raise NotFound("coupon kind", draft.code)
+    if seen is not None and seen != newest.seal:
+        raise KindChanged(draft.code)
     if draft.word is not None and queries.kind_of_word(session, draft.word) not in (
         None,
         draft.code,
@@ -61,15 +72,13 @@ def revise_kind(session: Session, *, draft: KindDraft, now: datetime) -> bool:
         "redeem_limit": _at_least(draft.redeem_limit, newest.redeemed),
         "budget": _at_least(draft.budget, newest.spent),
     }
-    has_changed = changed(
-        session,
-        sa.update(KINDS)
-        .where(
-            KINDS.c.id == newest.kind_id,
-            sa.or_(*(KINDS.c[name].is_distinct_from(value) for name, value in limits.items())),
-        )
-        .values(limits),
-    )
+    differs = sa.or_(*(KINDS.c[name].is_distinct_from(value) for name, value in limits.items()))
+    change = sa.update(KINDS).where(KINDS.c.id == newest.kind_id, differs).values(limits)
+    try:
+        with session.begin_nested():
+            has_changed = changed(session, change)
+    except IntegrityError as refused:  # the one unique limit: another kind was faster with the word
+        raise Conflict("word", draft.word) from refused
     if _offered(newest.draft) == _offered(draft):
         return bool(has_changed)
     _offer(session, newest.kind_id, draft, version=newest.version + 1, now=now)

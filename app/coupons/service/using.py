@@ -1,4 +1,4 @@
-"""Redeem coupons, each once, and take a redemption back."""
+"""Redeem coupons, each once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,9 @@ from app.coupons.models import (
     REDEEMED,
     RESERVED,
 )
+from app.coupons.queries import is_free_for
 from app.coupons.rules import Chosen, Conditions, CouponNotUsable, Offer, Situation
+from app.coupons.service.locking import lock_kinds
 from app.coupons.service.records import note
 from app.timeline import service as timeline
 
@@ -116,11 +118,12 @@ def redeem_all(
 ) -> list[Redeemed]:
     """Use coupons on one sale, each once, all or none; returned in the order in which they were
     taken off, which does not depend on the order of `uses`. What is held for the sale of another
-    `order_id` cannot be used.
+    `order_id` cannot be used, nor on a sale what takes nothing off it.
 
     Raises CouponNotUsable, then the caller must roll back; NotFound when no such code exists, or it
     belongs to somebody else (which is not told apart, so that codes cannot be tried out)."""
     rows = owned(session, uses, member_id, order_id, now)
+    lock_kinds(session, codes=[code for code, _ in rows])
     chosen = [
         Chosen(code, _offer(row), row.kind_code, use.goods)
         for (code, row), use in zip(rows, uses, strict=True)
@@ -128,6 +131,8 @@ def redeem_all(
     stack = rules.stack(chosen, situation)
     by_code = dict(rows)
     found = [(by_code[code], off) for code, off in stack.parts.items()]
+    if purchase_id is not None:
+        _check_worth(found)
     _use_up(session, found, store_id, staff_id, purchase_id, order_id, now)
     for row, off in found:
         facts = {"discount": off, "amount": situation.amount, "purchase_id": purchase_id}
@@ -179,30 +184,25 @@ def _offer(row: Any) -> Offer:
     )
 
 
-def is_free_for(order_id: str, now: datetime) -> sa.ColumnElement[bool]:
-    """Unused and not over; not held for another order, or long enough."""
-    return sa.and_(
-        sa.or_(
-            COUPONS.c.status == ISSUED,
-            sa.and_(
-                COUPONS.c.status == RESERVED,
-                sa.or_(COUPONS.c.reserved_for == order_id, COUPONS.c.reserved_until <= now),
-            ),
-        ),
-        sa.or_(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at > now),
-    )
-
-
 def _check_state(row: Any, order_id: str, now: datetime) -> None:
     if row.status == REDEEMED:
         raise CouponNotUsable("already_redeemed", at=row.redeemed_at, coupon=row.code)
-    if row.status == EXPIRED or (row.expires_at is not None and row.expires_at <= now):
+    is_held = row.status == RESERVED and now < row.reserved_until
+    is_own = is_held and row.reserved_for == order_id
+    is_over = row.expires_at is not None and row.expires_at <= now
+    if row.status == EXPIRED or (is_over and not is_own):
         raise CouponNotUsable("expired", expires_at=row.expires_at, coupon=row.code)
-    is_held = row.status == RESERVED and row.reserved_for != order_id and now < row.reserved_until
-    if is_held or row.status not in (ISSUED, RESERVED):
+    if (is_held and not is_own) or row.status not in (ISSUED, RESERVED):
         raise CouponNotUsable(row.status, coupon=row.code)
     if now < row.usable_from:
         raise CouponNotUsable("not_yet", usable_from=row.usable_from, coupon=row.code)
+
+
+def _check_worth(found: Sequence[tuple[Any, int]]) -> None:
+    """On a sale nobody loses a coupon for nothing; in the chat the bill is not known."""
+    for row, off in found:
+        if off == 0 and _offer(row).takes_money_off:
+            raise CouponNotUsable("takes_nothing", coupon=row.code)
 
 
 def _use_up(
@@ -214,8 +214,8 @@ def _use_up(
     order_id: str,
     now: datetime,
 ) -> None:
-    """Coupons first, then their kinds, each in the order of their ids: two sales that use coupons
-    of the same kinds wait for each other and never in a ring."""
+    """The kinds are held by now; the coupons follow in the order of their ids: two sales that use
+    coupons of the same kinds wait for each other and never in a ring."""
     for row, off in sorted(found, key=lambda each: each[0].id):
         won = changed(
             session,
@@ -275,70 +275,3 @@ def _limit_reached(session: Session, kind_id: int) -> str:
     ).one()
     is_full = kind.redeem_limit is not None and kind.redeemed >= kind.redeem_limit
     return "redeem_limit" if is_full else "budget"
-
-
-def rollback(
-    session: Session, *, coupon_id: int, reason: str, staff_id: int | None, now: datetime
-) -> None:
-    """Give a used coupon back with its old end date, at least three days to live.
-
-    Raises NotFound when it is not redeemed (any more)."""
-    row = session.execute(
-        sa.select(
-            COUPONS.c.kind_id,
-            COUPONS.c.expires_at,
-            COUPONS.c.member_id,
-            COUPONS.c.redeemed_at,
-            COUPONS.c.discount,
-        ).where(COUPONS.c.id == coupon_id)
-    ).one_or_none()
-    if row is None:
-        raise NotFound("coupon", coupon_id)
-    won = changed(
-        session,
-        sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status == REDEEMED)
-        .values(
-            status=ISSUED,
-            expires_at=rules.expiry_after_rollback(row.expires_at, now=now),
-            redeemed_at=None,
-            store_id=None,
-            staff_id=None,
-            purchase_id=None,
-            discount=None,
-        ),
-    )
-    if not won:
-        raise NotFound("redeemed coupon", coupon_id)
-    _uncount(session, row)
-    note(session, coupon_id, "rolled_back", now, None, staff_id, {"reason": reason})
-    if row.member_id is not None:
-        timeline.record(
-            session,
-            member_id=row.member_id,
-            kind="coupon.rolled_back",
-            at=now,
-            facts={"coupon_id": coupon_id, "reason": reason},
-        )
-
-
-def _uncount(session: Session, row: Any) -> None:
-    """What it took from the kind's limits is free again."""
-    off = row.discount or 0
-    changed(
-        session,
-        sa.update(KINDS)
-        .where(KINDS.c.id == row.kind_id, KINDS.c.redeemed > 0, KINDS.c.spent >= off)
-        .values(redeemed=KINDS.c.redeemed - 1, spent=KINDS.c.spent - off),
-    )
-    if row.redeemed_at is not None:
-        changed(
-            session,
-            sa.update(COUPON_DAYS)
-            .where(
-                COUPON_DAYS.c.kind_id == row.kind_id,
-                COUPON_DAYS.c.day == taipei_date(row.redeemed_at),
-                COUPON_DAYS.c.redeemed > 0,
-            )
-            .values(redeemed=COUPON_DAYS.c.redeemed - 1),
-        )

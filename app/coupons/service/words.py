@@ -13,7 +13,9 @@ from app.core.db import inserted
 from app.core.errors import DomainError
 from app.coupons import rules
 from app.coupons.models import COUPONS, KINDS, TRIES
+from app.coupons.queries import is_free_for
 from app.coupons.service.giving import Issued, LimitReached, issue
+from app.coupons.service.locking import lock_kinds
 
 MOST_TRIES: Final = 10  # wrong words of one member on one Taipei day
 SOURCE: Final = "word"
@@ -67,6 +69,7 @@ def claim_word(
         return None
     if kind.word_for_days is not None and not _is_new(joined_on, kind.word_for_days, now):
         raise WordRefused("not_new", days=kind.word_for_days)
+    lock_kinds(session, words=[said])  # before the coupon's key, as a sale does that says a word
     try:
         issued = issue(
             session,
@@ -81,6 +84,26 @@ def claim_word(
     if issued is None:
         raise WordRefused("per_member")
     return issued
+
+
+def held_of_word(
+    session: Session, *, word: str, member_id: int, order_id: str, now: datetime
+) -> str | None:
+    """The code of a coupon that the word gave the member before, that is not used yet and that the
+    order may use; the one that ends first."""
+    return session.scalar(
+        sa.select(COUPONS.c.code)
+        .join_from(COUPONS, KINDS, KINDS.c.id == COUPONS.c.kind_id)
+        .where(
+            KINDS.c.word == word,
+            COUPONS.c.member_id == member_id,
+            COUPONS.c.source == SOURCE,
+            COUPONS.c.usable_from <= now,
+            is_free_for(order_id, now),
+        )
+        .order_by(COUPONS.c.expires_at.is_(None), COUPONS.c.expires_at, COUPONS.c.id)
+        .limit(1)
+    )
 
 
 def _next(session: Session, kind: Any, member_id: int) -> int:

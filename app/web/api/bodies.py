@@ -146,8 +146,14 @@ class QuoteWanted(Body):
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
     coupons: Annotated[
         list[Annotated[str, Field(pattern=r"^[A-Za-z0-9]+$", max_length=20)]],
-        Field(max_length=MOST_TOGETHER, description="codes; empty: what each alone would take off"),
+        Field(
+            max_length=MOST_TOGETHER,
+            description="codes or words; empty: what each alone would take off",
+        ),
     ] = []
+    external_id: Annotated[
+        Key | None, Field(description="your id of the sale, whose held coupons are priced too")
+    ] = None
 
 
 Phone = Annotated[str, Field(min_length=1, max_length=30, pattern=_TEXT)]

@@ -63,19 +63,12 @@ class Writer:
         return found
 
     def _alone(self, posting: Posting) -> Any:
-        for _ in range(TRIES - 1):
-            try:
-                return self._once(posting)
-            except DBAPIError as error:
-                log.warning("till.posting_failed", error=type(error).__name__)
         try:
-            return self._once(posting)
+            return self._db.carried_out(
+                lambda session: _in_savepoint(session, posting), tries=TRIES
+            )
         except DBAPIError as error:
             return error
-
-    def _once(self, posting: Posting) -> Any:
-        with self._db.transaction() as session:
-            return _in_savepoint(session, posting)
 
 
 def _in_savepoint(session: Session, posting: Posting) -> Any:

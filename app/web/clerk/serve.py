@@ -178,11 +178,10 @@ def confirm(
         return given
     now = request.app.state.clock()
     try:
-        basket, others, checkout, before = _rehearsed(
-            request.app.state.db, typed, given=given, visitor=visitor, now=now
-        )
+        found = _rehearsed(request.app.state.db, typed, given=given, visitor=visitor, now=now)
     except DomainError as error:
         return _refused(request, sealed, given, typed, error)
+    checkout, before = found.checkout, found.before
     if checkout is not None and not checkout.is_new:
         return RedirectResponse(f"/clerk/serve/{sealed}/done", 303)
     facts = {} if checkout is None else checkout.facts
@@ -190,8 +189,8 @@ def confirm(
         sealed=sealed,
         name=text.mask_name(before.name) if before.name else "會員",
         typed=typed,
-        basket=basket,
-        others=tuple(others),
+        basket=found.basket,
+        others=found.others,
         facts=facts,
         tier_before=before.tier.name,
         tier_after=(facts.get("tier") or {}).get("name", before.tier.name),
@@ -210,13 +209,18 @@ def check_out(
     if isinstance(given, Response):
         return given
     now = request.app.state.clock()
+
+    def work(session: Session) -> Basket:
+        basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
+        _carry_out(request, session, basket, given, visitor, now)
+        return basket
+
+    db: Database = request.app.state.db
     try:
-        with request.app.state.db.transaction() as session:
-            basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
-            _carry_out(request, session, basket, given, visitor, now)
+        basket = db.carried_out(work)
     except DomainError as error:
         return _refused(request, sealed, given, typed, error)
-    used = [taken.coupon.id for taken in basket.coupons] if basket.is_coupon_only else ()
+    used = sorted(taken.coupon.id for taken in basket.coupons) if basket.is_coupon_only else ()
     return RedirectResponse(pages.with_query(f"/clerk/serve/{sealed}/done", coupon=used), 303)
 
 
@@ -313,27 +317,43 @@ def _hand_over(
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What would happen: no checkout for coupons alone; the card as it is before."""
+
+    basket: Basket
+    others: tuple[Other, ...]
+    checkout: Checkout | None
+    before: Card
+
+
 class _Rehearsed(Exception):
     """Ends a rehearsal: everything done in it is rolled back."""
+
+    def __init__(self, found: Rehearsal) -> None:
+        super().__init__("rehearsed")
+        self.found = found
 
 
 def _rehearsed(
     db: Database, typed: Typed, *, given: Pass, visitor: Visitor, now: datetime
-) -> tuple[Basket, list[Other], Checkout | None, Card]:
+) -> Rehearsal:
     """What would happen, from the very code that does it, and undone. Raises DomainError."""
-    checkout: Checkout | None = None
-    others: list[Other] = []
+
+    def work(session: Session) -> Rehearsal:
+        checkout, others = None, list[Other]()
+        before = cards.card(session, given.member_id, now=now)
+        basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
+        if given.may_redeem and not any(one.coupon.redeemed_at for one in basket.coupons):
+            others = _others(session, basket, typed, given, visitor, now)
+        if not basket.is_coupon_only:
+            checkout = baskets.check_out(session, basket, given=given, visitor=visitor, now=now)
+        raise _Rehearsed(Rehearsal(basket, tuple(others), checkout, before))
+
     try:
-        with db.transaction() as session:
-            before = cards.card(session, given.member_id, now=now)
-            basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
-            if given.may_redeem and not any(one.coupon.redeemed_at for one in basket.coupons):
-                others = _others(session, basket, typed, given, visitor, now)
-            if not basket.is_coupon_only:
-                checkout = baskets.check_out(session, basket, given=given, visitor=visitor, now=now)
-            raise _Rehearsed
-    except _Rehearsed:
-        return basket, others, checkout, before
+        return db.carried_out(work)
+    except _Rehearsed as ended:
+        return ended.found
 
 
 def _others(

@@ -95,8 +95,9 @@ def refund(
     if approver is None:
         return _page(request, visitor, external_id, asked, error=NOT_APPROVED)
     try:
-        with request.app.state.db.transaction() as session:
-            _give_back(request, session, visitor, approver, external_id, asked)
+        request.app.state.db.carried_out(
+            lambda session: _give_back(request, session, visitor, approver, external_id, asked)
+        )
     except NotFound:
         raise
     except DomainError as error:

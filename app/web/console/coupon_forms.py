@@ -1,5 +1,6 @@
 """The form of a kind of coupon: from a draft to its fields, and back with every fault named."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,10 +13,12 @@ from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
 from app.coupons import rules
 from app.coupons.rules import Conditions, KindDraft
+from flex_templates import wording
 
 NAME: Final = 60
 TERMS: Final = 2_000
 LEAST_FOLDS: Final = 30  # of two digits
+_WEEKDAYS: Final = tuple("0123456")  # Monday first
 LISTED: Final = 50  # categories or numbers in one field
 
 TEMPLATES: Final = {
@@ -102,8 +105,8 @@ def _number(value: int | None) -> str:
 
 
 def _folded(percent: int) -> str:
-    left = 100 - percent
-    return str(left // 10) if left % 10 == 0 else str(left)
+    """What `value` reads as the same percentage: 9, 85, 0.5."""
+    return "0" if percent == 100 else wording.folds(percent).removesuffix("折").strip()
 
 
 def read(form: FormData, kept: KindDraft, *, is_new: bool) -> Filled:
@@ -191,6 +194,8 @@ class _Reading:
             folds = float(said)
         except ValueError:
             folds = -1.0
+        if not math.isfinite(folds):
+            folds = -1.0
         left = round(folds * 10) if folds < 10 else round(folds)  # 9, 8.5 and 85 alike
         if 10 <= folds < LEAST_FOLDS:  # somebody meant percents off
             left = -1
@@ -228,11 +233,15 @@ class _Reading:
             set(kept.excluded_categories) - set(kept.excluded_skus),
             set(kept.excluded_skus) - set(kept.excluded_categories),
         )
+        if not set(chosen["weekdays"]) <= set(_WEEKDAYS):
+            self.problems["weekdays"] = "請從星期一到星期日選"
         return replace(
             kept,
             stores=chosen["stores"],
             tiers=chosen["tiers"],
-            weekdays=tuple(sorted({int(day) for day in chosen["weekdays"] if day in "0123456"})),
+            weekdays=tuple(
+                number for number, day in enumerate(_WEEKDAYS) if day in chosen["weekdays"]
+            ),
             from_hour=self.whole("from_hour") or 0,
             to_hour=24 if (hour := self.whole("to_hour")) is None else hour,
             categories=self._listed("categories"),

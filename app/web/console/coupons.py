@@ -193,23 +193,33 @@ def _revise(request: Request, visitor: Visitor, form: FormData, kind_id: int) ->
     with request.app.state.db.reading() as session:
         kind: KindState = queries.kind_by_id(session, kind_id)
     filled = coupon_forms.read(form, kind.draft, is_new=False)
-    if not filled.problems and form.get("version") != str(kind.version):
-        stale = Invalid("version", "這張券剛被別人修改過，請確認內容後再儲存一次")
-        return _editor(request, filled.with_problem(stale), kind, 409)
     if filled.problems:
         return _editor(request, filled, kind, 422)
+    seen = form.get("version")
+    if seen != kind.seal:
+        return _stale(request, filled, kind_id)
     try:
         with request.app.state.db.transaction() as session:
             now = request.app.state.clock()
-            if service.revise_kind(session, draft=filled.draft, now=now):
+            if service.revise_kind(session, draft=filled.draft, now=now, seen=seen):
                 after = {"code": kind.draft.code, "from": kind.version}
                 target = f"coupon_kind:{kind_id}"
                 security.audit(
                     request, session, visitor, "coupon_kind.revised", target, after=after
                 )
+    except service.KindChanged:
+        return _stale(request, filled, kind_id)
     except (Invalid, Conflict) as refused:
         return _editor(request, filled.with_problem(_said(refused)), kind, 422)
     return RedirectResponse(f"/console/coupons/{kind_id}", 303)
+
+
+def _stale(request: Request, filled: Filled, kind_id: int) -> Response:
+    """What was typed, to be saved over the kind as it is now."""
+    with request.app.state.db.reading() as session:
+        kind: KindState = queries.kind_by_id(session, kind_id)
+    stale = Invalid("version", "這張券剛被別人修改過，請確認內容後再儲存一次")
+    return _editor(request, filled.with_problem(stale), kind, 409)
 
 
 def _said(refused: Invalid | Conflict) -> Invalid:

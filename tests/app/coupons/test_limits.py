@@ -1,6 +1,7 @@
 """Budgets, limits a day, words that everybody may know: they hold however many come at once."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
 from itertools import count
@@ -131,6 +132,25 @@ def test_a_budget_under_simultaneous_redemptions_is_never_overspent(db: Database
     with db.reading() as session:
         assert spent(session, kind) == (7, 700)
         assert queries.broken(session) == []
+
+
+def test_of_changes_seen_alike_and_made_at_once_one_is_kept(db: Database) -> None:
+    with db.transaction() as session:
+        kind = new_kind(session)
+        seen = queries.newest_offer(session, kind)
+    assert seen is not None
+
+    def revise(budget: int) -> None:
+        with db.transaction() as session:
+            draft = replace(seen.draft, budget=budget, value=budget)
+            service.revise_kind(session, draft=draft, now=NOW, seen=seen.seal)
+
+    ended = at_once(*(partial(revise, 1_000 + number) for number in range(8)))
+    assert Counter(type(one).__name__ for one in ended) == {"NoneType": 1, "KindChanged": 7}
+    with db.reading() as session:
+        newest = queries.newest_offer(session, kind)
+    assert newest is not None
+    assert (newest.version, newest.draft.budget) == (2, newest.draft.value)
 
 
 # Days ---------------------------------------------------------------------------------------------

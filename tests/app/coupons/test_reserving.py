@@ -159,3 +159,83 @@ def test_holding_and_using_at_once_ends_in_one_of_them(db: Database) -> None:
     with db.reading() as session:
         assert status(session, code) in ("reserved", "redeemed")
         assert queries.broken(session) == []
+
+
+# Ends and changes while it is held ---------------------------------------------------------------
+
+
+def ending(session: Session, member: int, *, minutes: int) -> str:
+    """The code of a coupon with so many minutes to live."""
+    ends_at = NOW + timedelta(minutes=minutes)
+    return give(session, new_kind(session, valid_days=None, ends_at=ends_at), member)
+
+
+def test_a_coupon_that_ends_while_it_is_held_is_good_for_its_order(session: Session) -> None:
+    hana = new_member(session)
+    code = ending(session, hana, minutes=5)
+    hold(session, hana, "W-1", code)
+    for order in ("", "W-2"):
+        with pytest.raises(CouponNotUsable):
+            use(session, hana, code, order, minutes=10)
+    assert use(session, hana, code, "W-1", minutes=10) == 100
+
+
+def test_after_the_hold_an_ended_coupon_is_over_for_its_order_too(session: Session) -> None:
+    hana = new_member(session)
+    code = ending(session, hana, minutes=5)
+    hold(session, hana, "W-1", code)
+    with pytest.raises(CouponNotUsable, match="expired"):
+        use(session, hana, code, "W-1", minutes=15)
+
+
+def test_an_ended_coupon_is_not_held_longer_by_holding_again(session: Session) -> None:
+    hana = new_member(session)
+    code = ending(session, hana, minutes=5)
+    hold(session, hana, "W-1", code)
+    now = NOW + timedelta(minutes=10)
+    until = service.reserve(session, codes=[code], member_id=hana, order_id="W-1", now=now)
+    assert until == LATER
+    with pytest.raises(CouponNotUsable, match="expired"):
+        use(session, hana, code, "W-1", minutes=15)
+
+
+def test_holding_again_lets_go_of_what_left_the_cart(session: Session) -> None:
+    hana = new_member(session)
+    kind = new_kind(session)
+    first, second = give(session, kind, hana), give(session, kind, hana)
+    hold(session, hana, "W-1", first, second)
+    hold(session, hana, "W-1", second, minutes=1)
+    assert [status(session, code) for code in (first, second)] == ["issued", "reserved"]
+    assert use(session, hana, first, "W-2", minutes=1) == 100
+
+
+def test_a_held_coupon_can_be_taken_away(session: Session) -> None:
+    hana = new_member(session)
+    kind = new_kind(session)
+    first, second = give(session, kind, hana), give(session, kind, hana)
+    hold(session, hana, "W-1", first, second)
+    coupon_id = used_id(session, first)
+    taken = service.revoke(session, coupon_id=coupon_id, reason="客訴", staff_id=None, now=NOW)
+    assert taken
+    service.revoke_all(
+        session, member_id=hana, source="staff", reason="合併", staff_id=None, now=NOW
+    )
+    rows = list(session.execute(sa.select(COUPONS.c.status, COUPONS.c.reserved_for)))
+    assert rows == [("revoked", None)] * 2
+    with pytest.raises(CouponNotUsable, match="revoked"):
+        use(session, hana, first, "W-1")
+    assert service.release(session, order_id="W-1", now=NOW) == 0
+
+
+def test_what_was_held_long_enough_is_shown_as_free_before_anybody_lets_go(
+    session: Session,
+) -> None:
+    hana = new_member(session)
+    code = give(session, new_kind(session), hana)
+    hold(session, hana, "W-1", code)
+    [own] = queries.usable_coupons(session, hana, now=NOW, order_id="W-1")
+    assert not own.is_usable(NOW)  # by anybody else
+    [free] = queries.usable_coupons(session, hana, now=LATER)
+    assert (free.code, free.is_usable(LATER)) == (code, True)
+    assert list(queries.usable_by_code(session, hana, codes=[code], now=NOW)) == []
+    assert list(queries.usable_by_code(session, hana, codes=[code], now=LATER)) == [code]

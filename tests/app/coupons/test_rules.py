@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from app.core.clock import taipei_midnight
 from app.core.errors import Invalid
 from app.coupons import rules
-from app.coupons.rules import Conditions, CouponNotUsable, KindDraft, Line, Offer, Situation
+from app.coupons.rules import (
+    Conditions,
+    CouponNotUsable,
+    KindDraft,
+    Line,
+    Offer,
+    Situation,
+    words,
+)
 from tests.support.times import NOW
 
 
@@ -174,3 +182,41 @@ def test_a_draft_against_the_law_or_sense_is_refused(draft: dict[str, Any], fiel
     with pytest.raises(Invalid) as refused:
         rules.check_draft(replace(sound, **draft))
     assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [(10, "9 折"), (15, "85 折"), (95, "0.5 折"), (99, "0.1 折"), (100, "免費")],
+)
+def test_a_percentage_is_said_as_the_shops_say_it(percent: int, said: str) -> None:
+    assert words.worth(Offer("percent_off", percent)) == said
+
+
+@pytest.mark.parametrize(
+    ("draft", "field"),
+    [
+        (KindDraft("a", "券", "amount_off", 1, starts_at=NOW, ends_at=NOW), "ends_at"),
+        (
+            KindDraft("a", "券", "gift", starts_at=NOW, ends_at=NOW - timedelta(days=1)),
+            "ends_at",
+        ),
+        (KindDraft("a", "券", "buy_x_get_y", 0, buys=2, valid_days=1), "value"),
+    ],
+)
+def test_what_could_never_be_used_is_no_coupon(draft: KindDraft, field: str) -> None:
+    assert [name for name, _ in rules.faults(draft)] == [field]
+
+
+def test_a_coupon_that_begins_and_ends_is_sound() -> None:
+    draft = KindDraft("a", "券", "gift", starts_at=NOW, ends_at=NOW + timedelta(minutes=1))
+    assert list(rules.faults(draft)) == []
+
+
+@given(before=st.integers(-400, 400), days=st.integers(0, 400))
+def test_days_count_from_the_start_of_a_coupon_given_before_it(before: int, days: int) -> None:
+    starts_at = NOW + timedelta(days=before)
+    ends = rules.expires_at(issued_at=NOW, valid_days=days, ends_at=None, starts_at=starts_at)
+    later = max(NOW, starts_at)
+    assert ends == rules.expires_at(issued_at=later, valid_days=days, ends_at=None)
+    assert ends is not None
+    assert ends > later

@@ -11,6 +11,7 @@ import pytest
 import segno
 import sqlalchemy as sa
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.core.db import Database
@@ -878,3 +879,47 @@ def test_too_many_coupons_are_refused(till: Till) -> None:
     answer = till.web.post(till.served(), {"amount": "600", "coupon": chosen})
     assert answer.status == 409
     assert "最多使用 5 張" in answer.text
+
+
+# A transaction that the database ends -------------------------------------------------------------
+
+
+def ends_once(db: Database, statement: str) -> list[str]:
+    """The database ends the next transaction that says so, as it does to one of two that wait for
+    each other. Returns a list that holds what was ended."""
+    ended: list[str] = []
+
+    def end(
+        _connection: object, _cursor: object, said: str, _values: object, *_more: object
+    ) -> None:
+        if said.startswith(statement) and not ended:
+            ended.append(said)
+            raise OperationalError(said, None, Exception("deadlock detected"))
+
+    sa.event.listen(db.engine, "before_cursor_execute", end)
+    return ended
+
+
+def test_a_sale_whose_transaction_was_ended_is_done_again(till: Till) -> None:
+    coupon = till.give_coupon(value=100)
+    page = till.served()
+    ended = ends_once(till.db, "UPDATE coupon_kinds")
+    assert till.web.get(f"{page}/confirm?amount=500&coupon={coupon}").status == 200
+    assert ended
+    ended.clear()
+    assert till.web.post(page, {"amount": "500", "coupon": str(coupon)}).status == 303
+    assert ended
+    assert till.purchases() == [(400, 0)]
+    assert till.coupon_status(coupon) == "redeemed"
+
+
+def test_a_refund_whose_transaction_was_ended_is_done_again(
+    sqlite_db: Database, till: Till
+) -> None:
+    purchase = sold(till)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        ended = ends_once(till.db, "UPDATE purchases")
+        assert refund(ren, purchase, "400").status == 303
+        assert ended
+    assert till.purchases() == [(1000, 400)]

@@ -89,7 +89,16 @@ def test_a_coupon_is_made_from_a_form_and_can_be_given(
 
 @pytest.mark.parametrize(
     ("said", "percent"),
-    [("9", 10), ("8.5", 15), ("85", 15), ("９折", 10), ("6.7", 33), ("0", 100), ("30", 70)],
+    [
+        ("9", 10),
+        ("8.5", 15),
+        ("85", 15),
+        ("９折", 10),
+        ("6.7", 33),
+        ("0", 100),
+        ("30", 70),
+        ("0.5", 95),
+    ],
 )
 def test_a_percentage_is_said_as_people_say_it(
     sqlite_db: Database, marketer: Browser, said: str, percent: int
@@ -98,6 +107,36 @@ def test_a_percentage_is_said_as_people_say_it(
     assert marketer.post("/console/coupons", form).status == 303
     kind = newest(sqlite_db)
     assert (kind.draft.type, kind.draft.value, kind.draft.cap) == ("percent_off", percent, 300)
+
+
+@pytest.mark.parametrize("percent", [1, 5, 10, 15, 50, 90, 91, 95, 99, 100])
+def test_saving_a_percentage_unchanged_changes_nothing(
+    sqlite_db: Database, marketer: Browser, percent: int
+) -> None:
+    draft = KindDraft("summer_100", "夏日券", "percent_off", percent, valid_days=30)
+    with sqlite_db.transaction() as session:
+        kind_id = service.create_kind(session, draft=draft, now=NOW)
+    page = f"/console/coupons/{kind_id}"
+    shown = marketer.get(f"{page}/edit").text
+    plain = r'<input(?![^>]*type="(?:checkbox|radio)")[^>]*?name="(\w+)" value="([^"]*)"'
+    form = {name: value for name, value in re.findall(plain, shown) if name != "form_token"}
+    assert marketer.post(f"{page}/edit", form).location == page
+    assert newest(sqlite_db).draft.value == percent
+
+
+@pytest.mark.parametrize("said", ["nan", "inf", "-inf", "1e400", "-1", "100", "x"])
+def test_what_is_no_percentage_is_said_at_its_field(marketer: Browser, said: str) -> None:
+    form = FORM | {"template": "percent_off", "value": said}
+    answer = marketer.post("/console/coupons", form)
+    assert (answer.status, 'id="value-fault"' in answer.text) == (422, True)
+    assert "請填幾折" in answer.text
+
+
+@pytest.mark.parametrize("said", ["", "12", "7", "一"])
+def test_what_is_no_weekday_is_said_at_its_field(marketer: Browser, said: str) -> None:
+    answer = marketer.post("/console/coupons", FORM | {"weekdays": said})
+    assert answer.status == 422
+    assert "請從星期一到星期日選" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -151,7 +190,8 @@ def test_a_change_is_a_new_version_and_holders_keep_theirs(
         code = give(session, regular(session), "a")
     form = marketer.get(f"{page}/edit").text
     assert "1 張已經發出的維持原樣" in form
-    done = marketer.post(f"{page}/edit", FORM | {"value": "200", "version": "1"})
+    seen = version_in(form)
+    done = marketer.post(f"{page}/edit", FORM | {"value": "200", "version": seen})
     assert done.location == page
     kind = newest(sqlite_db)
     assert (kind.version, kind.draft.value) == (2, 200)
@@ -159,10 +199,33 @@ def test_a_change_is_a_new_version_and_holders_keep_theirs(
         held = queries.coupon_by_code(session, code)
         assert held is not None
         assert held.value == 100
-    stale = marketer.post(f"{page}/edit", FORM | {"value": "300", "version": "1"})
+    stale = marketer.post(f"{page}/edit", FORM | {"value": "300", "version": seen})
     assert stale.status == 409
     assert "剛被別人修改過" in stale.text
     assert newest(sqlite_db).version == 2
+
+
+def version_in(form: str) -> str:
+    found = re.search(r'name="version" value="([^"]+)"', form)
+    assert found
+    return found[1]
+
+
+def test_limits_that_somebody_else_changed_are_not_overwritten_unseen(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    page = marketer.post("/console/coupons", FORM).location
+    seen = version_in(marketer.get(f"{page}/edit").text)
+    changed = replace(newest(sqlite_db).draft, budget=5_000)
+    with sqlite_db.transaction() as session:
+        assert service.revise_kind(session, draft=changed, now=NOW)
+    stale = marketer.post(f"{page}/edit", FORM | {"value": "300", "version": seen})
+    assert stale.status == 409
+    assert "剛被別人修改過" in stale.text
+    assert newest(sqlite_db).draft == changed
+    again = FORM | {"value": "300", "budget": "5000", "version": version_in(stale.text)}
+    assert marketer.post(f"{page}/edit", again).status == 303
+    assert marketer.post(f"{page}/edit", FORM | {"value": "400"}).status == 409
 
 
 def test_saving_without_a_change_makes_no_version(sqlite_db: Database, marketer: Browser) -> None:

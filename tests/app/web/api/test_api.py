@@ -657,6 +657,39 @@ def test_a_quote_says_each_part_and_why_others_cannot_be_added(api: Api) -> None
     assert api.post("/coupons/quote", body | {"coupons": ["NOTHING99"]}).status_code == 409
 
 
+def test_a_quote_prices_what_its_own_order_holds(api: Api) -> None:
+    held = coupon(api, "held")
+    member = {"line_user_id": api.line_user_id}
+    hold = {"external_id": "WEB-1", "member": member, "coupons": [held]}
+    assert api.post("/coupons/reservations", hold).status_code == 200
+    body = {"member": member, "amount": 1_000, "coupons": [held]}
+    assert api.post("/coupons/quote", body).status_code == 409
+    told = api.post("/coupons/quote", body | {"external_id": "WEB-1"})
+    assert (told.status_code, told.json()["discount"]) == (200, 100)
+
+
+def test_a_quote_finds_a_coupon_among_very_many(api: Api) -> None:
+    for number in range(50):
+        coupon(api, f"soon{number}", valid_days=1)
+    last = coupon(api, "last", valid_days=90)
+    body = {"member": {"line_user_id": api.line_user_id}, "amount": 1_000, "coupons": [last]}
+    told = api.post("/coupons/quote", body)
+    assert (told.status_code, told.json()["discount"]) == (200, 100)
+
+
+def test_a_quote_prices_a_word_and_gives_nothing_for_it(api: Api) -> None:
+    hundred = coupon(api, "hundred", word="SUMMER100", per_member_limit=2)
+    body = {
+        "member": {"line_user_id": api.line_user_id},
+        "amount": 1_000,
+        "coupons": ["summer100", hundred],
+    }
+    told = api.post("/coupons/quote", body).json()
+    assert sorted(one["code"] for one in told["coupons"]) == sorted(["SUMMER100", hundred])
+    assert told["discount"] == 200
+    assert states(api) == ["issued"]
+
+
 def test_a_word_everybody_knows_is_good_once_a_member(api: Api) -> None:
     with api.db.transaction() as session:
         kind = KindDraft("summer", "夏日", "amount_off", 100, valid_days=30, word="SUMMER100")
