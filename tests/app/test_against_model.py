@@ -152,11 +152,12 @@ class Shop(RuleBasedStateMachine):
     def _buy_with(self, who: int, amount: int, chosen: list[model.Coupon]) -> None:
         is_dead = any(coupon.is_used or coupon.expires_at <= self.now for coupon in chosen)
         tenths = [coupon for coupon in chosen if coupon.percent]
-        if not is_dead and len(tenths) < 2:
+        offs = model.taken_off(amount, chosen, TREAT)
+        is_lost = any(off == 0 for _, off in offs)  # nobody loses a coupon for nothing
+        if not is_dead and not is_lost and len(tenths) < 2:
             self._buy(who, amount, chosen=chosen)
             return
         savepoint = self.session.begin_nested()
-        offs = model.taken_off(amount, chosen, TREAT)
         uses = tuple(CouponUse(coupon.code, off) for coupon, off in offs)
         with pytest.raises(CouponNotUsable):
             self._record(who, amount - sum(off for _, off in offs), uses, 0)
