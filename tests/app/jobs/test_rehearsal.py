@@ -94,7 +94,7 @@ def test_what_it_foretells_is_what_happens(db: Database, tmp_path: Path) -> None
         {(day, kind): number for day, kinds in found.sent.items() for kind, number in kinds.items()}
     )
     assert told == real
-    assert {"birthday", "dormant", "coupon_expiring", "journey:1"} <= set(found.by_kind)
+    assert {"dormant", "coupon_expiring", "journey:1"} <= set(found.by_kind)
 
 
 def test_it_shows_what_a_member_would_get_and_what_nobody_would(

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.db import Database
 from app.coupons import queries as coupons
 from app.coupons.models import Coupon
+from app.journeys import queries as journeys
 from app.lifecycle.models import DROPPED, LifecycleSend
 from app.members.models import Consent, Member
 from app.outbox.models import OutboxRow, StoppedRecipient
@@ -30,9 +31,11 @@ def test_every_book_adds_up_and_nothing_is_sent_about_the_past(db: Database) -> 
         assert purchases.broken(session) == []
         assert tiers.broken(session) == []
         assert coupons.broken(session) == []
+        assert journeys.broken(session) == []
         sent = session.execute(sa.select(OutboxRow.status, OutboxRow.kind).distinct())
         assert {(status, kind.partition(":")[0]) for status, kind in sent} == {
-            ("sent", "broadcast")  # as it was then
+            ("sent", "broadcast"),  # as they were then
+            ("sent", "journey"),
         }
         assert session.scalar(sa.select(sa.func.count(Purchase.id))) == told.sales
         assert told.members == 60
