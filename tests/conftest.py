@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
 from app import tables
@@ -13,6 +14,12 @@ from app.core.db import Database, Table
 from tests.support.databases import dropped, emptied, fresh_postgres, postgres_url
 
 assert tables is not None  # imported so that every table is in the metadata
+
+# How long an example takes says something of the machine, nothing of the product.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

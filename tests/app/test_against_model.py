@@ -333,6 +333,7 @@ class Shop(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_history_agrees_with_the_model(db: Database, part: int) -> None:
     class OfThisDatabase(Shop):

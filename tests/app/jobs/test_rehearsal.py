@@ -72,6 +72,7 @@ def rows_in(db: Database) -> dict[str, int]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_what_it_foretells_is_what_happens(db: Database, tmp_path: Path) -> None:
     settled(db)
     before = rows_in(db)

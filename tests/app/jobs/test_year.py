@@ -20,6 +20,7 @@ BEGIN = date(2027, 7, 1)  # so that 29 February 2028 lies within
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_year_passes(db: Database) -> None:
     with db.transaction() as session:
         open_brand(session)

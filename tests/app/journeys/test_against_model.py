@@ -268,5 +268,6 @@ def _emptied(session: Session) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_engine_and_a_plain_interpreter_agree(sqlite_db: Database) -> None:
     _one_history(sqlite_db)
