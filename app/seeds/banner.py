@@ -26,8 +26,8 @@ class Bar:
         self._out, self._is_terminal = out, out.isatty()
         self._shown = -1
         self._out.write(
-            f"第一次啟動：為「{brand.NAME}」寫下 {members:,} 位會員兩年的往來，約需一分鐘。\n"
-            f"First start: writing two years of history for {members:,} members, about a minute.\n"
+            f"第一次啟動：為「{brand.NAME}」寫下 {members:,} 位會員兩年的往來，約需兩三分鐘。\n"
+            f"First start: writing two years of history for {members:,} members: 2 to 3 minutes.\n"
         )
         self._out.flush()
 
