@@ -27,7 +27,6 @@ from app.journeys import queries as journeys
 from app.journeys import rules as journey_rules
 from app.journeys import service as journey_service
 from app.journeys.models import RUNS
-from app.journeys.queries import JourneyShown
 from app.journeys.service import NotNow, Unfinished
 from app.lifecycle import rules as lifecycle
 from app.lifecycle.models import DROPPED, SENDS
@@ -151,7 +150,7 @@ def _start_drafts(session: Session, now: datetime) -> list[str]:
     for journey in journeys.journeys(session):
         if journey.status not in (journey_rules.DRAFT, journey_rules.RUNNING):
             continue
-        if journey.version and _is_as_published(session, journey):
+        if not journey_service.has_changes(session, journey):
             continue
         try:
             journey_service.publish(session, journey_id=journey.id, staff_id=None, now=now)
@@ -160,14 +159,6 @@ def _start_drafts(session: Session, now: datetime) -> list[str]:
         except NotNow:
             pass
     return wrong
-
-
-def _is_as_published(session: Session, journey: JourneyShown) -> bool:
-    published = journeys.version(session, journey.id, journey.version).plan
-    current = journey_service.as_published(session, journey.draft)
-    return journey_rules.bare(current, with_conditions=True) == journey_rules.bare(
-        published, with_conditions=True
-    )
 
 
 def _points_end(session: Session, now: datetime, days: int) -> Counter[date]:

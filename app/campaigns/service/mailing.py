@@ -100,6 +100,34 @@ def send(
     raise RuntimeError(f"messages of {mailing.prefix} were queued before")
 
 
+def give(
+    session: Session,
+    coupon: str,
+    member_ids: Sequence[int],
+    *,
+    source: str,
+    prefix: str,
+    now: datetime,
+) -> Given:
+    """A coupon of this kind to each, in order, as far as its limits go; `refused` says why not in a
+    marketer's words. `prefix` with a member's id is the key of it: once."""
+    try:
+        given = coupons.issue_to_all(
+            session,
+            kind_code=coupon,
+            member_ids=member_ids,
+            source=source,
+            dedup_prefix=prefix,
+            now=now,
+        )
+    except LimitReached as reached:
+        given = Given({}, dict.fromkeys(member_ids, reached.limit))
+    except NotFound:
+        given = Given({}, dict.fromkeys(member_ids, "gone"))
+    reasons = {id_: NO_COUPON.get(limit, COUPON_GONE) for id_, limit in given.refused.items()}
+    return Given(given.to, reasons)
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Some members, decided together."""
@@ -155,9 +183,15 @@ class _Batch:
         day."""
         if not self.mailing.letter.coupon:
             return {}
-        given = self._issued(asked)
-        for member_id, limit in given.refused.items():
-            reason = NO_COUPON.get(limit, COUPON_GONE)
+        given = give(
+            self.session,
+            self.mailing.letter.coupon,
+            asked,
+            source=self.mailing.kind,
+            prefix=self.mailing.prefix,
+            now=self.now,
+        )
+        for member_id, reason in given.refused.items():
             verdicts[member_id] = Verdict(rules.DROPPED, reason)
         governor.give_all_back(
             self.session,
@@ -166,21 +200,6 @@ class _Batch:
             what_prefix=self.mailing.prefix,
         )
         return given.to
-
-    def _issued(self, asked: Sequence[int]) -> Given:
-        try:
-            return coupons.issue_to_all(
-                self.session,
-                kind_code=self.mailing.letter.coupon,
-                member_ids=asked,
-                source=self.mailing.kind,
-                dedup_prefix=self.mailing.prefix,
-                now=self.now,
-            )
-        except LimitReached as reached:
-            return Given({}, dict.fromkeys(asked, reached.limit))
-        except NotFound:
-            return Given({}, dict.fromkeys(asked, "gone"))
 
     def _queue(self, readers: Sequence[Reader], given: Mapping[int, Issued]) -> None:
         letter = self.mailing.letter

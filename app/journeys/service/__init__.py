@@ -218,6 +218,16 @@ def _goes_on(session: Session, found: JourneyShown, plan: Plan) -> bool:
     return (before.fact, before.hour) == (plan.entry.fact, plan.entry.hour)
 
 
+def has_changes(session: Session, found: JourneyShown) -> bool:
+    """Publishing it now would let members in by something else: it was never published, its plan
+    was changed, or the conditions of its segments."""
+    if not found.version:
+        return True
+    published = queries.version(session, found.id, found.version).plan
+    current = as_published(session, found.draft)
+    return rules.bare(current, with_conditions=True) != rules.bare(published, with_conditions=True)
+
+
 def as_published(session: Session, plan: Plan) -> Plan:
     """With the names and conditions that its segments have now. Raises NotFound."""
 

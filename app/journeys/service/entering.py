@@ -41,38 +41,39 @@ _ONCE: Final = "once"
 
 def has_news(session: Session, journey: JourneyShown, *, now: datetime) -> bool:
     """Facts were written since they were last looked at, or are to be looked at once more."""
-    row = _reading(session, journey.id)
-    newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
-    is_settling = row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER
-    return bool(newest > row.seen or is_settling)
+    return _portion(session, journey, now) is not None
 
 
-def _reading(session: Session, journey_id: int) -> Any:
-    """How far its facts are read."""
+def _portion(
+    session: Session, journey: JourneyShown, now: datetime
+) -> tuple[int, int, dict[str, Any]] | None:
+    """Facts after one id and up to another, and what the journey remembers when they were looked
+    at; None when there is nothing to look at."""
     names = ("read_to", "marked", "seen", "marked_at")
-    return session.execute(
-        sa.select(*(JOURNEYS.c[name] for name in names)).where(JOURNEYS.c.id == journey_id)
+    row = session.execute(
+        sa.select(*(JOURNEYS.c[name] for name in names)).where(JOURNEYS.c.id == journey.id)
     ).one()
+    if row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER:
+        until = min(row.marked, row.read_to + FACTS_AT_ONCE)
+        settled = {"marked": row.seen, "marked_at": now} if until == row.marked else {}
+        return row.read_to, until, {"read_to": until} | settled
+    newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
+    if newest <= row.seen:
+        return None
+    until = min(newest, row.seen + FACTS_AT_ONCE)
+    is_alone = session.get_bind().dialect.name == "sqlite"  # one writer: ids come in order
+    moved = ("seen", "read_to", "marked") if is_alone else ("seen",)
+    return row.seen, until, dict.fromkeys(moved, until)
 
 
 def by_facts(session: Session, journey: JourneyShown, plan: Plan, *, now: datetime) -> bool:
     """Look at a portion of the facts that are new, or once more at some that were seen a while ago.
     True when there are more."""
-    row = _reading(session, journey.id)
-    newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
-    if row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER:
-        after, until = row.read_to, min(row.marked, row.read_to + FACTS_AT_ONCE)
-        values = {"read_to": until}
-        if until == row.marked:
-            values |= {"marked": row.seen, "marked_at": now}
-    elif newest > row.seen:
-        after, until = row.seen, min(newest, row.seen + FACTS_AT_ONCE)
-        values = {"seen": until}
-        if session.get_bind().dialect.name == "sqlite":  # one writer at a time: ids come in order
-            values |= {"read_to": until, "marked": until}
-    else:
+    portion = _portion(session, journey, now)
+    if portion is None:
         return False
-    if not _hold(session, journey, **values):
+    after, until, remembered = portion
+    if not _hold(session, journey, **remembered):
         return False
     if plan.entry.fact:
         _let_in(session, journey, plan, after, until, now)

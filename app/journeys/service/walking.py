@@ -21,12 +21,10 @@ from app.campaigns.service.mailing import Awaiting, Mailing, nobody
 from app.core.db import table_of
 from app.core.errors import NotFound
 from app.core.prepared import Prepared
-from app.coupons import service as coupons
-from app.coupons.service import Given, LimitReached
 from app.journeys import messages, queries, rules
 from app.journeys.models import JOURNEYS, MARKS, RUNS
 from app.journeys.queries import JourneyShown
-from app.journeys.rules import Audience, Node, Plan, Step
+from app.journeys.rules import Audience, Node, Plan
 from app.members import models as members
 from app.members.models import Member
 from app.prizes import service as prizes
@@ -289,29 +287,20 @@ class _Batch:
 
     def coupon(self, node: Node, here: Sequence[_Walker]) -> None:
         for round_, those in _rounds(here):
-            given = self._given(node.step, round_, [walker.member_id for walker in those])
+            given = mailer.give(
+                self.session,
+                node.step.coupon,
+                [walker.member_id for walker in those],
+                source=queries.kind_of(self.journey.id),
+                prefix=queries.key_prefix(self.journey.id, round_, node.step.code),
+                now=self.now,
+            )
             for walker in those:
                 issued = given.to.get(walker.member_id)
                 if issued is None:
-                    limit = given.refused[walker.member_id]
-                    walker.go(node, skipped=mailer.NO_COUPON.get(limit, mailer.COUPON_GONE))
+                    walker.go(node, skipped=given.refused[walker.member_id])
                 else:
                     walker.go(node, coupon_id=issued.coupon_id)
-
-    def _given(self, step: Step, round_: int, member_ids: Sequence[int]) -> Given:
-        try:
-            return coupons.issue_to_all(
-                self.session,
-                kind_code=step.coupon,
-                member_ids=member_ids,
-                source=queries.kind_of(self.journey.id),
-                dedup_prefix=queries.key_prefix(self.journey.id, round_, step.code),
-                now=self.now,
-            )
-        except LimitReached as reached:
-            return Given({}, dict.fromkeys(member_ids, reached.limit))
-        except NotFound:
-            return Given({}, dict.fromkeys(member_ids, "gone"))
 
     def points(self, node: Node, here: Sequence[_Walker]) -> None:
         for walker in here:

@@ -70,13 +70,7 @@ def new(request: Request, visitor: Marketer, segment: QueryId = None) -> Respons
 async def redraw(request: Request, _visitor: Marketer) -> Response:
     """The part of the form that shows the letter, asked for while somebody types."""
     form = await request.form()
-    return await run_in_threadpool(_drawn, request, _draft(form).letter)
-
-
-def _drawn(request: Request, letter: Letter) -> Response:
-    with request.app.state.db.reading() as session:
-        preview = letters.drawing(request, session, letter)
-    return pages.render(request, "console/broadcast_drawn.html", preview=preview)
+    return await run_in_threadpool(letters.drawn, request, letters.read(form))
 
 
 @router.post("")

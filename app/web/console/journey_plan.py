@@ -192,13 +192,7 @@ async def add_step(request: Request, visitor: Marketer, journey_id: PathId) -> R
 async def look(request: Request, _visitor: Marketer, journey_id: PathId) -> Response:
     """The part of a letter's form that shows it, asked for while somebody types."""
     form = await request.form()
-    return await run_in_threadpool(_drawn, request, letters.read(form))
-
-
-def _drawn(request: Request, letter: Letter) -> Response:
-    with request.app.state.db.reading() as session:
-        preview = letters.drawing(request, session, letter)
-    return pages.render(request, "console/broadcast_drawn.html", preview=preview)
+    return await run_in_threadpool(letters.drawn, request, letters.read(form))
 
 
 @router.get("/steps/{code}")

@@ -115,7 +115,7 @@ def page(request: Request, journey_id: int, *, problem: str = "", status: int = 
         if versions:
             counts = queries.counts(session, journey_id)
             outcome = queries.outcome(session, journey_id)
-        current = rules.bare(service.as_published(session, found.draft), with_conditions=True)
+        has_changes = service.has_changes(session, found)
         names = _names(session)
         is_used_up = outbox.used_up_until(session, now=now) is not None
     kept = {step.code for step in rules.each(found.draft.steps)}
@@ -123,7 +123,7 @@ def page(request: Request, journey_id: int, *, problem: str = "", status: int = 
         found=found,
         entry=rules.entry_words(found.draft.entry),
         faults=faults,
-        is_changed=bool(versions) and current != rules.bare(versions[0].plan, with_conditions=True),
+        is_changed=bool(versions) and has_changes,
         has_other_segments=bool(versions)
         and rules.bare(found.draft) == rules.bare(versions[0].plan),
         counts=counts,

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 import orjson
-from fastapi import Request
+from fastapi import Request, Response
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
@@ -13,6 +13,7 @@ from app.campaigns.rules import Letter, Person
 from app.coupons import queries as coupons
 from app.previews import flex_html
 from app.tags import queries as tags
+from app.web import pages
 
 SAMPLE: Final = Person("陳怡君", "金卡", 1_250)  # the reader it is shown to
 
@@ -29,6 +30,13 @@ def drawing(request: Request, session: Session, letter: Letter) -> str:
     message = messages.preview(session, letter, SAMPLE, brand(request), now=now)
     drawn = flex_html.render(message, interactive=False)
     return orjson.dumps({"html": drawn.html, "css": list(drawn.css)}).decode()
+
+
+def drawn(request: Request, letter: Letter) -> Response:
+    """The part of a letter's form that shows it."""
+    with request.app.state.db.reading() as session:
+        preview = drawing(request, session, letter)
+    return pages.render(request, "console/broadcast_drawn.html", preview=preview)
 
 
 def typed(form: FormData, name: str, most: int) -> str:
