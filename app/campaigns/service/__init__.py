@@ -18,6 +18,7 @@ from app.segments import queries as segments
 from app.segments import rules as segment_rules
 from app.tags import queries as tags
 from app.tags import service as tag_service
+from app.tags.rules import Source
 
 EVERYBODY = "全部會員"
 UNPRESSED = "收到「{}」而沒按的人"
@@ -231,19 +232,27 @@ def followed(session: Session, *, broadcast_id: int, member_id: int, now: dateti
     )
     if not changed(session, pressed):
         return False
-    _tag(session, broadcast_id, member_id, now)
+    letter = queries.broadcast(session, broadcast_id).letter
+    tag_reader(session, letter, member_id, source="letter", source_id=broadcast_id, now=now)
     return True
 
 
-def _tag(session: Session, broadcast_id: int, member_id: int, now: datetime) -> None:
+def tag_reader(
+    session: Session,
+    letter: Letter,
+    member_id: int,
+    *,
+    source: Source,
+    source_id: int,
+    now: datetime,
+) -> None:
     """Who pressed gets the letter's tag, if it has one and that is still in use."""
-    tag = queries.broadcast(session, broadcast_id).letter.tag
-    if tag and tag in tags.names(session):
+    if letter.tag and letter.tag in tags.names(session):
         tag_service.put(
             session,
-            tag_id=int(tag),
+            tag_id=int(letter.tag),
             member_ids=[member_id],
-            source="letter",
-            source_id=broadcast_id,
+            source=source,
+            source_id=source_id,
             now=now,
         )

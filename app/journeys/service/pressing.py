@@ -13,8 +13,6 @@ from app.core.db import changed
 from app.core.errors import NotFound
 from app.journeys import messages, queries
 from app.journeys.models import MARKS, RUNS
-from app.tags import queries as tag_names
-from app.tags import service as tags
 
 
 def letter_of(session: Session, ref: str) -> Letter:
@@ -52,14 +50,7 @@ def _walked(session: Session, run_id: int, step: str, member_id: int, now: datet
     if not changed(session, mark.values(pressed_at=now)):
         return False
     journey_id, letter = queries.letter_of(session, run_id, step)
-    tag = letter.tag
-    if tag and tag in tag_names.names(session):
-        tags.put(
-            session,
-            tag_id=int(tag),
-            member_ids=[member_id],
-            source="journey",
-            source_id=journey_id,
-            now=now,
-        )
+    campaigns.tag_reader(
+        session, letter, member_id, source="journey", source_id=journey_id, now=now
+    )
     return True
