@@ -9,6 +9,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 STAMP_DEV := $(VENV)/.installed-dev
 
+# A process that may not keep its compiled modules takes twice as long to start, and some tests
+# start dozens.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install demo test soak bench fmt lint types constraints images clean
 
 help:
