@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.orm import Session
 
 from app import tables
 from app.core.db import Database, Table
+from app.staff import rules as staff_rules
 from tests.support.databases import dropped, emptied, fresh_postgres, postgres_url
 
 assert tables is not None  # imported so that every table is in the metadata
@@ -20,6 +23,16 @@ settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("any machine")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_passwords() -> Iterator[None]:
+    """A password is slow to prove on purpose; hundreds of log-ins need not be. What the product
+    itself uses, tests/app/staff/test_rules.py holds."""
+    quick = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(staff_rules, "_hasher", lambda: quick)
+        yield
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -28,12 +28,13 @@ def test_a_year_passes(db: Database) -> None:
         person(session, joined=BEGIN, birth_month=9, birth_day=30)
         person(session, joined=None, friended_at=at(BEGIN, 15))
     works = clockwork(db)
-    for ahead in range(380):
+    # Where the clock runs every third day only, what was missed is caught up: the year is the same.
+    for ahead in range(0, 380, 1 if db.is_sqlite else 3):
         day = BEGIN + ahead * DAY
         works.run_due(at(day, 10, 6))
         if ahead % 10 == 0:
             works.run_due(at(day, 23))
-        if ahead == 2:
+        if ahead == 3:
             with db.transaction() as session:
                 buy(session, regular, day, 6_000)
     with db.reading() as session:

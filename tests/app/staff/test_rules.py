@@ -10,6 +10,8 @@ from app.staff import rules
 from app.staff.rules import PER_LOGIN, Permission, Role
 from tests.support.times import NOW
 
+THE_PRODUCTS_HASHER = rules._hasher  # before tests/conftest.py puts a quick one in its place
+
 
 def test_every_role_has_its_permissions_and_an_unknown_one_has_none() -> None:
     assert set(rules.PERMISSIONS) == set(Role)
@@ -65,6 +67,15 @@ def test_only_the_right_password_opens() -> None:
     assert not rules.is_password("correct horse battery", None)
     assert not rules.is_password("correct horse battery", "not a hash")
     assert not rules.is_password("nobody has this password", None)
+
+
+def test_a_password_is_as_slow_to_try_as_owasp_asks_at_least() -> None:
+    """OWASP's password storage cheat sheet: Argon2id with 19 MiB and 2 rounds, or more."""
+    _, kind, _, costs, *_ = THE_PRODUCTS_HASHER().hash("correct horse battery").split("$")
+    memory, rounds, _ = (int(cost.partition("=")[2]) for cost in costs.split(","))
+    assert kind == "argon2id"
+    assert memory >= 19 * 1024
+    assert rounds >= 2
 
 
 @given(st.text(alphabet=" -\u3000", max_size=3), st.booleans())
