@@ -9,11 +9,11 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import orjson
 import sqlalchemy as sa
 
+from app.core import clock
 from app.core.db import Database
 from app.firings.models import RUNNING, JobRun
 from app.jobs.schedule import JOBS
@@ -108,7 +108,7 @@ def _caught_up(url: str) -> None:
     deadline = time.monotonic() + CAUGHT_UP_SECONDS
     while True:
         with db.reading() as session:
-            is_idle = session.scalar(owed, {"now": datetime.now(UTC)}) is None
+            is_idle = session.scalar(owed, {"now": clock.system()}) is None
             if is_idle and timed <= set(session.scalars(ended)):
                 break
         if time.monotonic() > deadline:
