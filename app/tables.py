@@ -1,6 +1,7 @@
 """Every table, for migrations and tests: importing this fills the metadata. Nothing else."""
 
 import app.attention.models
+import app.benefits.models
 import app.campaigns.models
 import app.cards.models
 import app.coupons.models

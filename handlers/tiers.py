@@ -1,4 +1,4 @@
-"""等級權益: the ladder, where the member stands, what is missing."""
+"""等級權益: the ladder, where the member stands, what is missing, and what can be chosen."""
 
 from app.line.events import Event
 from app.line.router import Reply, Router
@@ -8,7 +8,7 @@ from app.tiers import queries
 from app.tiers.rules import words
 from flex_templates import tiers as template
 from flex_templates.tiers import LadderView, Rung
-from handlers import replies, taps
+from handlers import benefits, replies, taps
 from handlers.context import Context
 
 routes: Router[Context] = Router("tiers")
@@ -47,4 +47,4 @@ def _ladder(ctx: Context) -> Reply:
         next_until=None if next_tier is None else progress.until,
         tier_until=progress.tier_until,
     )
-    return [template.ladder_message(view, ctx.brand.theme)]
+    return [template.ladder_message(view, ctx.brand.theme), *benefits.choices(ctx)]

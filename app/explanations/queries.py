@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from app.benefits import queries as benefits
+from app.benefits.queries import Claimed
 from app.checkouts import messages as checkouts
 from app.core import money, text
 from app.core.clock import TAIPEI, taipei_date
@@ -30,13 +32,16 @@ from app.tiers.queries import Period
 from app.tiers.rules import Progress, words
 
 MOST_SALES: Final = 60
+MOST_CLAIMS: Final = 12
 
 
 def everything(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
-    """Usable points, pending points if any, the tier, the way to the next, stamp cards."""
+    """Usable points, pending points if any, the tier, the way to the next, chosen benefits, stamp
+    cards."""
     usable, pending = point_figures(session, member_id, now=now)
     found = [usable, pending, tier(session, member_id, now=now)]
-    found += [progress(session, member_id, now=now), *stamp_cards(session, member_id, now=now)]
+    found += [progress(session, member_id, now=now), *chosen(session, member_id, now=now)]
+    found += stamp_cards(session, member_id, now=now)
     return [figure for figure in found if figure.code != "pending" or figure.amount]
 
 
@@ -228,6 +233,45 @@ def _sale_line(sale: Counted) -> Line:
     return Line(sale.store or "線上消費", sale.counted, sale.sold_on, tuple(details))
 
 
+# Benefits -----------------------------------------------------------------------------------------
+
+
+def chosen(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
+    """What the member chose of the benefits of a tier: for which period, by which terms, and what
+    it gave. Nothing for who never could."""
+    shown = benefits.choices(session, member_id, now=now)
+    claims = benefits.claims_of(session, member_id, limit=MOST_CLAIMS)
+    if not (shown or claims):
+        return []
+    terms = programmes.terms_at(session, now)
+    made = [item.claimed for item in shown if item.claimed is not None]
+    rest = [f"{item.choice.name}（{item.period}）" for item in shown if item.claimed is None]
+    left = f"還可以選：{'、'.join(rest)}。" if rest else ""
+    return [
+        Figure(
+            code="benefits",
+            title="任選權益",
+            value="、".join(claim.option_name for claim in made) or "尚未選擇",
+            sentence=f"每一期選一次，選了不能更改。{left}",
+            lines=tuple(_claim_line(claim, terms) for claim in claims),
+            rule="等級因退貨撤回時，還沒用的權益一併收回",
+        )
+    ]
+
+
+def _claim_line(claim: Claimed, terms: Terms) -> Line:
+    coupon = COUPON_STATES.get(claim.coupon_status or "", "")
+    details = _present(
+        claim.points and f"獲得 {claim.points:,} 點",
+        coupon and f"獲得優惠券，{coupon}",
+        claim.is_over and "等級撤回時已收回",
+        f"選擇時為{terms.tier(claim.tier_code).name}",
+        f"會員制度第 {claim.programme_version} 版",
+    )
+    words = f"{claim.choice_name}：{claim.option_name}"
+    return Line(words, None, taipei_date(claim.at), details)
+
+
 # Stamp cards --------------------------------------------------------------------------------------
 
 
@@ -280,6 +324,7 @@ _SOURCES: Final = {
     "mission": "任務獎勵",
     "stamps": "集點卡獎勵",
     "reward": "點數兌換",
+    "benefit": "等級權益",
 }
 
 

@@ -19,6 +19,11 @@ Downgrade = Literal["by_amount", "one_down"]
 Window = Literal["rolling", "calendar_year", "anniversary", "lifetime"]
 Measure = Literal["spend", "visits", "points", "single"]
 Match = Literal["any", "all"]
+Every = Literal["term", "month", "quarter", "year"]
+
+
+MOST_OPTIONS = 6  # buttons that one bubble has room for
+MOST_NAME = 30
 
 
 class ContradictoryTerms(DomainError):
@@ -27,6 +32,28 @@ class ContradictoryTerms(DomainError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of the benefits to choose from: points, a coupon of a kind, or both."""
+
+    code: str
+    name: str
+    points: int = 0
+    coupon: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Benefits of which a member takes one, by a tap, once in each term of the tier or month,
+    quarter or year of the calendar; with a single option, a benefit to claim. Under one code in
+    several tiers it is one choice, taken once whatever the tier."""
+
+    code: str
+    name: str
+    every: Every = "term"
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +73,7 @@ class Tier:
     gift: str | None = None  # coupon kind given on an upgrade
     benefits: tuple[str, ...] = ()
     is_invite_only: bool = False
+    choices: tuple[Choice, ...] = ()
 
     @property
     def renewal_threshold(self) -> int:
@@ -299,7 +327,7 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
         "terms",
         {
             **top,
-            "tiers": tuple(_build(Tier, "tiers", tier) for tier in document.get("tiers", ())),
+            "tiers": tuple(_tier(tier) for tier in document.get("tiers", ())),
             "earning": _build(Earning, "earning", {**earning, "campaigns": campaigns}),
             **{name: _build(kind, name, document.get(name, {})) for name, kind in _PARTS.items()},
             "referral": _referral(document.get("referral", {})),
@@ -316,6 +344,18 @@ _PARTS: Mapping[str, type] = {
     "gifts": Gifts,
     "invoices": InvoiceTerms,
 }
+
+
+def _tier(document: Mapping[str, Any]) -> Tier:
+    choices = tuple(_choice(choice) for choice in document.get("choices", ()))
+    return _build(Tier, "tiers", {**document, "choices": choices})
+
+
+def _choice(document: Mapping[str, Any]) -> Choice:
+    options = tuple(
+        _build(Option, "choices.options", option) for option in document.get("options", ())
+    )
+    return _build(Choice, "choices", {**document, "options": options})
 
 
 def _campaign(document: Mapping[str, Any]) -> Campaign:
@@ -357,6 +397,7 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
     has_months = points.expiry in ("end_of_month", "after_activity")
     return [
         *_tier_faults(terms.tiers),
+        *_choice_faults(terms.tiers),
         *_earning_faults(terms.earning),
         *_redemption_faults(terms.redemption),
         *(
@@ -407,6 +448,44 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
+
+
+def _choice_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
+    periods: dict[str, Every] = {}
+    for index, tier in enumerate(tiers):
+        seen: set[str] = set()
+        for place, choice in enumerate(tier.choices):
+            here: Path = ("tiers", index, "choices", place)
+            if choice.code in seen:
+                yield (*here, "code"), f"同一等級的任選權益代碼重複：{choice.code}"
+            seen.add(choice.code)
+            yield from _name_faults(choice, here)
+            if periods.setdefault(choice.code, choice.every) != choice.every:
+                yield (*here, "every"), f"各等級的任選權益 {choice.code} 須用同一種期間"
+            yield from _option_faults(choice, here)
+
+
+def _option_faults(choice: Choice, here: Path) -> Iterator[tuple[Path, str]]:
+    if not 1 <= len(choice.options) <= MOST_OPTIONS:
+        yield (*here, "options"), f"選項須為 1–{MOST_OPTIONS} 個"
+    seen: set[str] = set()
+    for place, option in enumerate(choice.options):
+        there: Path = (*here, "options", place)
+        if option.code in seen:
+            yield (*there, "code"), f"選項代碼重複：{option.code}"
+        seen.add(option.code)
+        yield from _name_faults(option, there)
+        if option.points < 0:
+            yield (*there, "points"), "點數不可為負"
+        if not option.points and option.coupon is None:
+            yield there, "選項須給點數或優惠券"
+
+
+def _name_faults(named: Choice | Option, here: Path) -> Iterator[tuple[Path, str]]:
+    if not re.fullmatch(r"[a-z0-9_]{1,40}", named.code):
+        yield (*here, "code"), "代碼須為 1–40 個小寫英文字母、數字或底線"
+    if not 1 <= len(named.name.strip()) <= MOST_NAME:
+        yield (*here, "name"), f"名稱須為 1–{MOST_NAME} 個字"
 
 
 def _goal_faults(tier: Tier, here: Path, below: dict[Measure, int]) -> Iterator[tuple[Path, str]]:
