@@ -53,6 +53,7 @@ PAGES: Final = {
     "/console/coupons/{kind_id}": "console-coupon",
     "/console/coupons/{kind_id}/edit": "console-coupon-edit",
     "/console/rewards": "console-rewards",
+    "/console/tiers": "console-tiers",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
     "/console/draws": "console-draws",
@@ -380,6 +381,8 @@ def console(studio: Studio) -> None:
         keep_tall(page, "console-coupon-edit")
         page.goto(f"{studio.url}/console/rewards")
         keep(page, "console-rewards")
+        page.goto(f"{studio.url}/console/tiers")
+        keep(page, "console-tiers")
         ask_for_correction(studio)
         page.goto(f"{studio.url}/console/corrections")
         keep(page, "console-corrections")

@@ -5,7 +5,7 @@ from datetime import date
 
 from flex_templates import coupons, parts, wording
 from flex_templates.coupons import CouponView
-from flex_templates.parts import Message, Node, Press, Tap
+from flex_templates.parts import Message, Node, Tap
 from flex_templates.theme import Theme
 
 MOST_CHOICES = 10
@@ -18,7 +18,7 @@ class OptionView:
 
     name: str
     gives: str
-    ask: Press | None = None
+    ask: Tap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class AskView:
     option: str
     gives: str
     others: tuple[str, ...]
-    confirm: Press
+    confirm: Tap
     cancel: Tap
 
 

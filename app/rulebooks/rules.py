@@ -360,6 +360,9 @@ NAMES: Mapping[str, str] = {
     "stamps.repeats": "集滿換新卡",
     "stamps.on_refund": "退貨後未達",
 }
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "tiers.choices.every": {"term": "每期等級", "month": "每月", "quarter": "每季", "year": "每年"},
+}
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",
                     "points.value", "redemption.pays", "referral.min_spend", "invoices.min_total",
                     "coupons.cap", "coupons.min_spend", "coupons.budget",
@@ -427,7 +430,7 @@ def _by_code(
     name: str,
     of: str,
 ) -> Iterator[str]:
-    name = " ".join(part for part in (of, name) if "「" in part) or name
+    name = f"{of} {name}" if "「" in of else name
     before = {item["code"]: item for item in old}
     after = {item["code"]: item for item in new}
     for code, item in after.items():
@@ -456,7 +459,7 @@ def _said(value: object, path: str) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "、".join(str(item) for item in value) or "無"
     assert not is_dataclass(value)
-    return str(value)
+    return _WORDS.get(path, {}).get(str(value), str(value))
 
 
 # What it does to real members ---------------------------------------------------------------------

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flex_templates import (
+    benefits,
     card,
     coupons,
     greeting,
@@ -221,6 +222,9 @@ TEMPLATES = (
     (coupons.RedeemedView, coupons.redeemed_message),
     (coupons.CouponExpiringView, coupons.expiring_message),
     (tiers.LadderView, tiers.ladder_message),
+    (benefits.BenefitsView, benefits.choices_message),
+    (benefits.AskView, benefits.confirm_message),
+    (benefits.ClaimedView, benefits.claimed_message),
     (tiers.TierChangedView, tiers.changed_message),
     (tiers.TierExpiringView, tiers.expiring_message),
     (tiers.NearUpgradeView, tiers.near_upgrade_message),

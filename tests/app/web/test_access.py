@@ -135,6 +135,7 @@ om.M.s  POST  /console/corrections/{correction_id}/reject
 omaM.s  GET   /console/missions
 omaM.s  GET   /console/stamps
 omaM.s  GET   /console/rewards
+omaM.s  GET   /console/tiers
 omaM.s  GET   /console/liability
 o....s  GET   /console/members/{member_id}/merge
 o....s  POST  /console/members/{member_id}/merge
@@ -228,6 +229,7 @@ member  POST  /liff/rewards/{reward_id}/exchange
 member  GET   /liff/view/exchanges/{exchange_id}
 member  POST  /liff/exchanges/{exchange_id}/cancel
 member  GET   /liff/view/tiers
+member  POST  /liff/benefits/{choice}/{option}
 member  GET   /liff/view/purchases
 member  GET   /liff/view/stores
 member  GET   /liff/view/terms
