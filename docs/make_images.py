@@ -115,6 +115,7 @@ PAGES: Final = {
     "/liff/view/stamps": "liff-stamps",
     "/liff/view/coupons": "liff-coupons",
     "/liff/view/coupons/{coupon_id}": "liff-coupon",
+    "/liff/view/gift/{token}": "liff-gift",
     "/liff/view/tiers": "liff-tiers",
     "/liff/view/purchases": "liff-purchases",
     "/liff/view/stores": "liff-stores",

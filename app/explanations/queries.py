@@ -314,6 +314,9 @@ _STEPS: Final = {
     "expired": "過期",
     "revoked": "收回",
     "reinstated": "恢復",
+    "offered": "要送給朋友，等朋友收下",
+    "moved": "朋友收下",
+    "withdrawn": "收回，不送了",
 }
 _SOURCES: Final = {
     "welcome": "入會禮",

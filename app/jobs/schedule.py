@@ -101,6 +101,10 @@ def _release_coupons(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "coupons", partial(coupons.release_due, now=now))
 
 
+def _lapse_gifts(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "gifts", partial(coupons.lapse_gifts, now=now))
+
+
 def _lapse_rewards(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "exchanges", partial(rewards.lapse_due, now=now))
 
@@ -234,6 +238,7 @@ LEDGER_CHECK = checks.JOB
 JOBS: tuple[Job, ...] = (
     Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
     Job("coupons", "優惠券到期", _expire_coupons, cron="2 * * * *"),
+    Job("gifts", "沒人收下的優惠券禮物", _lapse_gifts, cron="* * * * *"),
     Job("reservations", "放開網路訂單沒用的優惠券", _release_coupons, cron="* * * * *"),
     Job("rewards", "逾期未領的兌換", _lapse_rewards, cron="15 2 * * *"),
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),

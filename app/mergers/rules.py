@@ -16,6 +16,8 @@ FATES: Final[dict[str, Fate]] = {
     "card_tokens.member_id": "stays",
     "closings.member_id": "stays",
     "consents.member_id": "moves",
+    "coupon_gifts.friend_id": "moves",
+    "coupon_gifts.giver_id": "moves",
     "coupon_holdings.member_id": "folded",
     "coupon_word_tries.member_id": "stays",
     "coupons.member_id": "moves",

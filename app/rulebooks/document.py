@@ -78,6 +78,7 @@ HINTS: Mapping[str, str] = {
     "coupons.word_for_days": "限入會幾天內；null 為不限",
     "coupons.kind": "free 須有期限、paid（付費禮券）不得有期限",
     "coupons.stacking": "exclusive 單獨使用、stackable 可併用、或群組名稱",
+    "coupons.giving": "own 僅限本人、once 可送給朋友一次、free 收到的人也能再送",
     "coupons.valid_days": "領取後第 N 天 23:59 到期",
     "rewards": "用點數兌換的商品；憑換得的優惠券到門市領取",
     "rewards.coupon": "優惠券代碼；gift 為純點數，fixed_price 為點數再加該金額",

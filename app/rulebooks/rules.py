@@ -295,6 +295,7 @@ NAMES: Mapping[str, str] = {
     "coupons.buys": "買幾件",
     "coupons.word": "活動代碼",
     "coupons.word_for_days": "活動代碼限入會天數",
+    "coupons.giving": "送給朋友",
     "coupons.terms": "使用說明",
     "coupons.image": "圖片",
     "rewards": "兌換商品",
@@ -361,6 +362,7 @@ NAMES: Mapping[str, str] = {
     "stamps.on_refund": "退貨後未達",
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
+    "coupons.giving": coupons.GIVINGS,
     "tiers.choices.every": {"term": "每期等級", "month": "每月", "quarter": "每季", "year": "每年"},
 }
 _MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",

@@ -224,6 +224,7 @@ KINDS: Final = (
         type="gift",
         stacking="stackable",
         valid_days=45,
+        giving="once",
         terms=_terms_text("門市兌換當季茶品一杯，冷熱不拘。"),
     ),
     KindDraft(
@@ -245,6 +246,7 @@ KINDS: Final = (
         value=10,
         cap=300,
         valid_days=60,
+        giving="once",
         terms=_terms_text("單筆 9 折，最高折抵 NT$300。"),
     ),
     KindDraft(

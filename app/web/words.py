@@ -49,6 +49,8 @@ KINDS: Final = {
     "tier.revoked": "等級撤回",
     "tier.started": "等級開始",
     "coupon.issued": "獲得優惠券",
+    "coupon.given": "送出優惠券",
+    "coupon.received": "收到朋友送的優惠券",
     "coupon.redeemed": "核銷優惠券",
     "coupon.rolled_back": "優惠券退回",
     "coupon.expired": "優惠券到期",

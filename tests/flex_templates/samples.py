@@ -10,6 +10,7 @@ from flex_templates import (
     coupons,
     draws,
     explain,
+    gifts,
     greeting,
     help,
     joining,
@@ -647,6 +648,12 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "gift_card": gifts.gift_message(
+            gifts.GiftView("林○花", replace(PERCENT, code=""), date(2026, 7, 10), PAGE), theme
+        ),
+        "gift_received": gifts.received_message(
+            gifts.ReceivedView("林○花", replace(PERCENT, code=""), COUPONS), theme
+        ),
         "benefits": benefits.choices_message(
             benefits.BenefitsView("金卡", (SEASON, TASTING), CARD, BENEFITS), theme
         ),
@@ -950,6 +957,10 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "ladder_long": tiers.ladder_message(
             tiers.LadderView(rungs, CARD, LONG, LONG, end, end, PAGE), theme
+        ),
+        "gift_card_long": gifts.gift_message(gifts.GiftView(LONG, ODD, end, PAGE), theme),
+        "gift_received_blank": gifts.received_message(
+            gifts.ReceivedView(BLANK, ODD, COUPONS), theme
         ),
         "benefits_long": benefits.choices_message(
             benefits.BenefitsView(LONG, (ODD_CHOICE,) * 20, CARD, BENEFITS), theme

@@ -49,6 +49,7 @@ FULL = Book(
             "tea",
             "茶品兌換 #1",
             "gift",
+            giving="once",
             ends_at=BEGIN + timedelta(days=30),
             conditions=Conditions(stores=("taipei",), tiers=("gold",), weekdays=(0, 4)),
             terms="第一行。\n第二行：限內用。",

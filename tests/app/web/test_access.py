@@ -223,6 +223,10 @@ member  GET   /liff/view/stamps
 member  GET   /liff/view/coupons
 member  GET   /liff/view/coupons/{coupon_id}
 member  POST  /liff/coupons/{coupon_id}/redeem
+member  POST  /liff/coupons/{coupon_id}/gift
+member  POST  /liff/coupons/{coupon_id}/gift/back
+member  GET   /liff/view/gift/{token}
+member  POST  /liff/gift/{token}/accept
 member  GET   /liff/view/rewards
 member  GET   /liff/view/rewards/{reward_id}
 member  POST  /liff/rewards/{reward_id}/exchange
