@@ -5,6 +5,7 @@ import app.benefits.models
 import app.campaigns.models
 import app.cards.models
 import app.coupons.models
+import app.cutoffs.models
 import app.draws.models
 import app.enrolments.models
 import app.firings.models

@@ -1,5 +1,6 @@
 """等級權益: the ladder, where the member stands, what is missing, and what can be chosen."""
 
+from app.core.clock import taipei_date
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowTiers
@@ -35,7 +36,7 @@ def _ladder(ctx: Context) -> Reply:
             Rung(
                 tier.name,
                 tier.colour,
-                words.goals(tier, terms.tiering),
+                words.goals(tier, terms.tiering, taipei_date(ctx.now)),
                 tier.benefits,
                 is_current=tier.code == progress.tier.code,
             )

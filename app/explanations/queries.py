@@ -204,19 +204,23 @@ def progress(session: Session, member_id: int, *, now: datetime) -> Figure:
         title=f"{window}消費",
         value=money.show(spent),
         amount=spent,
-        sentence=f"{_span(first, today)} 的消費合計{_still_missing(way, terms)}。",
+        sentence=f"{_span(first, today)} 的消費合計{_still_missing(way, terms, today)}。",
         lines=with_rest([_sale_line(sale) for sale in sales], spent, "更早的消費"),
         rule=f"只計算{window}；付款後的金額，扣除退貨，不含運費與禮券"
         f"（會員制度第 {terms.version} 版）",
     )
 
 
-def _still_missing(way: Progress, terms: Terms) -> str:
+def _still_missing(way: Progress, terms: Terms, today: date) -> str:
     goal = way.next_tier
     if goal is None:
         return "，您已經是最高等級"
     if goal.asks_only_spend:
-        return f"。{goal.name}門檻是 {money.show(goal.threshold)}，還差 {money.show(way.to_next)}"
+        counted = words.counted(goal, terms.tiering, today)
+        return (
+            f"。{goal.name}門檻是 {money.show(goal.threshold)}{counted}，"
+            f"還差 {money.show(way.to_next)}"
+        )
     sums = way.sums
     done = f"消費 {sums.visits} 次，得 {sums.points:,} 點，單筆最高 {money.show(sums.single)}"
     asked = f"{goal.name}條件是{words.goals(goal, terms.tiering)}；{words.way_up(way)}即可升等"

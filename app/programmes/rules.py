@@ -19,6 +19,7 @@ Downgrade = Literal["by_amount", "one_down"]
 Window = Literal["rolling", "calendar_year", "anniversary", "lifetime"]
 Measure = Literal["spend", "visits", "points", "single"]
 Match = Literal["any", "all"]
+Recomputed = Literal["month", "quarter"]
 Every = Literal["term", "month", "quarter", "year"]
 
 
@@ -74,6 +75,10 @@ class Tier:
     benefits: tuple[str, ...] = ()
     is_invite_only: bool = False
     choices: tuple[Choice, ...] = ()
+    # Of the members who bought, the top so many percent reach it, and nobody with less than
+    # `floor` NT$: `threshold` is then what was counted for the period that runs.
+    top_percent: int | None = None
+    floor: int = 0
 
     @property
     def renewal_threshold(self) -> int:
@@ -179,6 +184,7 @@ class TierTerms:
     grace_days: int = 0
     gift_months: int = 12  # an upgrade gift of one tier at most once within
     excluded_categories: tuple[str, ...] = ()  # lines that do not count (shipping, vouchers)
+    recomputed: Recomputed = "quarter"  # thresholds of tiers for the top few, on its first day
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +404,7 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
     return [
         *_tier_faults(terms.tiers),
         *_choice_faults(terms.tiers),
+        *_percent_faults(terms),
         *_earning_faults(terms.earning),
         *_redemption_faults(terms.redemption),
         *(
@@ -448,6 +455,53 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
+
+
+def _percent_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
+    """Thresholds that are counted can grow, so nothing fixed may stand above them."""
+    before: Tier | None = None  # the last tier below that purchases reach
+    for index, tier in enumerate(terms.tiers):
+        here: Path = ("tiers", index)
+        if tier.top_percent is None:
+            yield from _when_at(
+                (*here, "floor"), tier.floor != 0, "沒有前百分比的等級不可設最低金額"
+            )
+        else:
+            yield from _one_percent_fault(terms, tier, here)
+        if before is not None and not tier.is_invite_only:
+            yield from _above_faults(before, tier, here)
+        if not tier.is_invite_only:
+            before = tier
+
+
+def _one_percent_fault(terms: Terms, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
+    percent = tier.top_percent or 0
+    yield from _when_at((*here, "top_percent"), not 1 <= percent <= 50, "前百分比須為 1–50")
+    yield from _when_at((*here, "floor"), tier.floor < 1, "前百分比的等級須有最低金額")
+    is_low = 0 < tier.threshold < tier.floor
+    yield from _when_at((*here, "threshold"), is_low, "門檻不可低於最低金額")
+    is_odd = tier.is_invite_only or here[1] == 0
+    yield from _when_at((*here, "top_percent"), is_odd, "第一個等級與邀請制等級不可用前百分比")
+    is_rolling = terms.tiering.window == "rolling"
+    reason = "前百分比的等級只能用近 N 個月（rolling）累計"
+    yield from _when_at(("tiering", "window"), not is_rolling, reason)
+
+
+def _above_faults(before: Tier, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
+    if before.top_percent is None:
+        is_low = tier.top_percent is not None and tier.floor <= before.threshold
+        yield from _when_at((*here, "floor"), is_low, "最低金額須高於前一級的門檻")
+        return
+    if tier.top_percent is None:
+        yield (*here, "top_percent"), "前百分比等級的上一級也須用前百分比"
+        return
+    is_wide = tier.top_percent >= before.top_percent
+    yield from _when_at((*here, "top_percent"), is_wide, "越高的等級，前百分比須越小")
+    yield from _when_at((*here, "floor"), tier.floor < before.floor, "最低金額須由低到高")
+
+
+def _when_at(path: Path, is_wrong: bool, reason: str) -> list[tuple[Path, str]]:
+    return [(path, reason)] if is_wrong else []
 
 
 def _choice_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:

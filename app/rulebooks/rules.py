@@ -200,6 +200,8 @@ NAMES: Mapping[str, str] = {
     "tiers.gift": "升等禮",
     "tiers.benefits": "權益說明",
     "tiers.is_invite_only": "僅限邀請",
+    "tiers.top_percent": "前百分比",
+    "tiers.floor": "最低金額",
     "tiers.choices": "任選權益",
     "tiers.choices.name": "名稱",
     "tiers.choices.every": "期間",
@@ -247,6 +249,7 @@ NAMES: Mapping[str, str] = {
     "tiering.grace_days": "寬限天數",
     "tiering.gift_months": "升等禮間隔月數",
     "tiering.excluded_categories": "不計入升等的類別",
+    "tiering.recomputed": "前百分比門檻重新計算",
     "gifts": "贈禮",
     "gifts.welcome": "入會禮",
     "gifts.birthday": "生日禮",
@@ -363,11 +366,12 @@ NAMES: Mapping[str, str] = {
 }
 _WORDS: Mapping[str, Mapping[str, str]] = {
     "coupons.giving": coupons.GIVINGS,
+    "tiering.recomputed": {"month": "每月 1 日", "quarter": "每季第一天"},
     "tiers.choices.every": {"term": "每期等級", "month": "每月", "quarter": "每季", "year": "每年"},
 }
-_MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",
-                    "points.value", "redemption.pays", "referral.min_spend", "invoices.min_total",
-                    "coupons.cap", "coupons.min_spend", "coupons.budget",
+_MONEY = frozenset({"tiers.threshold", "tiers.floor", "tiers.renewal", "tiers.single",
+                    "earning.unit", "points.value", "redemption.pays", "referral.min_spend",
+                    "invoices.min_total", "coupons.cap", "coupons.min_spend", "coupons.budget",
                     "stamps.amount"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 

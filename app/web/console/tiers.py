@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from app.benefits import queries as benefits
 from app.benefits.queries import Taken
 from app.benefits.rules import PERIODS, gives
+from app.core.clock import taipei_date
 from app.coupons import queries as coupons
 from app.programmes import queries as programmes
 from app.programmes.rules import Choice, Tier
@@ -76,7 +77,7 @@ def tiers(request: Request, _: Reader) -> Response:
     lines = tuple(
         TierLine(
             tier=tier,
-            goals=words.goals(tier, terms.tiering),
+            goals=words.goals(tier, terms.tiering, taipei_date(now)),
             members=counts.get(tier.code, 0),
             choices=tuple(
                 ChoiceLine(

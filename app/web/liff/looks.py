@@ -12,6 +12,7 @@ from app.benefits import messages as benefit_messages
 from app.benefits import queries as benefits
 from app.benefits import service as benefit_service
 from app.benefits.rules import BenefitRefused
+from app.core.clock import taipei_date
 from app.enrolments.notice import notice
 from app.members.queries import Person
 from app.points import queries as points
@@ -84,6 +85,7 @@ def _ladder(request: Request, member: Person, problem: str = "") -> Response:
         409 if problem else 200,
         choices=choices,
         rule=template.rule,
+        today=taipei_date(now),
         problem=problem,
         progress=progress,
         tiers=terms.tiers,
