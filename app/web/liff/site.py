@@ -31,6 +31,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     points.router,
     why.router,
     invoices.router,
+    invoices.frames,
     missions.router,
     stamps.router,
     coupons.router,

@@ -218,6 +218,7 @@ member  GET   /liff/view/points
 member  GET   /liff/view/why
 member  GET   /liff/view/invoices
 member  POST  /liff/invoices
+member  POST  /liff/invoices/frame
 member  GET   /liff/view/missions
 member  GET   /liff/view/stamps
 member  GET   /liff/view/coupons
