@@ -53,6 +53,7 @@ PAGES: Final = {
     "/console/coupons/{kind_id}": "console-coupon",
     "/console/coupons/{kind_id}/edit": "console-coupon-edit",
     "/console/rewards": "console-rewards",
+    "/console/tiers": "console-tiers",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
     "/console/draws": "console-draws",
@@ -114,6 +115,7 @@ PAGES: Final = {
     "/liff/view/stamps": "liff-stamps",
     "/liff/view/coupons": "liff-coupons",
     "/liff/view/coupons/{coupon_id}": "liff-coupon",
+    "/liff/view/gift/{token}": "liff-gift",
     "/liff/view/tiers": "liff-tiers",
     "/liff/view/purchases": "liff-purchases",
     "/liff/view/stores": "liff-stores",
@@ -380,6 +382,8 @@ def console(studio: Studio) -> None:
         keep_tall(page, "console-coupon-edit")
         page.goto(f"{studio.url}/console/rewards")
         keep(page, "console-rewards")
+        page.goto(f"{studio.url}/console/tiers")
+        keep(page, "console-tiers")
         ask_for_correction(studio)
         page.goto(f"{studio.url}/console/corrections")
         keep(page, "console-corrections")

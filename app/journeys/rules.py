@@ -47,6 +47,7 @@ FACTS: Final[Mapping[str, str]] = {
     "mission.completed": "完成任務",
     "stamps.reached": "集點卡集滿",
     "reward.exchanged": "兌換商品",
+    "benefit.claimed": "選擇等級權益",
     "referral.joined": "推薦的好友加入",
     "draw.won": "抽中獎項",
 }

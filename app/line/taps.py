@@ -42,6 +42,29 @@ class ShowTiers(Postback):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowBenefits(Postback):
+    """What the member's tier lets them choose."""
+
+    prefix: ClassVar[str] = "benefits"
+
+
+@dataclass(frozen=True, slots=True)
+class AskBenefit(Postback):
+    """Asks first: a choice cannot be changed."""
+
+    prefix: ClassVar[str] = "benefit.ask"
+    choice: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBenefit(Postback):
+    prefix: ClassVar[str] = "benefit.take"
+    choice: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowPurchases(Postback):
     prefix: ClassVar[str] = "purchases"
 

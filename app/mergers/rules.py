@@ -11,10 +11,13 @@ Fate = Literal["moves", "folded", "stays"]
 #   folded: totals, made anew for both from the rows that moved
 #   stays:  history of the absorbed membership, or worth nothing after it
 FATES: Final[dict[str, Fate]] = {
+    "benefit_claims.member_id": "moves",  # a choice that both made stays with each
     "broadcast_recipients.member_id": "stays",  # what was decided for that membership
     "card_tokens.member_id": "stays",
     "closings.member_id": "stays",
     "consents.member_id": "moves",
+    "coupon_gifts.friend_id": "moves",
+    "coupon_gifts.giver_id": "moves",
     "coupon_holdings.member_id": "folded",
     "coupon_word_tries.member_id": "stays",
     "coupons.member_id": "moves",

@@ -35,6 +35,7 @@ from app.web.console import (
     stamps,
     stores,
     tags,
+    tiers,
     tokens,
 )
 from app.web.headers import SecurityHeaders
@@ -60,6 +61,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     stamps.router,
     coupons.router,
     rewards.router,
+    tiers.router,
     liability.router,
     mergers.router,
     invoices.router,
