@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.campaigns import queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.models import RECIPIENTS
-from app.campaigns.rules import QUEUED, Letter
+from app.campaigns.rules import QUEUED
+from app.campaigns.rules.letters import Letter, of_card
 from app.campaigns.service import composing, freezing
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import table_of
@@ -42,7 +43,7 @@ PAST: Final = (
     Past(
         "夏茶上市",
         None,
-        Letter(
+        of_card(
             "夏茶到了，第一壺留給您",
             "{姓名}您好：\n今年的夏茶已經到店，蜜香紅茶與東方美人都可以試喝。\n"
             "您是{等級}會員，結帳時出示會員碼一樣累積點數。",
@@ -56,7 +57,7 @@ PAST: Final = (
     Past(
         "熟客品茶會",
         "近一年常來的熟客",
-        Letter(
+        of_card(
             "只邀請熟客的品茶會",
             "{姓名}您好：\n謝謝您常常來。下週六下午在台北店有一場小小的品茶會，"
             "座位不多，想先問問您。\n您現在有 {點數} 點，當天也可以折抵。",
@@ -67,7 +68,7 @@ PAST: Final = (
         clicked=0.31,
     ),
 )
-DRAFT: Final = Letter(
+DRAFT: Final = of_card(
     "好一陣子沒見到您了",
     "{姓名}您好：\n換季了，店裡準備了溫潤的老茶。附上一張優惠券，歡迎回來坐坐。",
     coupon="tasting",

@@ -36,6 +36,7 @@ from app.web.console import (
     stores,
     tags,
     tokens,
+    topics,
 )
 from app.web.headers import SecurityHeaders
 
@@ -48,6 +49,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     segments.router,
     tags.router,
     tags.members,
+    topics.router,
     broadcasts.router,
     broadcast_sending.router,
     broadcast_results.router,

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from app.attention.rules import is_held_out
 from app.campaigns import queries, rules, service
 from app.campaigns.models import RECIPIENTS
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import of_card
 from app.core.db import Database
 from app.coupons.models import COUPONS
 from app.insights import checks
@@ -26,7 +26,7 @@ from tests.support.times import NOW
 KILLS = 10
 MEMBERS = 1_500
 NUMBERS = range(1_000, 1_000 + MEMBERS)
-LETTER = Letter(
+LETTER = of_card(
     "夏茶上市", "{姓名}，今年的夏茶到了。", coupon="welcome", label="看", place="coupons"
 )
 FAULTS = (

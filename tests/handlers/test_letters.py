@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.campaigns import queries, rules, service
 from app.campaigns.models import RECIPIENTS
+from app.campaigns.rules.letters import PLACES
 from app.campaigns.service import freezing
 from app.line import taps
 from handlers import letters
@@ -24,7 +25,7 @@ def press(session: Session, user: str, broadcast_id: int, place: str = "points")
 
 
 def test_every_place_but_an_address_has_an_answer() -> None:
-    assert {*letters.PLACES, "url"} == set(rules.PLACES)
+    assert {*letters.PLACES, "url"} == set(PLACES)
 
 
 def test_the_first_press_is_counted_and_each_is_answered(session: Session, hana: str) -> None:

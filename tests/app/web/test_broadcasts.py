@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from app.campaigns import messages, queries, rules, service
 from app.campaigns.models import RECIPIENTS
+from app.campaigns.rules.letters import of_card
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
@@ -27,12 +28,14 @@ KEY = "test-secret-key"
 FORM = {
     "name": "夏茶",
     "audience": "",
-    "title": "夏茶上市",
-    "body": "{姓名}您好，\r\n今年的夏茶到了。",
-    "coupon": "",
-    "label": "看門市",
-    "place": "stores",
-    "url": "",
+    "m0-kind": "card",
+    "m0-title": "夏茶上市",
+    "m0-body": "{姓名}您好，\r\n今年的夏茶到了。",
+    "m0-coupon": "",
+    "m0-label": "看門市",
+    "m0-place": "stores",
+    "m0-url": "",
+    "topic": "news",
 }
 
 
@@ -274,7 +277,7 @@ def test_many_pages_are_turned(sqlite_db: Database, marketer: Browser) -> None:
 @pytest.fixture
 def linked(sqlite_db: Database, shop: Shop) -> tuple[str, int]:
     """A broadcast with an address, and who got it."""
-    letter = rules.Letter("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
+    letter = of_card("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
     with sqlite_db.transaction() as session:
         publish(session)
         hana = regular(session)
