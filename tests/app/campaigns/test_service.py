@@ -16,6 +16,7 @@ from app.attention import rules as attention
 from app.attention import service as governor
 from app.attention.models import MARKETING_DAYS
 from app.campaigns import queries, rules, service
+from app.campaigns.messages import Material
 from app.campaigns.models import RECIPIENTS
 from app.campaigns.rules.letters import Letter
 from app.campaigns.service import NotNow, composing, freezing, mailing
@@ -301,7 +302,7 @@ def test_without_a_coupon_to_give_there_is_no_letter_and_nothing_is_left(db: Dat
             now=START,
         )
         first, second = person(session), person(session)
-        planned(session, replace(WITH_COUPON, coupon="few"))
+        planned(session, but(WITH_COUPON, coupon="few"))
     advance(db)
     with db.reading() as session:
         assert verdicts(session) == [
@@ -322,7 +323,7 @@ def test_who_has_had_their_share_of_a_coupon_gets_no_letter_about_it(db: Databas
         coupons.issue(
             session, kind_code="once", member_id=hana, source="qr", dedup_key="qr", now=START
         )
-        planned(session, replace(WITH_COUPON, coupon="once"))
+        planned(session, but(WITH_COUPON, coupon="once"))
     advance(db)
     with db.reading() as session:
         assert verdicts(session) == [(hana, "dropped", "已領過這種優惠券")]
@@ -402,7 +403,7 @@ def test_who_blocks_us_while_the_letters_are_written_gets_none(postgres_db: Data
         with postgres_db.transaction() as other:
             _blocks(other, ken)
         with pytest.raises(mailing._BlockedMeanwhile), session.begin_nested():
-            batch._queue(list(people.values()), {})
+            batch._queue(list(people.values()), {}, Material())
         assert composing.compose(session, going, brand=BRAND, now=START) == 2
         assert verdicts(session) == [
             (hana, "queued", None),
@@ -706,7 +707,7 @@ def test_several_senders_at_once_write_each_letter_once(db: Database) -> None:
         draft = KindDraft("few", "限量券", "amount_off", 50, issue_limit=25, valid_days=9)
         coupons.create_kind(session, draft=draft, now=START)
         people = [person(session) for _ in range(40)]
-        broadcast_id = planned(session, replace(WITH_COUPON, coupon="few"))
+        broadcast_id = planned(session, but(WITH_COUPON, coupon="few"))
     with db.transaction() as session:
         work = freezing.begin(session, now=START)
         assert work is not None

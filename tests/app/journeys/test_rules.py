@@ -260,7 +260,7 @@ DEEP = split("s1", a=[split("s2", a=[split("s3", a=[split("s4", a=[letter("s5")]
         (replace(PLAN, steps=tuple(letter(f"s{n}") for n in range(1, 42))), [("", "steps")]),
         (
             replace(PLAN, steps=(Step("s1", "letter"),)),
-            [("s1", name) for name in ("title", "body", "label")],
+            [("s1", "parts")],
         ),
         (replace(PLAN, steps=(Step("s1", "coupon"),)), [("s1", "coupon")]),
         (replace(PLAN, steps=(Step("s1", "points"),)), [("s1", "points")]),
