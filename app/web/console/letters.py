@@ -149,6 +149,7 @@ async def uploads(form: FormData) -> dict[int, bytes]:
         file = form.get(f"m{number}-file")
         if isinstance(file, UploadFile) and file.filename:
             found[number] = await file.read(pictures.MOST_UPLOADED + 1)
+    await form.close()
     return found
 
 
