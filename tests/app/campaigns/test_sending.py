@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -44,9 +45,9 @@ from tests.support.at_once import at_once
 SAME = but(body="今年的夏茶到了。")
 
 
-def planned(session: Session, letter: Letter = SAME, **how: object) -> int:
+def planned(session: Session, letter: Letter = SAME, **how: Any) -> int:
     broadcast_id = drafted(session, letter)
-    service.plan(session, broadcast_id=broadcast_id, send_at=START, now=START, **how)  # type: ignore[arg-type]
+    service.plan(session, broadcast_id=broadcast_id, send_at=START, now=START, **how)
     return broadcast_id
 
 
@@ -218,7 +219,7 @@ def test_everybody_is_written_to_in_their_best_hour(db: Database) -> None:
         ({"most": 0}, "most"),
     ],
 )
-def test_an_odd_plan_is_refused(session: Session, how: dict[str, object], field: str) -> None:
+def test_an_odd_plan_is_refused(session: Session, how: dict[str, Any], field: str) -> None:
     open_brand(session)
     with pytest.raises(Invalid) as refused:
         planned(session, **how)
