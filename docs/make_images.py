@@ -65,6 +65,7 @@ PAGES: Final = {
     "/console/segments/{segment_id}": "console-segment",
     "/console/tags": "console-tags",
     "/console/tags/{tag_id}": "console-tag",
+    "/console/topics": "console-topics",
     "/console/broadcasts": "console-broadcasts",
     "/console/broadcasts/{broadcast_id}": "console-broadcast",
     "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
@@ -463,14 +464,16 @@ def write_letter(page: Page, studio: Studio) -> None:
     """The draft of a letter as far as the last question, and one that is long over."""
     page.goto(f"{studio.url}/console/broadcasts")
     keep(page, "console-broadcasts")
-    page.click("text=換季邀請")
+    page.click("text=秋茶初採")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast-draft")
     page.click("text=下一步：確認寄送")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast-send")
+    page.goto(f"{studio.url}/console/topics")
+    keep(page, "console-topics")
     page.goto(f"{studio.url}/console/broadcasts")
-    page.click("text=夏茶上市")
+    page.click("text=中秋禮盒預購")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast")
     page.click(".row-link:has-text('寄出')")

@@ -134,6 +134,27 @@ class FollowLetter(Postback):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowTopics(Postback):
+    """What marketing is about, each to be turned off or on."""
+
+    prefix: ClassVar[str] = "topics"
+
+
+@dataclass(frozen=True, slots=True)
+class StopTopic(Postback):
+    """No more of what this topic's code stands for."""
+
+    prefix: ClassVar[str] = "topic.stop"
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTopic(Postback):
+    prefix: ClassVar[str] = "topic.resume"
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
 class StopMarketing(Postback):
     prefix: ClassVar[str] = "marketing.stop"
 

@@ -43,6 +43,7 @@ FATES: Final[dict[str, Fate]] = {
     "mission_rewards.member_id": "stays",  # once per round: both may have won it
     "mission_rounds.member_id": "stays",
     "outbox.member_id": "moves",
+    "outbox_readers.member_id": "stays",  # to whom LINE was asked to bring it
     "point_accounts.member_id": "folded",
     "point_corrections.member_id": "moves",
     "point_entries.member_id": "moves",
@@ -60,4 +61,5 @@ FATES: Final[dict[str, Fate]] = {
     "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",
     "timeline.member_id": "moves",
+    "topic_stops.member_id": "stays",  # copied as well: what either wants no more of
 }

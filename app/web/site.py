@@ -37,6 +37,7 @@ from app.web.console import (
     tags,
     tiers,
     tokens,
+    topics,
 )
 from app.web.headers import SecurityHeaders
 
@@ -49,6 +50,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     segments.router,
     tags.router,
     tags.members,
+    topics.router,
     broadcasts.router,
     broadcast_sending.router,
     broadcast_results.router,

@@ -34,6 +34,7 @@ anyone  GET   /readyz
 token   GET   /metrics
 anyone  GET   /pictures/barcode/{name}.png
 anyone  GET   /pictures/qr/{code}.png
+anyone  GET   /pictures/letter/{name}
 anyone  GET   /clerk/login
 anyone  GET   /console/login
 anyone  POST  /clerk/login
@@ -74,6 +75,10 @@ om....  POST  /console/tags/{tag_id}/segment
 om....  POST  /console/tags/{tag_id}/list
 om.M.s  POST  /console/members/{member_id}/tags
 om.M.s  POST  /console/members/{member_id}/tags/{tag_id}/remove
+om....  GET   /console/topics
+om....  POST  /console/topics
+om....  POST  /console/topics/{code}
+om....  POST  /console/topics/{code}/offer
 om....  GET   /console/broadcasts
 om....  GET   /console/broadcasts/new
 om....  POST  /console/broadcasts/draft
@@ -240,6 +245,7 @@ member  GET   /liff/view/stores
 member  GET   /liff/view/terms
 member  GET   /liff/view/centre
 member  POST  /liff/centre/marketing
+member  POST  /liff/centre/topic
 member  GET   /liff/centre/data
 member  GET   /liff/view/centre/profile
 member  POST  /liff/centre/profile
