@@ -24,6 +24,7 @@ import app.referrals.models
 import app.rewards.models
 import app.richmenus.models
 import app.rights.models
+import app.scores.models
 import app.segments.models
 import app.staff.models
 import app.stamps.models

@@ -53,6 +53,7 @@ FATES: Final[dict[str, Fate]] = {
     "reward_exchanges.member_id": "moves",
     "reward_holdings.member_id": "folded",
     "richmenu_wearers.member_id": "stays",  # the next look at who sees what takes it away
+    "scores.member_id": "stays",  # the next night measures what the kept member has now
     "staff_memberships.member_id": "moves",
     "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",

@@ -65,6 +65,12 @@ KINDS: Final = {
     "reward.returned": "兌換逾期退回點數",
     "mission.completed": "完成任務",
     "stamps.reached": "集點卡達成",
+    "nes.n0": "成為新顧客",
+    "nes.e0": "成為主力顧客",
+    "nes.s1": "開始瞌睡",
+    "nes.s2": "變成半睡",
+    "nes.s3": "變成沉睡",
+    "rfm.moved": "換了 RFM 客群",
     "message.sent": "送出訊息",
 }
 ACTIONS: Final = {
