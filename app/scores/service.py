@@ -79,6 +79,17 @@ def _work(session: Session, day: date) -> Work:
     return Work(**values)
 
 
+def night(session: Session, *, now: datetime, with_models: bool = True) -> None:
+    """All of a night in one transaction, for where nobody waits."""
+    work = begin(session, now=now)
+    while work.phase != DONE:
+        if work.phase == BASIS:
+            found = measure(session, work, with_models=with_models)
+            work = settle(session, work, found)
+        else:
+            work = advance(session, work, now=now)
+
+
 def advance(session: Session, work: Work, *, now: datetime) -> Work:
     """Do a portion of what is next; return how the night stands then. `BASIS` is not done here:
     see `measure` and `settle`."""
@@ -188,11 +199,12 @@ class Measured:
     cells: Mapping[tuple[int, int, int], tuple[int, int]]
 
 
-def measure(session: Session, work: Work) -> Measured:
-    """Read by what everybody is to be measured. It writes nothing and takes a while."""
+def measure(session: Session, work: Work, *, with_models: bool = True) -> Measured:
+    """Read by what everybody is to be measured. It writes nothing and takes a while; without the
+    models lifetime values are the simple ones."""
     in_year = SCORES.c.year_days > 0
     since = _since(work.day)
-    estimate = _estimate(session, work.day)
+    estimate = _estimate(session, work.day, with_models)
     return Measured(
         Basis(
             r=_cuts(session, "r", since, in_year),
@@ -260,7 +272,7 @@ def _brand_cycle(session: Session) -> int:
     return rules.median([(int(row[0]), int(row[1])) for row in middle])
 
 
-def _estimate(session: Session, day: date) -> Estimate:
+def _estimate(session: Session, day: date, with_models: bool) -> Estimate:
     age = _age(day)
     lived = sa.case((age < LEAST_AGE, LEAST_AGE), else_=age)
     buyers, first, days, total = session.execute(
@@ -274,7 +286,7 @@ def _estimate(session: Session, day: date) -> Estimate:
     weeks = 0 if first is None else (day - first).days // 7
     yearly = round(int(days) * rules.WINDOW / int(total), 4) if total else 0.0
     simple = Estimate("simple", buyers, weeks, yearly)
-    if buyers < lifetime.LEAST_BUYERS or weeks < lifetime.LEAST_WEEKS:
+    if not with_models or buyers < lifetime.LEAST_BUYERS or weeks < lifetime.LEAST_WEEKS:
         return simple
     sample = _sample(session, day, buyers)
     spent = [(x, net / x) for x, _, _, net in sample if x and net > 0]

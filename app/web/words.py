@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.scores.rules import NES
+
 ROLES: Final = {
     "owner": "負責人",
     "marketer": "行銷",
@@ -73,6 +75,7 @@ KINDS: Final = {
     "rfm.moved": "換了 RFM 客群",
     "message.sent": "送出訊息",
 }
+NES_STATES: Final = NES
 ACTIONS: Final = {
     "login": "登入",
     "store.chosen": "選擇門市",

@@ -106,6 +106,7 @@ om....  GET   /console/journeys/{journey_id}/steps/{code}
 om....  POST  /console/journeys/{journey_id}/steps/{code}
 om....  POST  /console/journeys/{journey_id}/steps/{code}/{verb}
 omaM.s  GET   /console/lifecycle
+omaM.s  GET   /console/scores
 om....  GET   /console/menus
 om....  POST  /console/menus
 om....  POST  /console/menus/draft
