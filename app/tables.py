@@ -6,6 +6,7 @@ import app.cards.models
 import app.coupons.models
 import app.draws.models
 import app.enrolments.models
+import app.experiments.models
 import app.firings.models
 import app.imports.models
 import app.inbox.models

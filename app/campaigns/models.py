@@ -30,6 +30,7 @@ class Broadcast(Table):
     segment_version: Mapped[int | None] = mapped_column(sa.Integer)
     tree: Mapped[Any] = mapped_column(Json, nullable=True)
     letter: Mapped[Any] = mapped_column(Json)
+    share: Mapped[Any] = mapped_column(Json, nullable=True)  # of the members, in an experiment
     send_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease: Mapped[str | None] = mapped_column(sa.String(40))  # of who freezes the list
     members: Mapped[int] = mapped_column(sa.Integer)  # who were meant, reachable or not

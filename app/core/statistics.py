@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, comb, erfc, exp, lgamma, log, sqrt
 from statistics import NormalDist
 from typing import Final
@@ -204,6 +205,7 @@ def crossing(successes: int, lead: int, chance: float) -> float:
     return min(1.0, total)
 
 
+@lru_cache(maxsize=64)
 def needed_successes(share: float, more: float, *, power: float = 0.8) -> int:
     """Successes of two equal arms together at which to give up, so that a share that becomes `more`
     leads far enough before with chance `power`. Raises ValueError as `needed` does, and when more

@@ -22,6 +22,7 @@ FATES: Final[dict[str, Fate]] = {
     "draw_entries.member_id": "stays",  # what they win goes to the member they became
     "draw_tallies.member_id": "stays",
     "draw_wins.member_id": "moves",
+    "experiment_exposures.member_id": "moves",  # who was in it keeps their own arm
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
     "invoice_claims.member_id": "moves",

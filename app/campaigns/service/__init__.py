@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.campaigns import queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
-from app.campaigns.rules import Letter
+from app.campaigns.rules import Letter, Share
 from app.core.db import changed
 from app.core.errors import DomainError, Invalid
 from app.core.prepared import Prepared
@@ -110,9 +110,16 @@ def _drafted(
 # Planning -----------------------------------------------------------------------------------------
 
 
-def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetime) -> None:
+def plan(
+    session: Session,
+    *,
+    broadcast_id: int,
+    send_at: datetime,
+    now: datetime,
+    share: Share | None = None,
+) -> None:
     """From now on nothing of it changes: the letter and the segment's conditions are copied, and
-    at `send_at` the list is made. A time gone by means at once.
+    at `send_at` the list is made. A time gone by means at once. `share`: for those alone.
 
     Raises Invalid with the first thing that is wrong, NotFound, NotNow."""
     found = queries.broadcast(session, broadcast_id)
@@ -137,6 +144,7 @@ def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetim
         (rules.DRAFT,),
         status=rules.DUE,
         send_at=max(send_at, now),
+        share=sa.null() if share is None else share.document(),
         changed_at=now,
         **values,
     )

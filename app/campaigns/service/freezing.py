@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.attention import rules as attention
 from app.campaigns import queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.campaigns.rules import Share
 from app.core import ids
 from app.core.db import changed, table_of
 from app.core.prepared import Prepared, among
@@ -37,12 +38,19 @@ class Freezing:
     tree: Group | None
     unpressed_of: int | None
     at: datetime
+    share: Share | None = None
 
 
 def begin(session: Session, *, now: datetime) -> Freezing | None:
     """Take the next broadcast whose time has come, or whose list was left half made."""
     row = session.execute(
-        sa.select(BROADCASTS.c.id, BROADCASTS.c.tree, BROADCASTS.c.unpressed_of, BROADCASTS.c.lease)
+        sa.select(
+            BROADCASTS.c.id,
+            BROADCASTS.c.tree,
+            BROADCASTS.c.unpressed_of,
+            BROADCASTS.c.share,
+            BROADCASTS.c.lease,
+        )
         .where(
             sa.or_(
                 sa.and_(BROADCASTS.c.status == rules.DUE, BROADCASTS.c.send_at <= now),
@@ -73,14 +81,19 @@ def begin(session: Session, *, now: datetime) -> Freezing | None:
         return None  # another process was faster, or a person stopped it
     session.execute(sa.delete(RECIPIENTS).where(RECIPIENTS.c.broadcast_id == row.id))
     tree = None if row.tree is None else segment_rules.from_document(row.tree)
-    return Freezing(row.id, lease, tree, row.unpressed_of, now)
+    share = None if row.share is None else Share(**row.share)
+    return Freezing(row.id, lease, tree, row.unpressed_of, now, share)
 
 
 def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     """How many members are meant, and the ids of those who can be reached, of one snapshot."""
     members = queries.meant(work.tree, work.unpressed_of, now=work.at)
     reachable = members.where(segments.reachable()).order_by(_MEMBERS.c.id)
-    return segments.size_of(session, members).members, segments.ids(session, reachable)
+    if work.share is None:
+        return segments.size_of(session, members).members, segments.ids(session, reachable)
+    holds = work.share.holds
+    found = [one for one in segments.ids(session, reachable) if holds(one)]
+    return sum(map(holds, segments.ids(session, members))), found
 
 
 _WRITE = Prepared(
@@ -101,7 +114,12 @@ def write(session: Session, work: Freezing, member_ids: Sequence[int]) -> bool:
     work is not ours any more."""
     if not _still(session, work, frozen=BROADCASTS.c.frozen + len(member_ids)):
         return False
-    control = {member_id for member_id in member_ids if attention.is_held_out(member_id)}
+    share = work.share
+    control = {
+        member_id
+        for member_id in member_ids
+        if attention.is_held_out(member_id) or (share and share.is_control(member_id))
+    }
     for status, arm in (
         (rules.CONTROL, sorted(control)),
         (rules.TO_DO, [member_id for member_id in member_ids if member_id not in control]),

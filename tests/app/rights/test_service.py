@@ -227,7 +227,7 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     of_nobody = {
         "api_tokens", "audit_log", "broadcasts", "coupon_days", "coupon_kinds", "coupon_offers",
         "draw_prizes",
-        "draws", "imports", "import_faults",
+        "draws", "experiments", "imports", "import_faults",
         "job_runs", "journey_versions", "journeys", "login_attempts",
         "richmenus", "richmenu_versions", "richmenu_pages",
         "richmenu_pictures",

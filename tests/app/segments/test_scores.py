@@ -18,7 +18,7 @@ from app.segments.rules import Condition, Group
 from tests.support.loyalty import new_member
 from tests.support.times import NOW
 
-HISTORIES = (
+HISTORIES: tuple[dict[int, int], ...] = (
     {},
     {1: 500},
     {2: 900, 12: 900, 22: 900},
