@@ -305,7 +305,8 @@ def _by_size(
 def _told(one: Comparison, names: Mapping[str, str]) -> str:
     more, gap = "多" if one.rate >= 0 else "少", " " if one.against != HOLD_OUT else ""
     words = (
-        f"{names[one.arm]}比{gap}{names[one.against]}{more}帶來 {abs(100 * one.rate):.1f} 個百分點，"
+        f"{names[one.arm]}比{gap}{names[one.against]}{more}帶來 "
+        f"{abs(100 * one.rate):.1f} 個百分點，"
         f"合理範圍 {100 * one.low:+.1f} 到 {100 * one.high:+.1f}"
     )
     if one.is_sure:

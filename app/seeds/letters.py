@@ -101,6 +101,11 @@ def _lived(session: Session, past: Past, segment_id: int | None, at: datetime, r
         session, name=past.name, segment_id=segment_id, letter=letter, staff_id=None, now=at
     )
     service.plan(session, broadcast_id=broadcast_id, send_at=at, now=at)
+    go_out(session, at, past.clicked, rng)
+
+
+def go_out(session: Session, at: datetime, clicked: float, rng: Random) -> None:
+    """The next broadcast that was due then; so many of who got it pressed its button."""
     work = freezing.begin(session, now=at)
     assert work is not None
     members, ids = freezing.meant(session, work)
@@ -108,12 +113,12 @@ def _lived(session: Session, past: Past, segment_id: int | None, at: datetime, r
     freezing.close(session, work, members=members)
     # No button of it leads to an address, so that no link has to be signed.
     letterhead = Brand(themes.named("camphor", brand=brand.NAME), "", "")
-    going = queries.broadcast(session, broadcast_id)
+    going = queries.broadcast(session, work.id)
     while composing.compose(session, going, brand=letterhead, now=at):
         pass
-    service.finish(session, broadcast_id=broadcast_id, now=at)
-    _taken(session, broadcast_id, at)
-    _pressed(session, broadcast_id, past.clicked, at, rng)
+    service.finish(session, broadcast_id=work.id, now=at)
+    _taken(session, work.id, at)
+    _pressed(session, work.id, clicked, at, rng)
 
 
 def _taken(session: Session, broadcast_id: int, at: datetime) -> None:
