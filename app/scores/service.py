@@ -6,6 +6,7 @@ night's row is changed first in each transaction, from where it stood: of two th
 one finds it moved, and who takes a broken-off night up goes on where it was left. Rows that stay as
 they are are not written."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -24,6 +25,7 @@ from app.scores import rules
 from app.scores.models import CELLS, RUNS, SCORES, Score, ScoreCell, ScoreRun
 from app.scores.rules import Basis, Cuts, lifetime
 from app.scores.rules.lifetime import Estimate, History
+from app.timeline import service as timeline
 from app.timeline.models import Fact
 
 FACTS, BASIS, SCORING, DONE = "facts", "basis", "scores", "done"
@@ -350,21 +352,9 @@ def _of_kind(visits: lifetime.Visits, repeats: int, last: int, age: int) -> tupl
 
 def _score_portion(session: Session, work: Work, after: int, until: int, now: datetime) -> None:
     assert work.basis is not None  # the phase before found it
-    scored = _scored(work, work.basis, after, until)
-    found = scored.subquery("found")
-    moved = found.c.was_nes.is_distinct_from(found.c.nes)
+    found = _scored(work, work.basis, after, until).subquery("found")
     if not work.is_first:
-        _tell(session, found, now)
-    moves = dict(work.moves)
-    rows = session.execute(
-        sa.select(sa.func.coalesce(found.c.was_nes, ""), found.c.nes, sa.func.count())
-        .where(moved)
-        .group_by(found.c.was_nes, found.c.nes)
-    )
-    for before, nes, number in rows:
-        move = f"{before}>{nes}"
-        moves[move] = moves.get(move, 0) + number
-    changed(session, sa.update(RUNS).where(RUNS.c.day == work.day).values(moves=moves))
+        _tell(session, work, found, now)
     names = [column.name for column in found.c if not column.name.startswith("was_")]
     _put(session, names, sa.select(*(found.c[name] for name in names)).where(sa.true()))
 
@@ -477,25 +467,32 @@ def _whole(amount: Expression) -> Expression:
 # Facts about who moved ----------------------------------------------------------------------------
 
 
-def _tell(session: Session, found: sa.Subquery, now: datetime) -> None:
+def _tell(session: Session, work: Work, found: sa.Subquery, now: datetime) -> None:
     """On the time line: which state and which group members came to. Who was never measured before
     is told of only while they are new: a file of old sales makes nobody fall asleep today."""
-    kinds = sa.case({nes: f"nes.{nes.lower()}" for nes in rules.NES}, value=found.c.nes)
-    is_new = sa.and_(found.c.was_nes.is_(None), found.c.nes == rules.N0)
-    for kind, before, after, who in (
-        (kinds, found.c.was_nes, found.c.nes, sa.or_(is_new, found.c.was_nes != found.c.nes)),
-        (sa.literal("rfm.moved"), found.c.was_rfm, found.c.rfm, found.c.was_rfm != found.c.rfm),
-    ):
-        facts = sa.literal('{"from":"') + sa.func.coalesce(before, "") + sa.literal('","to":"')
-        rows = sa.select(
-            found.c.member_id,
-            kind,
-            sa.literal(now, _TIMELINE.c.at.type),
-            facts + after + sa.literal('"}'),
-        ).where(who)
-        session.execute(
-            sa.insert(_TIMELINE).from_select(["member_id", "kind", "at", "facts"], rows)
+    columns = ("member_id", "was_nes", "nes", "was_rfm", "rfm")
+    rows = session.execute(
+        sa.select(*(found.c[name] for name in columns))
+        .where(
+            sa.or_(
+                found.c.was_nes.is_distinct_from(found.c.nes),
+                found.c.was_rfm.is_distinct_from(found.c.rfm),
+            )
         )
+        .order_by(found.c.member_id)
+    ).all()
+    moves, told = Counter(work.moves), defaultdict[str, dict[int, dict[str, str]]](dict)
+    for member_id, was_nes, nes, was_rfm, rfm in rows:
+        if was_nes != nes:
+            moves[f"{was_nes or ''}>{nes}"] += 1
+            if was_nes or nes == rules.N0:
+                told[f"nes.{nes.lower()}"][member_id] = {"from": was_nes or "", "to": nes}
+        if was_rfm and was_rfm != rfm:
+            told["rfm.moved"][member_id] = {"from": was_rfm, "to": rfm}
+    for kind, facts in sorted(told.items()):
+        timeline.record_all(session, kind=kind, at=now, facts=facts)
+    mine = sa.update(RUNS).where(RUNS.c.day == work.day)
+    changed(session, mine.values(moves=dict(moves)))
 
 
 def _finish(session: Session, work: Work, now: datetime) -> None:

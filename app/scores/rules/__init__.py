@@ -218,7 +218,7 @@ def why(since: int, usual: int | None, brand: int, nes: str) -> str:
     if not usual:
         own = f"只來過一次，全部會員{own}"
     times = f"{since * HUNDRED / gap:.1f}".removesuffix(".0")
-    return f"{last}，{own}，已是平常間隔的 {times} 倍，所以是「{NES[nes]}」。"
+    return f"{last}，{own}，是平常間隔的 {times} 倍，所以是「{NES[nes]}」。"
 
 
 def days_of(hundredths: int) -> str:

@@ -161,7 +161,7 @@ def test_the_gap_and_the_next_day() -> None:
 
 def test_why_reads_as_people_speak() -> None:
     assert rules.why(42, 2_800, 9_999, "E0") == (
-        "上次消費 42 天前，平均每 28 天來一次，已是平常間隔的 1.5 倍，所以是「主力顧客」。"
+        "上次消費 42 天前，平均每 28 天來一次，是平常間隔的 1.5 倍，所以是「主力顧客」。"
     )
     assert rules.why(90, None, 3_000, "S2") == (
         "上次消費 90 天前，只來過一次，全部會員平均每 30 天來一次，"

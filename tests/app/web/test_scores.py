@@ -79,7 +79,7 @@ def test_an_analyst_meets_numbers_and_nobody(visitor: Browser, measured: dict[st
 def test_a_profile_says_why(visitor: Browser, measured: dict[str, int]) -> None:
     visitor.log_in(Role.MARKETER)
     page = visitor.get(f"/console/members/{measured['李睡著']}").text
-    assert "上次消費 90 天前，平均每 10 天來一次，已是平常間隔的 9 倍，所以是「沉睡顧客」" in page
+    assert "上次消費 90 天前，平均每 10 天來一次，是平常間隔的 9 倍，所以是「沉睡顧客」" in page
     assert "已經過了" in page
     assert "消費習慣" not in visitor.get(f"/console/members/{measured['陳沒買']}").text
 
