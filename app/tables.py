@@ -8,6 +8,7 @@ import app.coupons.models
 import app.cutoffs.models
 import app.draws.models
 import app.enrolments.models
+import app.experiments.models
 import app.firings.models
 import app.imports.models
 import app.inbox.models
@@ -26,6 +27,7 @@ import app.referrals.models
 import app.rewards.models
 import app.richmenus.models
 import app.rights.models
+import app.scores.models
 import app.segments.models
 import app.staff.models
 import app.stamps.models

@@ -77,6 +77,10 @@ PAGES: Final = {
     "/console/journeys/{journey_id}/steps/new": "console-journey-new-step",
     "/console/journeys/{journey_id}/steps/{code}": "console-journey-step",
     "/console/lifecycle": "console-lifecycle",
+    "/console/scores": "console-scores",
+    "/console/experiments": "console-experiments",
+    "/console/experiments/new": "console-experiment-new",
+    "/console/experiments/{experiment_id}": "console-experiment",
     "/console/menus": "console-menus",
     "/console/menus/{menu_id}": "console-menu",
     "/console/imports": "console-imports",
@@ -421,6 +425,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-tag")
         write_letter(page, studio)
         follow_journey(page, studio)
+        weigh(page, studio)
         draw_menu(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
@@ -501,6 +506,18 @@ def follow_journey(page: Page, studio: Studio) -> None:
     keep(page, "console-journey-new-step")
     page.goto(f"{studio.url}/console/lifecycle")
     keep(page, "console-lifecycle")
+
+
+def weigh(page: Page, studio: Studio) -> None:
+    """How the members buy, and two letters tried on them."""
+    page.goto(f"{studio.url}/console/scores")
+    keep(page, "console-scores")
+    page.goto(f"{studio.url}/console/experiments")
+    keep(page, "console-experiments")
+    page.click("text=直接說或問一句")
+    keep(page, "console-experiment")
+    page.goto(f"{studio.url}/console/experiments/new")
+    keep(page, "console-experiment-new")
 
 
 def draw_menu(page: Page, studio: Studio) -> None:

@@ -23,6 +23,7 @@ from app.richmenus import service as menus
 from app.richmenus.models import RichMenuWearer
 from app.rights import rules
 from app.rights.models import Closing, ForgottenPhone
+from app.scores import service as scores
 from app.staff.models import AuditEntry
 from app.tags import service as tags
 from app.timeline import service as timeline
@@ -196,6 +197,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
     ):
         session.execute(statement)
     tags.strip(session, member_id=member_id)
+    scores.forget(session, member_id=member_id)
     _wipe_reasons(session, member_id)
     changed(
         session,

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.scores.rules import NES
+
 ROLES: Final = {
     "owner": "負責人",
     "marketer": "行銷",
@@ -72,8 +74,15 @@ KINDS: Final = {
     "benefit.kept": "等級撤回前已使用的權益",
     "mission.completed": "完成任務",
     "stamps.reached": "集點卡達成",
+    "nes.n0": "成為新顧客",
+    "nes.e0": "成為主力顧客",
+    "nes.s1": "開始瞌睡",
+    "nes.s2": "變成半睡",
+    "nes.s3": "變成沉睡",
+    "rfm.moved": "換了 RFM 客群",
     "message.sent": "送出訊息",
 }
+NES_STATES: Final = NES
 ACTIONS: Final = {
     "login": "登入",
     "store.chosen": "選擇門市",
@@ -92,6 +101,10 @@ ACTIONS: Final = {
     "points.correction_rejected": "退回調整點數",
     "message.retried": "重送訊息",
     "staff.linked": "登記人員的會員編號",
+    "experiment.saved": "建立實驗",
+    "experiment.started": "開始實驗",
+    "experiment.stopped": "提早停止實驗",
+    "experiment.removed": "丟掉實驗草稿",
     "draw.created": "建立抽獎",
     "draw.frozen": "凍結抽獎名單",
     "draw.decided": "開獎",

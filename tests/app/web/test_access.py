@@ -111,6 +111,13 @@ om....  GET   /console/journeys/{journey_id}/steps/{code}
 om....  POST  /console/journeys/{journey_id}/steps/{code}
 om....  POST  /console/journeys/{journey_id}/steps/{code}/{verb}
 omaM.s  GET   /console/lifecycle
+omaM.s  GET   /console/scores
+om....  GET   /console/experiments
+om....  POST  /console/experiments
+om....  GET   /console/experiments/new
+om....  GET   /console/experiments/{experiment_id}
+om....  POST  /console/experiments/{experiment_id}/start
+om....  POST  /console/experiments/{experiment_id}/{step}
 om....  GET   /console/menus
 om....  POST  /console/menus
 om....  POST  /console/menus/draft
