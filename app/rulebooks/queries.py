@@ -34,15 +34,15 @@ def book_at(session: Session, instant: datetime) -> Book | None:
         terms = programmes.terms_at(session, instant)
     except NoProgramme:
         return None
-    return _with_lists(session, terms)
+    return with_lists(session, terms)
 
 
 def book_of(session: Session, version: int) -> Book:
     """The terms of a version with the lists of now. Raises NoProgramme."""
-    return _with_lists(session, programmes.terms_of(session, version))
+    return with_lists(session, programmes.terms_of(session, version))
 
 
-def _with_lists(session: Session, terms: Terms) -> Book:
+def with_lists(session: Session, terms: Terms) -> Book:
     given = (kind.draft for kind in coupons.kinds(session) if kind.is_active)
     offered = (reward for reward in rewards.rewards(session) if reward.is_active)
     by_age = sorted(offered, key=lambda reward: reward.reward_id)
