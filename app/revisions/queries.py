@@ -81,6 +81,12 @@ def draft(session: Session, draft_id: int) -> Draft:
     return _draft(row)
 
 
+def by_form(session: Session, form_id: str) -> int | None:
+    """The draft that this form made."""
+    found: int | None = session.scalar(sa.select(DRAFTS.c.id).where(DRAFTS.c.form_id == form_id))
+    return found
+
+
 def drafts(session: Session, *, statuses: Sequence[str], limit: int = 20) -> list[Draft]:
     """Newest first."""
     rows = session.execute(

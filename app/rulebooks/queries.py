@@ -76,8 +76,8 @@ def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effec
 
 def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Crowd]:
     dialect = session.get_bind().dialect.name
-    before = _sums(old, now, "sums_before", dialect)
-    after = _sums(new, now, "sums_after", dialect)
+    before = window_sums(old, now, "sums_before", dialect)
+    after = window_sums(new, now, "sums_after", dialect)
     reached_before = _reached(old, before).label("reached_before")
     reached_after = _reached(new, after).label("reached_after")
     statement = (
@@ -93,7 +93,7 @@ def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Cro
     return [Crowd(*tuple(row)) for row in session.execute(statement)]
 
 
-def _sums(terms: Terms, now: datetime, name: str, dialect: str) -> sa.Subquery:
+def window_sums(terms: Terms, now: datetime, name: str, dialect: str) -> sa.Subquery:
     """What each member's window that ends today comes to, by measure."""
     today = taipei_date(now)
     is_by_member = terms.tiering.window == "anniversary"

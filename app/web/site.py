@@ -28,6 +28,8 @@ from app.web.console import (
     menus,
     mergers,
     missions,
+    programme,
+    programme_drafts,
     referrals,
     rewards,
     segments,
@@ -35,6 +37,7 @@ from app.web.console import (
     stamps,
     stores,
     tags,
+    thresholds,
     tokens,
 )
 from app.web.headers import SecurityHeaders
@@ -56,6 +59,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     lifecycle.router,
     menus.router,
     corrections.router,
+    programme.router,
+    programme_drafts.router,
+    thresholds.router,
     missions.router,
     stamps.router,
     coupons.router,
