@@ -89,7 +89,7 @@ def test_thresholds_are_dragged_pressed_and_typed(
         page.keyboard.press("Home")
         expect(amount).to_have_value("100")
         # By the pointer: to where gold stands it cannot go, half of the way it can.
-        gold = page.get_by_role("slider", name="金卡的門檻")
+        gold = page.get_by_role("slider", name="金卡的門檻", exact=True)
         start, end = silver.locator("circle").bounding_box(), gold.locator("circle").bounding_box()
         assert start is not None
         assert end is not None

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.core.db import table_of
 from app.coupons.models import CouponKind
-from app.inbox.models import InboxEvent
 from app.members.models import MEMBER, Member
 from app.outbox.models import SENT, OutboxRow
 from app.programmes.models import Programme
@@ -22,8 +21,8 @@ from app.staff.rules import TIED_TO_STORES
 class Beginnings:
     """What has happened at least once, or is there."""
 
-    heard: bool  # an event of LINE came
-    sent: bool  # LINE took a message
+    heard: bool  # somebody added the account: their event came
+    sent: bool  # LINE took a message, or said what a friend is called
     programme: bool
     coupon: bool
     store: bool
@@ -40,8 +39,9 @@ def beginnings(session: Session, *, now: datetime) -> Beginnings:
 
     staff, kinds = table_of(Staff), table_of(CouponKind)
     looks = (
-        is_any(InboxEvent.id.is_not(None)),
-        is_any(OutboxRow.status == SENT),
+        is_any(Member.is_friend),
+        # Sent rows are forgotten in time; the name that LINE told stays.
+        sa.or_(is_any(OutboxRow.status == SENT), is_any(Member.display_name.is_not(None))),
         is_any(Programme.starts_at <= now),
         is_any(kinds.c.is_active.is_(True)),
         is_any(Store.is_active.is_(True)),

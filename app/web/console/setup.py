@@ -180,11 +180,15 @@ def _page(request: Request, notice: tuple[bool, str] | None, health: Health | No
 
 @router.get("/tiers")
 def tiers(request: Request, _: Owner) -> Response:
+    """What the templates hold; they can be chosen while there is no programme."""
     with request.app.state.db.reading() as session:
-        if programmes.newest(session):
-            return RedirectResponse("/console/setup?notice=known", 303)
+        is_open = not programmes.newest(session)
     return pages.render(
-        request, "console/setup_tiers.html", starters=STARTERS, goals=tier_words.goals
+        request,
+        "console/setup_tiers.html",
+        starters=STARTERS,
+        goals=tier_words.goals,
+        is_open=is_open,
     )
 
 
