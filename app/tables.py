@@ -24,6 +24,7 @@ import app.points.models
 import app.programmes.models
 import app.purchases.models
 import app.referrals.models
+import app.revisions.models
 import app.rewards.models
 import app.richmenus.models
 import app.rights.models

@@ -59,6 +59,15 @@ PAGES: Final = {
     "/console/draws": "console-draws",
     "/console/draws/{draw_id}": "console-draw",
     "/draws/{code}": "draw-proof",
+    "/console/programme": "console-programme",
+    "/console/programme/compare": "console-programme-compare",
+    "/console/programme/try": "console-programme-try",
+    "/console/programme/new": "console-programme-new",
+    "/console/programme/drafts/{draft_id}": "console-programme-draft",
+    "/console/programme/thresholds": "console-thresholds",
+    "/console/setup": "console-setup",
+    "/console/setup/tiers": "console-setup-tiers",
+    "/console/setup/poster": "console-setup-poster",
     "/console/missions": "console-missions",
     "/console/stamps": "console-stamps",
     "/console/segments": "console-segments",
@@ -356,6 +365,29 @@ def chat(studio: Studio) -> None:
         menu(studio, page, REGULAR, "richmenu-member")
 
 
+def programme(studio: Studio, page: Page) -> None:
+    """What holds, what waits for the owner, other thresholds, and the guide for a new brand."""
+    for path, name in (
+        ("programme", "console-programme"),
+        ("programme/compare", "console-programme-compare"),
+        ("programme/try", "console-programme-try"),
+        ("programme/new", "console-programme-new"),
+        ("setup", "console-setup"),
+        ("setup/tiers", "console-setup-tiers"),
+        ("setup/poster", "console-setup-poster"),
+    ):
+        page.goto(f"{studio.url}/console/{path}")
+        keep_whole(page, name)
+    page.goto(f"{studio.url}/console/programme")
+    page.click("a[href^='/console/programme/drafts/']")
+    keep_whole(page, "console-programme-draft")
+    page.goto(f"{studio.url}/console/programme/thresholds")
+    page.get_by_role("slider", name="金卡的門檻", exact=True).focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowLeft")
+    keep_whole(page, "console-thresholds")
+
+
 def console(studio: Studio) -> None:
     with studio.page(DESKTOP) as page:
         page.goto(f"{studio.url}/console/login")
@@ -375,6 +407,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-merge")
         page.goto(f"{studio.url}/console/liability")
         keep(page, "console-liability")
+        programme(studio, page)
         page.goto(f"{studio.url}/console/coupons/new")
         keep(page, "console-coupon-new")
         page.goto(f"{studio.url}/console/coupons")
@@ -656,6 +689,15 @@ def keep_tall(page: Page, name: str) -> None:
     page.set_viewport_size({"width": PHONE["width"], "height": tall})
     keep(page, name)
     page.set_viewport_size(PHONE)
+
+
+def keep_whole(page: Page, name: str) -> None:
+    """Photograph a desktop so tall that it shows what lies below, up to twice a usual one."""
+    needed = int(page.evaluate("document.documentElement.scrollHeight"))
+    tall = max(DESKTOP["height"], min(needed, 2 * DESKTOP["height"]))
+    page.set_viewport_size({"width": DESKTOP["width"], "height": tall})
+    keep(page, name)
+    page.set_viewport_size(DESKTOP)
 
 
 def store(image: Image.Image, name: str) -> None:

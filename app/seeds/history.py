@@ -49,7 +49,7 @@ from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardRefused
 from app.scores import service as scores
-from app.seeds import brand, draws, experiments, journeys, letters, people, tags, visits
+from app.seeds import brand, changes, draws, experiments, journeys, letters, people, tags, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
@@ -151,6 +151,7 @@ def write(
         letters.write(session, rng=Random(seed + 5), now=now)  # noqa: S311  # as above
         journeys.write(session, rng=Random(seed + 6), now=now)  # noqa: S311  # as above
         experiments.write(session, rng=Random(seed + 7), now=now)  # noqa: S311  # as above
+        changes.write(session, now=now)
         _pass_over(session, now)
     joined = sum(person.joined_at is not None for person in everybody)
     return Told(joined, len(everybody) - joined, chronicle.sales)
