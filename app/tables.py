@@ -7,6 +7,7 @@ import app.coupons.models
 import app.draws.models
 import app.enrolments.models
 import app.firings.models
+import app.hooks.models
 import app.imports.models
 import app.inbox.models
 import app.invoices.models

@@ -89,6 +89,8 @@ PAGES: Final = {
     "/console/stores": "console-stores",
     "/console/stores/{store_id}": "console-store",
     "/console/tokens": "console-tokens",
+    "/console/hooks": "console-hooks",
+    "/console/hooks/{hook_id}": "console-hook",
     "/console/account": "console-account",
     "/console/account/second": "console-second",
     "/clerk/login": "clerk-login",
@@ -447,6 +449,10 @@ def people_and_safety(page: Page, studio: Studio) -> None:
     keep(page, "console-staff")
     page.click("tr:has-text('clerk2') .row-link")
     keep(page, "console-staff-person")
+    page.goto(f"{studio.url}/console/hooks")
+    keep(page, "console-hooks")
+    page.click(".row-link")
+    keep(page, "console-hook")
     page.goto(f"{studio.url}/console/account")
     keep(page, "console-account")
     page.locator("[action$='/second/begin'] [name=password]").fill(brand.PASSWORD)

@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     tz: str = "Asia/Taipei"
     regulars_clock: str = ""
     regulars_demo: bool = False
+    # Let webhooks go to http:// and to addresses of the own network: for tests and the demo only.
+    regulars_hooks_private: bool = False
     regulars_sms_url: str = ""  # where one-time passwords are posted; see app/line/sms.py
     regulars_sms_token: SecretStr = SecretStr("")
 

@@ -22,6 +22,7 @@ FATES: Final[dict[str, Fate]] = {
     "draw_entries.member_id": "stays",  # what they win goes to the member they became
     "draw_tallies.member_id": "stays",
     "draw_wins.member_id": "moves",
+    "hook_deliveries.member_id": "stays",  # told of the membership of that day
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
     "invoice_claims.member_id": "moves",

@@ -11,6 +11,7 @@ from app.cards.models import CardToken
 from app.core import ids
 from app.core.db import Table, changed, insert_for, table_of
 from app.core.errors import DomainError
+from app.hooks import service as hooks
 from app.inbox.models import InboxEvent
 from app.members import models as members
 from app.members import queries as member_queries
@@ -195,6 +196,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
     ):
         session.execute(statement)
     tags.strip(session, member_id=member_id)
+    hooks.wipe(session, member_id=member_id)
     _wipe_reasons(session, member_id)
     changed(
         session,

@@ -46,6 +46,7 @@ class Permission(StrEnum):
     MANAGE_STAFF = "manage_staff"  # invite people, say what they may, let them go
     MANAGE_STORES = "manage_stores"  # open, describe and close stores
     MANAGE_TOKENS = "manage_tokens"  # let tills and shops in by a token
+    MANAGE_HOOKS = "manage_hooks"  # say which addresses are told of what happens
     READ_LOOKUPS = "read_lookups"  # who looked at whose personal data
 
 

@@ -126,6 +126,13 @@ ACTIONS: Final = {
     "store.opened": "恢復營業",
     "token.made": "新增 API 權杖",
     "token.revoked": "停用 API 權杖",
+    "hook.made": "新增 Webhook",
+    "hook.changed": "修改 Webhook",
+    "hook.paused": "暫停 Webhook",
+    "hook.resumed": "恢復 Webhook",
+    "hook.removed": "刪除 Webhook",
+    "hook.secret_changed": "換 Webhook 金鑰",
+    "hook.sent_again": "重送 Webhook",
     "broadcast.saved": "儲存群發草稿",
     "broadcast.removed": "刪除群發草稿",
     "broadcast.tried": "試寄群發",
@@ -290,6 +297,7 @@ OBJECTS: Final = {
     "tag": "標籤",
     "link": "連結",
     "token": "API 權杖",
+    "hook": "Webhook",
 }
 LOOKUPS: Final = {
     "page": "打開會員頁面",

@@ -174,6 +174,17 @@ o.....  POST  /console/stores/{store_id}/open
 o.....  GET   /console/tokens
 o.....  POST  /console/tokens
 o.....  POST  /console/tokens/{token_id}/revoke
+o.....  GET   /console/hooks
+o.....  POST  /console/hooks
+o.....  GET   /console/hooks/{hook_id}
+o.....  POST  /console/hooks/{hook_id}
+o.....  POST  /console/hooks/{hook_id}/pause
+o.....  POST  /console/hooks/{hook_id}/resume
+o.....  POST  /console/hooks/{hook_id}/remove
+o.....  POST  /console/hooks/{hook_id}/secret
+o.....  POST  /console/hooks/{hook_id}/test
+o.....  POST  /console/hooks/{hook_id}/again
+o.....  POST  /console/hooks/{hook_id}/deliveries/{delivery_id}/again
 omaMcs  GET   /console/account
 omaMcs  POST  /console/account/password
 omaMcs  POST  /console/account/sessions/others/end
