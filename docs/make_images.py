@@ -44,6 +44,7 @@ PAGES: Final = {
     "/console/login": "console-login",
     "/console": "console-home",
     "/console/members": "console-members",
+    "/console/search": "console-search",
     "/console/members/{member_id}": "console-member",
     "/console/members/{member_id}/why": "console-why",
     "/console/members/{member_id}/merge": "console-merge",
@@ -359,6 +360,8 @@ def console(studio: Studio) -> None:
         keep(page, "console-home")
         page.goto(f"{studio.url}/console/members")
         keep(page, "console-members")
+        page.goto(f"{studio.url}/console/search?q=陳")
+        keep(page, "console-search")
         page.goto(f"{studio.url}/console/members?q={PHONE_OF_REGULAR}")
         page.click(".row-link")
         page.wait_for_selector(".moments")

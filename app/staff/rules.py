@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ_MEMBERS = "read_members"  # lists and pages of members, masked unless:
     READ_MASKED = "read_masked"  # names and phones with their middle hidden
     READ_PERSONAL = "read_personal"  # names and phones in full
+    SEARCH = "search"  # members, sales and coupons, in one box
     READ_DELIVERY = "read_delivery"  # messages and events that wait for a person
     MERGE_MEMBERS = "merge_members"  # make one of two memberships, and two again
     RETRY_DELIVERY = "retry_delivery"
@@ -58,6 +59,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
+            _P.SEARCH,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,
@@ -77,6 +79,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_MASKED,
+            _P.SEARCH,
             _P.SERVE,
             _P.REFUND,
             _P.ADJUST_POINTS,
@@ -90,6 +93,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
+            _P.SEARCH,
             _P.MERGE_MEMBERS,
             _P.TAG_MEMBERS,
             _P.REVIEW_INVOICES,

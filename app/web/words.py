@@ -311,6 +311,7 @@ LOOKUPS: Final = {
 }
 LISTS: Final = {
     "members": "會員清單",
+    "search": "全站搜尋",
     "referrals": "好友推薦",
     "invoices": "發票",
     "segment": "分眾試看",

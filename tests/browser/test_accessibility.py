@@ -156,8 +156,9 @@ IDS_OF: Final = {
 }
 ENDINGS: Final = {
     "/console/members": f"?q={PHONE_OF_REGULAR}",
+    "/console/search": "?q=陳",
     "/console/members/{member_id}/merge": f"?who={PHONE_OF_NEWCOMER}",
-    "/console/broadcasts/{broadcast_id}/readers": "?status=sent",
+    "/console/broadcasts/{broadcast_id}/readers": "?status=queued",
     "/console/journeys/{journey_id}/steps/new": "?kind=wait&after=s1",
 }
 

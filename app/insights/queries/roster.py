@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import text
+from app.core.db import begins_with, table_of
 from app.core.errors import Invalid
 from app.members.models import Member
 from app.points.models import PointAccount
@@ -107,11 +109,26 @@ def _found_by(words: str, wanted: Wanted) -> sa.ColumnElement[bool]:
             pass
     if not wanted.by_name:
         return sa.false()
-    spellings = {words, words.replace("臺", "台"), words.replace("台", "臺")}
-    return sa.or_(
-        *(
-            column.icontains(spelling, autoescape=True)
-            for spelling in sorted(spellings)
-            for column in (Member.name, Member.display_name)
-        )
-    )
+    return named(words)
+
+
+# Words inside a name are looked for among so many of the newest people: on a million, a look at
+# every name takes seconds. How a name begins is found among all of them, by an index.
+NEWEST: Final = 20_000
+_NAMED: Final = table_of(Member).alias("named")
+_COLUMNS: Final = (_NAMED.c.name, _NAMED.c.display_name)
+
+
+def named(words: str) -> sa.ColumnElement[bool]:
+    """Whose name or LINE name begins with the words; of the newest people also whose name has them
+    anywhere."""
+    spellings = sorted({words, words.replace("臺", "台"), words.replace("台", "臺")})
+    cases = sorted({one for word in spellings for one in (word, word.lower(), word.title())})
+    newest = sa.select(sa.func.max(_NAMED.c.id) - NEWEST).scalar_subquery()
+    anywhere = (column.icontains(one, autoescape=True) for one in spellings for column in _COLUMNS)
+    # One look by index each: joined by OR, SQLite would rather read every member in order.
+    looks = [
+        *(begins_with(column, one) for one in cases for column in _COLUMNS),
+        sa.and_(_NAMED.c.id > newest, sa.or_(*anywhere)),
+    ]
+    return Member.id.in_(sa.union(*(sa.select(_NAMED.c.id).where(look) for look in looks)))

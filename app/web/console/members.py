@@ -115,7 +115,7 @@ def members(
     older = page.next_before
     url = pages.with_query("/console/members", q=q, status=wanted.status, tier=tier, before=older)
     view = ListView(
-        lines=tuple(_line(row, mask, tiers) for row in page.rows),
+        lines=tuple(line(row, mask, tiers) for row in page.rows),
         words=q,
         status=wanted.status,
         tier=tier,
@@ -127,7 +127,8 @@ def members(
     return pages.render(request, "console/members.html", view=view)
 
 
-def _line(row: Listed, mask: Mask, tiers: dict[str, str]) -> Line:
+def line(row: Listed, mask: Mask, tiers: dict[str, str]) -> Line:
+    """As much of a member as the reader may see."""
     return Line(
         id=row.id,
         number=row.number,

@@ -155,7 +155,7 @@ def test_two_senders_at_the_same_moment_take_each_row_once(db: Database) -> None
             found = service.claim(session, lease=lease, key=KEY, now=NOW)
         return [one.id for one in found]
 
-    taken = at_once(*(lambda name=f"s{n}": claims(name) for n in range(4)))  # type: ignore[misc]  # a default
+    taken = at_once(*(lambda name=f"s{n}": claims(name) for n in range(4)))
     ids = [one for found in taken for one in found]  # type: ignore[attr-defined]  # lists of ids
     assert len(ids) == len(set(ids))
     with db.transaction() as session:

@@ -55,6 +55,7 @@ om....  POST  /console/imports/{import_id}/start
 om....  POST  /console/imports/{import_id}/cancel
 om....  GET   /console/imports/{import_id}/refused.csv
 omaM.s  GET   /console/members
+om.M.s  GET   /console/search
 omaM.s  GET   /console/members/{member_id}
 omaM.s  GET   /console/members/{member_id}/why
 om....  GET   /console/segments
