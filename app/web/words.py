@@ -126,6 +126,7 @@ ACTIONS: Final = {
     "store.opened": "恢復營業",
     "token.made": "新增 API 權杖",
     "token.revoked": "停用 API 權杖",
+    "list.exported": "下載名單",
     "hook.made": "新增 Webhook",
     "hook.changed": "修改 Webhook",
     "hook.paused": "暫停 Webhook",
@@ -312,6 +313,8 @@ LOOKUPS: Final = {
 LISTS: Final = {
     "members": "會員清單",
     "search": "全站搜尋",
+    "audit": "操作紀錄",
+    "lookups": "個資查閱紀錄",
     "referrals": "好友推薦",
     "invoices": "發票",
     "segment": "分眾試看",
@@ -372,7 +375,7 @@ def object_of(name: str) -> str:
     """`member:78` as `會員 #78`."""
     kind, colon, number = name.partition(":")
     if not colon or kind not in OBJECTS:
-        return name
+        return LISTS.get(name, name)
     return f"{OBJECTS[kind]} #{number}" if number else OBJECTS[kind]
 
 

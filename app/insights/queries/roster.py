@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -42,6 +42,7 @@ class Wanted:
     tier: str = ""
     by_name: bool = True
     by_phone: bool = True
+    among: sa.Select[Any] | None = None  # ids of members, such as a segment's
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +86,25 @@ def members(
     return Page(tuple(rows), rows[-1].id if has_more else None)
 
 
+def count(session: Session, wanted: Wanted) -> int:
+    """How many the whole list has."""
+    query = sa.select(sa.func.count()).select_from(Member)
+    if wanted.tier:
+        query = query.join(
+            TierPeriod,
+            sa.and_(TierPeriod.member_id == Member.id, TierPeriod.closed_at.is_(None)),
+        )
+    return session.scalars(query.where(*_conditions(wanted))).one()
+
+
 def _conditions(wanted: Wanted) -> list[sa.ColumnElement[bool]]:
     conditions = []
     if wanted.status:
         conditions.append(Member.status == wanted.status)
     if wanted.tier:
         conditions.append(TierPeriod.tier_code == wanted.tier)
+    if wanted.among is not None:
+        conditions.append(Member.id.in_(wanted.among))
     words = " ".join(text.half_width(wanted.words).split())
     if words:
         conditions.append(_found_by(words, wanted))

@@ -55,6 +55,7 @@ om....  POST  /console/imports/{import_id}/start
 om....  POST  /console/imports/{import_id}/cancel
 om....  GET   /console/imports/{import_id}/refused.csv
 omaM.s  GET   /console/members
+omaM.s  GET   /console/members/list.csv
 om.M.s  GET   /console/search
 omaM.s  GET   /console/members/{member_id}
 omaM.s  GET   /console/members/{member_id}/why
@@ -155,7 +156,9 @@ om...s  GET   /console/delivery
 om...s  POST  /console/delivery/messages/{row_id}/retry
 om...s  POST  /console/delivery/events/{event_id}/retry
 o.....  GET   /console/audit
+o.....  GET   /console/audit/list.csv
 o.....  GET   /console/lookups
+o.....  GET   /console/lookups/list.csv
 o.....  GET   /console/staff
 o.....  POST  /console/staff/invite
 o.....  POST  /console/staff/links/{link_id}/revoke
