@@ -84,6 +84,7 @@ PAGES: Final = {
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
     "/console/lookups": "console-lookups",
+    "/console/requests": "console-requests",
     "/console/staff": "console-staff",
     "/console/staff/{staff_id}": "console-staff-person",
     "/console/link/{token}": "console-link",
@@ -437,6 +438,7 @@ def people_and_safety(page: Page, studio: Studio) -> None:
         ("stores/1", "console-store"),
         ("tokens", "console-tokens"),
         ("lookups", "console-lookups"),
+        ("requests", "console-requests"),
     ):
         page.goto(f"{studio.url}/console/{address}")
         keep(page, name)

@@ -46,6 +46,7 @@ FATES: Final[dict[str, Fate]] = {
     "point_entries.member_id": "moves",
     "point_lots.member_id": "moves",
     "point_operations.member_id": "moves",
+    "privacy_requests.member_id": "moves",
     "purchase_days.member_id": "folded",
     "purchase_totals.member_id": "folded",
     "purchases.member_id": "moves",

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     MANAGE_STORES = "manage_stores"  # open, describe and close stores
     MANAGE_TOKENS = "manage_tokens"  # let tills and shops in by a token
     MANAGE_HOOKS = "manage_hooks"  # say which addresses are told of what happens
+    HANDLE_RIGHTS = "handle_rights"  # requests of people about their own data
     READ_LOOKUPS = "read_lookups"  # who looked at whose personal data
 
 
@@ -95,6 +96,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_PERSONAL,
             _P.SEARCH,
             _P.MERGE_MEMBERS,
+            _P.HANDLE_RIGHTS,
             _P.TAG_MEMBERS,
             _P.REVIEW_INVOICES,
             _P.READ_DELIVERY,

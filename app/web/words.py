@@ -29,6 +29,7 @@ KINDS: Final = {
     "member.reopened": "取消結束會員",
     "member.wiped": "個人資料已清除",
     "member.corrected": "更正資料",
+    "member.asked": "提出個資請求",
     "member.unbound": "解除綁定",
     "member.merged": "與另一位會員合併",
     "member.parted": "取消合併",
@@ -127,6 +128,9 @@ ACTIONS: Final = {
     "token.made": "新增 API 權杖",
     "token.revoked": "停用 API 權杖",
     "list.exported": "下載名單",
+    "request.opened": "登記個資請求",
+    "request.prolonged": "延長個資請求",
+    "request.decided": "結案個資請求",
     "hook.made": "新增 Webhook",
     "hook.changed": "修改 Webhook",
     "hook.paused": "暫停 Webhook",
@@ -299,6 +303,7 @@ OBJECTS: Final = {
     "link": "連結",
     "token": "API 權杖",
     "hook": "Webhook",
+    "request": "個資請求",
 }
 LOOKUPS: Final = {
     "page": "打開會員頁面",
@@ -313,6 +318,7 @@ LOOKUPS: Final = {
 LISTS: Final = {
     "members": "會員清單",
     "search": "全站搜尋",
+    "requests": "個資請求",
     "audit": "操作紀錄",
     "lookups": "個資查閱紀錄",
     "referrals": "好友推薦",

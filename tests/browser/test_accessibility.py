@@ -27,7 +27,7 @@ from app.members import queries as members
 from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.richmenus import service as menus
-from app.seeds import brand, history, hooks
+from app.seeds import brand, history, hooks, requests
 from app.seeds.demo import LIFF_ID, LOGIN_CHANNEL, Demo
 from app.seeds.people import ROLES
 from app.simulator import SimulatorConfig, create_simulator
@@ -350,6 +350,7 @@ def test_every_page_can_be_used_by_everybody(place: Place) -> None:
     with place.db.transaction() as session:
         menus.ready(session, now=place.now)
         hooks.write(session, key=KEY, now=place.now)
+        requests.write(session, now=place.now)
     with chromium() as browser:
         for viewport, walk in WALKS:
             context = browser.new_context(

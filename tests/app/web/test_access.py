@@ -159,6 +159,10 @@ o.....  GET   /console/audit
 o.....  GET   /console/audit/list.csv
 o.....  GET   /console/lookups
 o.....  GET   /console/lookups/list.csv
+o....s  GET   /console/requests
+o....s  POST  /console/requests
+o....s  POST  /console/requests/{request_id}/prolong
+o....s  POST  /console/requests/{request_id}/decide
 o.....  GET   /console/staff
 o.....  POST  /console/staff/invite
 o.....  POST  /console/staff/links/{link_id}/revoke
