@@ -55,6 +55,16 @@ def hooks(session: Session) -> list[HookShown]:
     return [_shown(row, counts.get(row.id)) for row in rows]
 
 
+def names(session: Session) -> dict[str, str]:
+    """By id, of those that were not removed."""
+    rows = session.execute(
+        sa.select(HOOKS.c.id, HOOKS.c.name)
+        .where(HOOKS.c.status != rules.REMOVED)
+        .order_by(HOOKS.c.name)
+    )
+    return {str(row.id): row.name for row in rows}
+
+
 def hook(session: Session, hook_id: int) -> HookShown | None:
     row = session.execute(
         sa.select(*(HOOKS.c[name] for name in _SHOWN)).where(
