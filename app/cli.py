@@ -523,6 +523,7 @@ def _show_changes(db: Database, book: Any) -> None:
     now = clock_from(settings().regulars_clock)()
     with db.reading() as session:
         old = queries.book_at(session, now)
+        book = queries.as_applied(session, book, now=now)
         changes = rules.differences(old, book)
         consequences: list[str] = []
         if old is not None and changes:

@@ -1,9 +1,11 @@
 """Every table, for migrations and tests: importing this fills the metadata. Nothing else."""
 
 import app.attention.models
+import app.benefits.models
 import app.campaigns.models
 import app.cards.models
 import app.coupons.models
+import app.cutoffs.models
 import app.draws.models
 import app.enrolments.models
 import app.firings.models

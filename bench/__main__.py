@@ -3,7 +3,7 @@
 import sys
 from importlib import import_module
 
-PARTS = ("webhook", "template", "card", "purchases", "segments", "nightly")
+PARTS = ("webhook", "template", "card", "purchases", "segments", "nightly", "multicast")
 
 
 def main() -> None:

@@ -54,6 +54,7 @@ PAGES: Final = {
     "/console/coupons/{kind_id}": "console-coupon",
     "/console/coupons/{kind_id}/edit": "console-coupon-edit",
     "/console/rewards": "console-rewards",
+    "/console/tiers": "console-tiers",
     "/console/corrections": "console-corrections",
     "/console/referrals": "console-referrals",
     "/console/draws": "console-draws",
@@ -65,6 +66,7 @@ PAGES: Final = {
     "/console/segments/{segment_id}": "console-segment",
     "/console/tags": "console-tags",
     "/console/tags/{tag_id}": "console-tag",
+    "/console/topics": "console-topics",
     "/console/broadcasts": "console-broadcasts",
     "/console/broadcasts/{broadcast_id}": "console-broadcast",
     "/console/broadcasts/{broadcast_id}/send": "console-broadcast-send",
@@ -118,6 +120,7 @@ PAGES: Final = {
     "/liff/view/stamps": "liff-stamps",
     "/liff/view/coupons": "liff-coupons",
     "/liff/view/coupons/{coupon_id}": "liff-coupon",
+    "/liff/view/gift/{token}": "liff-gift",
     "/liff/view/tiers": "liff-tiers",
     "/liff/view/purchases": "liff-purchases",
     "/liff/view/stores": "liff-stores",
@@ -386,6 +389,8 @@ def console(studio: Studio) -> None:
         keep_tall(page, "console-coupon-edit")
         page.goto(f"{studio.url}/console/rewards")
         keep(page, "console-rewards")
+        page.goto(f"{studio.url}/console/tiers")
+        keep(page, "console-tiers")
         ask_for_correction(studio)
         page.goto(f"{studio.url}/console/corrections")
         keep(page, "console-corrections")
@@ -470,14 +475,16 @@ def write_letter(page: Page, studio: Studio) -> None:
     """The draft of a letter as far as the last question, and one that is long over."""
     page.goto(f"{studio.url}/console/broadcasts")
     keep(page, "console-broadcasts")
-    page.click("text=換季邀請")
+    page.click("text=秋茶初採")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast-draft")
     page.click("text=下一步：確認寄送")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast-send")
+    page.goto(f"{studio.url}/console/topics")
+    keep(page, "console-topics")
     page.goto(f"{studio.url}/console/broadcasts")
-    page.click("text=夏茶上市")
+    page.click("text=中秋禮盒預購")
     page.wait_for_selector(".phone .fx-bubble")
     keep(page, "console-broadcast")
     page.click(".row-link:has-text('寄出')")

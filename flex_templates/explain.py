@@ -7,7 +7,7 @@ from flex_templates import parts, wording
 from flex_templates.parts import Message, Node, Tap
 from flex_templates.theme import Theme
 
-MOST_FIGURES = 5
+MOST_FIGURES = 6
 MOST_LINES = 6
 
 

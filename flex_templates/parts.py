@@ -314,30 +314,34 @@ class Why:
     """Why the member got this message, and the way to have no more of its kind.
 
     `stop` is None only for messages of service, which go on after a refusal (個資法 Art. 20).
+    `less` turns off what this message is about, and nothing else: what the reader presses, and it.
     """
 
     reason: str
     stop: Tap | None = None
+    less: tuple[str, Tap] | None = None
 
 
 def why_footer(theme: Theme, why: Why | None) -> Node | None:
     """The small print: the reason, and the link that stops marketing messages."""
     if why is None:
         return None
-    stop = None
-    if why.stop is not None:
-        stop = column(
-            text(STOP_LABEL, theme.quiet, "xxs", align="center", decoration="underline"),
-            action=action(why.stop, STOP_LABEL),
-            paddingTop="8px",
-            paddingBottom="8px",
-        )
     reason = f"為什麼收到這則訊息：{wording.clip(why.reason, 120)}"
     return column(
         line(theme),
         text(reason, theme.quiet, "xxs", margin="md", align="center"),
-        stop,
+        _quiet_link(theme, *why.less) if why.less else None,
+        _quiet_link(theme, STOP_LABEL, why.stop) if why.stop else None,
         margin="md",
+    )
+
+
+def _quiet_link(theme: Theme, label: str, tap: Tap) -> Node:
+    return column(
+        text(label, theme.quiet, "xxs", align="center", decoration="underline"),
+        action=action(tap, label),
+        paddingTop="8px",
+        paddingBottom="8px",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from app.line.router import Router
 from handlers import (
+    benefits,
     card,
     centre,
     coupons,
@@ -35,6 +36,7 @@ ROUTERS: Final[tuple[Router[Context], ...]] = (
     coupons.routes,
     rewards.routes,
     tiers.routes,
+    benefits.routes,
     explain.routes,
     invoices.routes,
     purchases.routes,

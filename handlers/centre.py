@@ -1,6 +1,10 @@
-"""會員中心: what somebody decides about their own data: marketing, a copy, leaving, coming back."""
+"""會員中心: what somebody decides about their own data: marketing and its topics, a copy, leaving,
+coming back."""
 
+from app.attention import queries as topics
+from app.attention import service as governor
 from app.cards import queries as cards
+from app.core.errors import NotFound
 from app.enrolments.notice import notice
 from app.line.events import Event
 from app.line.router import Lasting, Reply, Router
@@ -9,8 +13,11 @@ from app.line.taps import (
     CloseMembership,
     ReopenMembership,
     ResumeMarketing,
+    ResumeTopic,
     ShowCentre,
+    ShowTopics,
     StopMarketing,
+    StopTopic,
 )
 from app.members import service as members
 from app.rights import rules as rights_rules
@@ -43,6 +50,60 @@ def resume(_event: Event, _data: ResumeMarketing, ctx: Context) -> Reply:
     return _set(ctx, is_given=True)
 
 
+@routes.words("訊息主題", "訊息設定", "不想收到", "想收什麼")
+def topics_by_word(_event: Event, ctx: Context) -> Reply:
+    return _topics(ctx)
+
+
+@routes.postback(ShowTopics)
+def show_topics(_event: Event, _data: ShowTopics, ctx: Context) -> Reply:
+    return _topics(ctx)
+
+
+def _topics(ctx: Context) -> Reply:
+    """Each topic as a button that turns it off, or on again."""
+    if not ctx.member.is_member:
+        return [replies.invitation(ctx)]
+    stopped = topics.stopped_by(ctx.session, ctx.member.id)
+    offered = topics.topics(ctx.session)
+    lines = [
+        f"{'✕ 不收' if topic.code in stopped else '✓ 會收'}　{topic.name}：{topic.about}"
+        for topic in offered
+    ]
+    choices = [
+        taps.resume_topic(topic) if topic.code in stopped else taps.stop_topic(topic)
+        for topic in offered
+    ]
+    words = "\n".join(["您可以只關掉不想收的主題：", *lines])
+    return [parts.say(words, (*choices, ("停止行銷訊息", taps.STOP)))]
+
+
+@routes.postback(StopTopic)
+def stop_topic(_event: Event, data: StopTopic, ctx: Context) -> Reply:
+    return _set_topic(ctx, data.topic, is_wanted=False)
+
+
+@routes.postback(ResumeTopic)
+def resume_topic(_event: Event, data: ResumeTopic, ctx: Context) -> Reply:
+    return _set_topic(ctx, data.topic, is_wanted=True)
+
+
+def _set_topic(ctx: Context, code: str, *, is_wanted: bool) -> Reply:
+    try:
+        topic = topics.topic(ctx.session, code)
+    except NotFound:
+        return _topics(ctx)
+    do = governor.resume_topic if is_wanted else governor.stop_topic
+    do(ctx.session, member_id=ctx.member.id, topic=code, channel="chat", now=ctx.now)
+    if is_wanted:
+        words = f"好的，之後有「{topic.name}」的消息會再告訴您。"
+        choice = taps.stop_topic(topic)
+    else:
+        words = f"好的，之後不再寄「{topic.name}」給您，其他主題照舊。消費與點數通知不受影響。"
+        choice = taps.resume_topic(topic)
+    return Lasting([parts.say(words, (choice, ("其他主題", taps.TOPICS)))])
+
+
 @routes.words("會員中心", "個人資料", "我的資料", "更正資料", "下載我的資料", "下載資料")
 def centre_by_word(_event: Event, ctx: Context) -> Reply:
     return _centre(ctx)
@@ -57,7 +118,7 @@ def _centre(ctx: Context) -> Reply:
     """The page does it all; without one, staff hand out and correct data on request."""
     if not ctx.member.is_member:
         return [replies.invitation(ctx)]
-    choices = (("停止行銷訊息", taps.STOP), ("刪除會員", taps.LEAVE))
+    choices = (("訊息主題", taps.TOPICS), ("停止行銷訊息", taps.STOP), ("刪除會員", taps.LEAVE))
     page = ctx.brand.page("centre")
     if page is not None:
         words = "在會員中心可以查看、更正與下載您的資料，停止行銷訊息，或刪除會員。"

@@ -110,6 +110,8 @@ def _why_not(held: HeldCoupon | None, ctx: Context) -> DomainError:
         return NotFound("coupon", "")
     if held.redeemed_at is not None:
         return CouponNotUsable("already_redeemed", at=held.redeemed_at)
+    if held.is_aside(ctx.now):
+        return CouponNotUsable("gift")
     if held.expires_at is not None and held.expires_at <= ctx.now:
         return CouponNotUsable("expired")
     return CouponNotUsable("not_yet", usable_from=held.usable_from)
@@ -122,6 +124,7 @@ def _refused(refusal: DomainError) -> dict[str, object]:
 _SENTENCES = {
     "expired": "這張優惠券已過期。",
     "revoked": "這張優惠券已停用。",
+    "gift": "這張優惠券正在送給朋友，收回後才能使用。",
     "reserved": "這張優惠券正在使用中。",
     "redeem_limit": "這檔優惠已兌換完畢。",
     "min_spend": "消費金額尚未達到使用門檻。",

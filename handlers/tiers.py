@@ -1,5 +1,6 @@
-"""等級權益: the ladder, where the member stands, what is missing."""
+"""等級權益: the ladder, where the member stands, what is missing, and what can be chosen."""
 
+from app.core.clock import taipei_date
 from app.line.events import Event
 from app.line.router import Reply, Router
 from app.line.taps import ShowTiers
@@ -8,7 +9,7 @@ from app.tiers import queries
 from app.tiers.rules import words
 from flex_templates import tiers as template
 from flex_templates.tiers import LadderView, Rung
-from handlers import replies, taps
+from handlers import benefits, replies, taps
 from handlers.context import Context
 
 routes: Router[Context] = Router("tiers")
@@ -35,7 +36,7 @@ def _ladder(ctx: Context) -> Reply:
             Rung(
                 tier.name,
                 tier.colour,
-                words.goals(tier, terms.tiering),
+                words.goals(tier, terms.tiering, taipei_date(ctx.now)),
                 tier.benefits,
                 is_current=tier.code == progress.tier.code,
             )
@@ -47,4 +48,4 @@ def _ladder(ctx: Context) -> Reply:
         next_until=None if next_tier is None else progress.until,
         tier_until=progress.tier_until,
     )
-    return [template.ladder_message(view, ctx.brand.theme)]
+    return [template.ladder_message(view, ctx.brand.theme), *benefits.choices(ctx)]

@@ -1,17 +1,22 @@
-"""Who gets marketing on which day: at most one message a Taipei day and three in seven days."""
+"""Who gets marketing on which day: at most one message a Taipei day and three in seven days; and
+of which topics they want to hear no more."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from app.attention import rules
-from app.attention.models import MARKETING_DAYS
-from app.core.db import changed, table_of
+from app.attention import queries, rules
+from app.attention.models import MARKETING_DAYS, TOPIC_STOPS, TOPICS, MarketingTopic, TopicStop
+from app.core import ids
+from app.core.db import changed, insert_for, insert_ignore, table_of
+from app.core.errors import Invalid, NotFound
 from app.core.prepared import Prepared, among
 from app.members.models import Member
+from app.outbox import service as outbox
+from app.timeline import service as timeline
 
 _MEMBERS = table_of(Member)
 _DAY = sa.bindparam("day", type_=sa.Date)
@@ -103,3 +108,104 @@ def next_day(session: Session, *, member_id: int, today: date) -> date | None:
         )
     )
     return rules.free_day(set(booked), today + rules.DAY)
+
+
+# Topics -------------------------------------------------------------------------------------------
+
+
+def stop_topic(
+    session: Session, *, member_id: int, topic: str, channel: str, now: datetime
+) -> bool:
+    """The member wants to hear no more of it; what is queued goes no more. False when it was so
+    already. Raises NotFound for a topic that never was.
+
+    The member's row is locked first: whoever books a day of theirs at this instant is waited for,
+    and finds the stop when it looks (`take_days`, then `queries.declined`)."""
+    queries.topic(session, topic)
+    session.execute(sa.select(_MEMBERS.c.id).where(_MEMBERS.c.id == member_id).with_for_update())
+    row = {"member_id": member_id, "topic": topic, "channel": channel, "stopped_at": now}
+    if not insert_ignore(session, TopicStop, row):
+        return False
+    reason = rules.declined(queries.topic(session, topic).name)
+    outbox.cancel_topic(session, member_id=member_id, topic=topic, reason=reason)
+    facts = {"topic": topic, "channel": channel}
+    timeline.record(session, member_id=member_id, kind="topic.stopped", at=now, facts=facts)
+    return True
+
+
+def resume_topic(
+    session: Session, *, member_id: int, topic: str, channel: str, now: datetime
+) -> bool:
+    """The member wants to hear of it again. False when they never stopped."""
+    mine = sa.delete(TOPIC_STOPS).where(
+        TOPIC_STOPS.c.member_id == member_id, TOPIC_STOPS.c.topic == topic
+    )
+    if not changed(session, mine):
+        return False
+    facts = {"topic": topic, "channel": channel}
+    timeline.record(session, member_id=member_id, kind="topic.resumed", at=now, facts=facts)
+    return True
+
+
+def share_stops(session: Session, *, from_id: int, to_id: int) -> None:
+    """Two members turned out to be one person: what either wants no more of, both want no more of.
+    A refusal is never lost, not even when they are parted again."""
+    theirs = sa.select(
+        sa.literal(to_id), TOPIC_STOPS.c.topic, TOPIC_STOPS.c.channel, TOPIC_STOPS.c.stopped_at
+    ).where(TOPIC_STOPS.c.member_id == from_id)
+    columns = ["member_id", "topic", "channel", "stopped_at"]
+    copied = insert_for(session, TopicStop).from_select(columns, theirs)
+    session.execute(copied.on_conflict_do_nothing())
+
+
+def add_topic(session: Session, *, name: str, about: str) -> str:
+    """Return its code. Raises Invalid."""
+    values = _worded(name, about)
+    _write_down(session)
+    if len(queries.topics(session)) >= rules.MOST_TOPICS:
+        raise Invalid("name", f"最多 {rules.MOST_TOPICS} 個主題；太多的話，會員也不知道要關哪一個")
+    last = session.scalar(sa.select(sa.func.max(TOPICS.c.position))) or 0
+    row = {"code": ids.random_code(), "position": last + 1, "is_active": True, **values}
+    if not insert_ignore(session, MarketingTopic, row):
+        raise Invalid("name", "已經有這個主題")
+    return str(row["code"])
+
+
+def word_topic(session: Session, *, code: str, name: str, about: str) -> None:
+    """Call it otherwise; who stopped it has stopped it. Raises Invalid, NotFound."""
+    values = _worded(name, about)
+    _write_down(session)
+    twin = sa.select(TOPICS.c.code).where(TOPICS.c.name == values["name"], TOPICS.c.code != code)
+    if session.scalar(twin) is not None:
+        raise Invalid("name", "已經有這個主題")
+    if not changed(session, sa.update(TOPICS).where(TOPICS.c.code == code).values(**values)):
+        raise NotFound("topic", code)
+
+
+def offer_topic(session: Session, *, code: str, is_active: bool) -> None:
+    """Let letters be about it, or not any more. What is planned already goes as it was written.
+    Raises Invalid for what the program itself writes about, NotFound."""
+    if not is_active and code in rules.KEPT:
+        raise Invalid("topic", "這個主題系統會用到，可以改名，不能停用")
+    _write_down(session)
+    row = sa.update(TOPICS).where(TOPICS.c.code == code)
+    if not changed(session, row.values(is_active=is_active)):
+        raise NotFound("topic", code)
+
+
+def _worded(name: str, about: str) -> dict[str, str]:
+    named, told = " ".join(name.split()), " ".join(about.split())
+    if not 1 <= len(named) <= rules.TOPIC_NAME:
+        raise Invalid("name", f"主題名稱須為 1–{rules.TOPIC_NAME} 個字")
+    if len(told) > rules.TOPIC_ABOUT:
+        raise Invalid("about", f"說明最多 {rules.TOPIC_ABOUT} 個字")
+    return {"name": named, "about": told}
+
+
+def _write_down(session: Session) -> None:
+    """From the first change on the list stands in the table."""
+    if session.scalar(sa.select(TOPICS.c.code).limit(1)) is not None:
+        return
+    for position, topic in enumerate(rules.TOPICS):
+        row = {"code": topic.code, "name": topic.name, "about": topic.about}
+        insert_ignore(session, MarketingTopic, row | {"position": position, "is_active": True})

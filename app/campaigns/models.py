@@ -7,18 +7,24 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.campaigns.rules import STATUSES
+from app.campaigns.rules.timing import PACES
 from app.core.db import BigId, Json, Table, UtcDateTime, table_of
 
 _STATUS_LIST = ", ".join(f"'{status}'" for status in STATUSES)
+_PACES = ", ".join(f"'{pace}'" for pace in PACES)
 _OPEN = sa.text("status IN ('due', 'held')")
 
 
 class Broadcast(Table):
     """`tree` and `letter` are copies, made when it was planned: later changes of the segment do
-    not reach it. `tree` is NULL for all members."""
+    not reach it. `tree` is NULL for all members. `most` messages go out before it stops for a
+    person; NULL for no end. `written` are those that were queued."""
 
     __tablename__ = "broadcasts"
-    __table_args__ = (sa.CheckConstraint(f"status IN ({_STATUS_LIST})", name="status"),)
+    __table_args__ = (
+        sa.CheckConstraint(f"status IN ({_STATUS_LIST})", name="status"),
+        sa.CheckConstraint(f"pace IN ({_PACES})", name="pace"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     name: Mapped[str] = mapped_column(sa.String(40))
@@ -31,6 +37,11 @@ class Broadcast(Table):
     tree: Mapped[Any] = mapped_column(Json, nullable=True)
     letter: Mapped[Any] = mapped_column(Json)
     send_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pace: Mapped[str] = mapped_column(sa.String(10))
+    hours: Mapped[int] = mapped_column(sa.Integer)  # over so many it is spread
+    most: Mapped[int | None] = mapped_column(sa.Integer)
+    written: Mapped[int] = mapped_column(sa.Integer)
+    paused_for: Mapped[str | None] = mapped_column(sa.String(10))  # budget | quota; NULL: a person
     lease: Mapped[str | None] = mapped_column(sa.String(40))  # of who freezes the list
     members: Mapped[int] = mapped_column(sa.Integer)  # who were meant, reachable or not
     frozen: Mapped[int] = mapped_column(sa.Integer)  # rows on the list
@@ -50,7 +61,7 @@ class BroadcastRecipient(Table):
     __tablename__ = "broadcast_recipients"
     __table_args__ = (
         sa.CheckConstraint(
-            "status IN ('due', 'held', 'queued', 'dropped', 'control')", name="status"
+            "status IN ('due', 'held', 'queued', 'dropped', 'control', 'declined')", name="status"
         ),
         sa.Index(
             "ix_broadcast_recipients_open",
@@ -77,4 +88,20 @@ class BroadcastRecipient(Table):
     clicked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the first time
 
 
+class LetterPicture(Table):
+    """An uploaded picture as LINE gets it, by the SHA-256 of its bytes."""
+
+    __tablename__ = "letter_pictures"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(sa.String(10))  # PNG | JPEG
+    content: Mapped[bytes] = mapped_column(sa.LargeBinary)
+    small: Mapped[bytes] = mapped_column(sa.LargeBinary)  # a JPEG
+    width: Mapped[int] = mapped_column(sa.Integer)
+    height: Mapped[int] = mapped_column(sa.Integer)
+    made_by: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 BROADCASTS, RECIPIENTS = table_of(Broadcast), table_of(BroadcastRecipient)
+PICTURES = table_of(LetterPicture)

@@ -1,6 +1,6 @@
 """Broadcasts as they stand; who is still to get one; what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -8,22 +8,27 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention.models import TOPIC_STOPS
 from app.campaigns import rules
-from app.campaigns.models import BROADCASTS, RECIPIENTS
-from app.campaigns.rules import Arm, Letter
+from app.campaigns.models import BROADCASTS, PICTURES, RECIPIENTS
+from app.campaigns.rules import Arm, letters, timing
+from app.campaigns.rules.letters import Letter
 from app.core.db import table_of
 from app.core.errors import NotFound
 from app.coupons.models import COUPONS, REDEEMED
+from app.inbox.models import InboxEvent
 from app.members.models import Member
-from app.outbox.models import IS_PROMOTION, SENT, WAITING, OutboxRow, StoppedRecipient
+from app.outbox import queries as outbox
+from app.outbox.models import SENT, StoppedRecipient
 from app.purchases.models import PURCHASES
 from app.referrals import queries as referrals
 from app.segments import compiling
+from app.segments import queries as segments
 from app.segments import rules as segment_rules
 from app.segments.rules import EVERYBODY, Group
 from app.timeline.models import Fact
 
-_MEMBERS, _OUTBOX, _FACTS = table_of(Member), table_of(OutboxRow), table_of(Fact)
+_MEMBERS, _FACTS, _INBOX = table_of(Member), table_of(Fact), table_of(InboxEvent)
 KIND: Final = "broadcast"
 
 
@@ -47,6 +52,11 @@ class BroadcastShown:
     tree: Group | None
     letter: Letter
     send_at: datetime | None
+    pace: str
+    hours: int
+    most: int | None
+    written: int
+    paused_for: str | None
     members: int
     frozen: int
     created_at: datetime
@@ -85,7 +95,7 @@ def _shown(row: Any) -> BroadcastShown:
     values = dict(row._mapping)
     if values["tree"] is not None:
         values["tree"] = segment_rules.from_document(values["tree"])
-    return BroadcastShown(**values | {"letter": rules.letter_of(values["letter"])})
+    return BroadcastShown(**values | {"letter": letters.letter_of(values["letter"])})
 
 
 # Who is meant -------------------------------------------------------------------------------------
@@ -104,6 +114,80 @@ def meant(tree: Group | None, unpressed_of: int | None, *, now: datetime) -> sa.
                 RECIPIENTS.c.clicked_at.is_(None),
             )
         )
+    )
+
+
+def declining(session: Session, members: sa.Select[Any], topic: str) -> int:
+    """How many of these (a query of ids) could be reached, and want to hear no more of the
+    topic."""
+    theirs = (
+        sa.select(sa.func.count())
+        .select_from(TOPIC_STOPS)
+        .where(
+            TOPIC_STOPS.c.topic == topic,
+            TOPIC_STOPS.c.member_id.in_(members.where(segments.reachable())),
+        )
+    )
+    return session.scalar(theirs) or 0
+
+
+_TAIPEI_AHEAD: Final = 8  # hours
+_HOUR_MS: Final = 3_600_000
+
+
+def best_hours(session: Session, *, now: datetime) -> tuple[dict[int, int], int]:
+    """By member, the hour of the day (0-23, Taipei) in which they most often bought, wrote or
+    pressed something in the last 90 days, the earliest of several; and that of all of them
+    together, for who did nothing. The small hours are left out: what is dated there has no true
+    time."""
+    since = now - timing.LOOKED_BACK
+    acts = _acts(session, since, now).subquery()
+    number = sa.func.count()
+    often = (
+        sa.select(acts.c.member_id, acts.c.hour, number.label("times"))
+        .where(acts.c.hour >= timing.WAKING)
+        .group_by(acts.c.member_id, acts.c.hour)
+        .cte("often")
+    )
+    place = sa.func.row_number().over(
+        partition_by=often.c.member_id, order_by=(often.c.times.desc(), often.c.hour)
+    )
+    ranked = sa.select(often.c.member_id, often.c.hour, place.label("place")).subquery()
+    best = sa.select(ranked.c.member_id, ranked.c.hour).where(ranked.c.place == 1)
+    usual = session.scalar(
+        sa.select(often.c.hour)
+        .group_by(often.c.hour)
+        .order_by(sa.func.sum(often.c.times).desc(), often.c.hour)
+        .limit(1)
+    )
+    hours = {member_id: int(hour) for member_id, hour in session.execute(best)}
+    return hours, timing.USUAL if usual is None else int(usual)
+
+
+def _acts(session: Session, since: datetime, until: datetime) -> sa.CompoundSelect[Any]:
+    """(member, hour of the day) of everything somebody did."""
+
+    def hour(at: sa.ColumnElement[datetime]) -> sa.ColumnElement[int]:
+        if session.get_bind().dialect.name == "sqlite":
+            utc = sa.cast(sa.func.strftime("%H", at), sa.Integer)
+        else:
+            utc = sa.cast(sa.extract("hour", sa.func.timezone("UTC", at)), sa.Integer)
+        return (utc + _TAIPEI_AHEAD) % 24
+
+    first, last = (int(at.timestamp() * 1000) for at in (since, until))
+    by_ms = _INBOX.c.occurred_ms // _HOUR_MS + _TAIPEI_AHEAD
+    return sa.union_all(
+        sa.select(PURCHASES.c.member_id, hour(PURCHASES.c.sold_at).label("hour")).where(
+            PURCHASES.c.member_id.is_not(None),
+            PURCHASES.c.sold_at >= since,
+            PURCHASES.c.sold_at < until,
+        ),
+        sa.select(_MEMBERS.c.id, by_ms % 24)
+        .join_from(_INBOX, _MEMBERS, _MEMBERS.c.line_user_id == _INBOX.c.person)
+        .where(_INBOX.c.occurred_ms >= first, _INBOX.c.occurred_ms < last),
+        sa.select(RECIPIENTS.c.member_id, hour(RECIPIENTS.c.clicked_at)).where(
+            RECIPIENTS.c.clicked_at >= since, RECIPIENTS.c.clicked_at < until
+        ),
     )
 
 
@@ -146,17 +230,7 @@ def is_tester(session: Session, member_id: int) -> bool:
 
 def waiting(session: Session, broadcast_id: int, *, most: int) -> int:
     """How many of its messages LINE has not been given yet, counted up to `most`."""
-    rows = (
-        sa.select(sa.literal(1))
-        .where(
-            IS_PROMOTION,
-            _OUTBOX.c.kind == kind_of(broadcast_id),
-            _OUTBOX.c.status == WAITING,
-        )
-        .limit(most)
-        .subquery()
-    )
-    return session.scalar(sa.select(sa.func.count()).select_from(rows)) or 0
+    return outbox.waiting_of(session, kind_of(broadcast_id), most=most)
 
 
 # What came of it ----------------------------------------------------------------------------------
@@ -205,15 +279,10 @@ def counts(session: Session, broadcast_id: int) -> Counts:
         .outerjoin(COUPONS, COUPONS.c.id == RECIPIENTS.c.coupon_id)
         .where(mine)
     ).one()
-    sending = session.execute(
-        sa.select(_OUTBOX.c.status, number)
-        .where(IS_PROMOTION, _OUTBOX.c.kind == kind_of(broadcast_id))
-        .group_by(_OUTBOX.c.status)
-    )
     return Counts(
         by_status=by_status,
         by_reason=[(row[0], row[1], row[2]) for row in reasons if row[1]],
-        by_sending={row[0]: row[1] for row in sending},
+        by_sending=outbox.letters_by_status(session, kind_of(broadcast_id)),
         clicked=clicked,
         coupons=given,
         redeemed=int(redeemed),
@@ -222,15 +291,18 @@ def counts(session: Session, broadcast_id: int) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Purchases within seven days of the start, by arm, and blocks within two days."""
+    """Purchases within seven days of the start, by arm; who blocked us, or turned the letter's
+    topic off, within two days."""
 
     treated: Arm
     control: Arm
     blocks: int
+    stops: int
 
 
-def outcome(session: Session, broadcast_id: int, *, started_at: datetime) -> Outcome:
-    """One statement for the purchases: each arm's members, those who bought, what they spent."""
+def outcome(session: Session, broadcast_id: int, *, topic: str, started_at: datetime) -> Outcome:
+    """One statement for the purchases: each arm's members, those who bought, what they spent. Who
+    had turned the topic off before it began is of neither."""
     spent = sa.func.sum(PURCHASES.c.amount - PURCHASES.c.refunded)
     bought = (
         sa.select(PURCHASES.c.member_id, spent.label("spent"))
@@ -253,36 +325,46 @@ def outcome(session: Session, broadcast_id: int, *, started_at: datetime) -> Out
         )
         .select_from(RECIPIENTS)
         .outerjoin(bought, bought.c.member_id == RECIPIENTS.c.member_id)
-        .where(RECIPIENTS.c.broadcast_id == broadcast_id)
+        .where(RECIPIENTS.c.broadcast_id == broadcast_id, RECIPIENTS.c.status != rules.DECLINED)
         .group_by(is_control)
     )
     arms = {row[0]: Arm(int(row[1]), int(row[2]), int(row[3])) for row in rows}
     nobody = Arm(0, 0, 0)
+    gone = _turned_away(session, broadcast_id, "member.unfriended", started_at)
+    stopped = _turned_away(session, broadcast_id, "topic.stopped", started_at)
     return Outcome(
-        arms.get(0, nobody), arms.get(1, nobody), _blocks(session, broadcast_id, started_at)
+        arms.get(0, nobody),
+        arms.get(1, nobody),
+        len({member_id for member_id, _facts in gone}),
+        len({member_id for member_id, facts in stopped if facts.get("topic") == topic}),
     )
 
 
-def _blocks(session: Session, broadcast_id: int, started_at: datetime) -> int:
-    """Members who blocked us within 48 hours of having the letter queued."""
+def _turned_away(
+    session: Session, broadcast_id: int, kind: str, started_at: datetime
+) -> list[tuple[int, Mapping[str, Any]]]:
+    """(member, facts) of what they did within 48 hours of having the letter queued."""
     rows = session.execute(
-        sa.select(_FACTS.c.member_id, _FACTS.c.at, RECIPIENTS.c.decided_at)
+        sa.select(_FACTS.c.member_id, _FACTS.c.at, RECIPIENTS.c.decided_at, _FACTS.c.facts)
         .join_from(_FACTS, RECIPIENTS, RECIPIENTS.c.member_id == _FACTS.c.member_id)
         .where(
             RECIPIENTS.c.broadcast_id == broadcast_id,
             RECIPIENTS.c.status == rules.QUEUED,
-            _FACTS.c.kind == "member.unfriended",
+            _FACTS.c.kind == kind,
             _FACTS.c.at >= started_at,
-            _FACTS.c.at < started_at + rules.HELD_FOR + rules.BLOCKED_WITHIN,
+            _FACTS.c.at < started_at + rules.LONGEST_OUT + rules.BLOCKED_WITHIN,
         )
     )
     within = rules.BLOCKED_WITHIN
-    return len({member for member, at, queued_at in rows if queued_at <= at < queued_at + within})
+    return [
+        (member_id, facts)
+        for member_id, at, queued_at, facts in rows
+        if queued_at <= at < queued_at + within
+    ]
 
 
 def broken(session: Session, *, since: datetime, limit: int = 20) -> list[str]:
     """Broadcasts begun since then whose list, letters and state contradict each other."""
-    number = sa.func.count()
     is_queued = sa.case((RECIPIENTS.c.status == rules.QUEUED, 1), else_=0)
     is_open = sa.case((RECIPIENTS.c.status.in_(rules.OPEN), 1), else_=0)
     listed = session.execute(
@@ -302,13 +384,11 @@ def broken(session: Session, *, since: datetime, limit: int = 20) -> list[str]:
     ).all()
     found = []
     for row in listed:
-        letters = session.scalar(
-            sa.select(number).where(IS_PROMOTION, _OUTBOX.c.kind == kind_of(row.id))
-        )
+        queued = sum(outbox.letters_by_status(session, kind_of(row.id)).values())
         if row.listed != row.frozen:
             found.append(f"broadcast {row.id}: {row.frozen} were put on the list, {row.listed} are")
-        if row.queued != letters:
-            found.append(f"broadcast {row.id}: {row.queued} queued on the list, {letters} letters")
+        if row.queued != queued:
+            found.append(f"broadcast {row.id}: {row.queued} queued on the list, {queued} letters")
         if row.status == rules.DONE and row.open:
             found.append(f"broadcast {row.id}: done, and {row.open} still wait")
     return found
@@ -333,7 +413,6 @@ def recipients(
     session: Session, broadcast_id: int, *, status: str, after: int = 0, limit: int
 ) -> list[RecipientShown]:
     """By member id; `after` one of them, for the next page."""
-    key = sa.literal(f"{kind_of(broadcast_id)}:") + sa.cast(RECIPIENTS.c.member_id, sa.String)
     rows = session.execute(
         sa.select(
             RECIPIENTS.c.member_id,
@@ -342,11 +421,7 @@ def recipients(
             RECIPIENTS.c.due_at,
             RECIPIENTS.c.decided_at,
             RECIPIENTS.c.clicked_at,
-            _OUTBOX.c.status,
-            _OUTBOX.c.sent_at,
-            _OUTBOX.c.reason,
         )
-        .outerjoin_from(RECIPIENTS, _OUTBOX, _OUTBOX.c.dedup_key == key)
         .where(
             RECIPIENTS.c.broadcast_id == broadcast_id,
             RECIPIENTS.c.status == status,
@@ -354,5 +429,47 @@ def recipients(
         )
         .order_by(RECIPIENTS.c.member_id)
         .limit(limit)
+    ).all()
+    states = outbox.letters_to(session, kind_of(broadcast_id), [row.member_id for row in rows])
+    unsent = outbox.LetterState(None, None, None)
+    found = []
+    for row in rows:
+        state = states.get(row.member_id, unsent)
+        values = dict(row._mapping)
+        found.append(
+            RecipientShown(
+                **values, sending=state.status, sent_at=state.sent_at, failure=state.reason
+            )
+        )
+    return found
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PictureShown:
+    digest: str
+    kind: str
+    width: int
+    height: int
+
+
+def pictures(session: Session, digests: Collection[str]) -> dict[str, PictureShown]:
+    """Those of them that are there."""
+    if not digests:
+        return {}
+    rows = session.execute(
+        sa.select(*(PICTURES.c[name] for name in PictureShown.__slots__)).where(
+            PICTURES.c.digest.in_(digests)
+        )
     )
-    return [RecipientShown(*tuple(row)) for row in rows]
+    return {row.digest: PictureShown(*tuple(row)) for row in rows}
+
+
+def picture(session: Session, digest: str, *, is_small: bool) -> tuple[str, bytes] | None:
+    """(JPEG or PNG, the bytes); None when there is none."""
+    kind: Any = sa.literal("JPEG") if is_small else PICTURES.c.kind
+    shown = PICTURES.c.small if is_small else PICTURES.c.content
+    row = session.execute(sa.select(kind, shown).where(PICTURES.c.digest == digest)).one_or_none()
+    return None if row is None else (row[0], row[1])

@@ -1,8 +1,9 @@
 """Settings from the environment. Names are part of the contract with who installs the product."""
 
+from decimal import Decimal
 from functools import lru_cache
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from flex_templates import theme as themes
@@ -27,6 +28,9 @@ class Settings(BaseSettings):
     secret_key: SecretStr = SecretStr("")
     tz: str = "Asia/Taipei"
     regulars_clock: str = ""
+    # The plan with LINE: messages a month that cost nothing, and NT$ for each one more.
+    line_free_messages: int = Field(6_000, ge=0)
+    line_message_price: Decimal = Field(Decimal("0.2"), ge=0, le=10)
     regulars_demo: bool = False
     # Let webhooks go to http:// and to addresses of the own network: for tests and the demo only.
     regulars_hooks_private: bool = False

@@ -70,6 +70,8 @@ class CouponOffer(Table):
     cap: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ at most
     min_spend: Mapped[int] = mapped_column(sa.Integer, default=0)  # NT$
     conditions: Mapped[Any] = mapped_column(Json)
+    # own | once | free: whether a holder may give it to a friend
+    giving: Mapped[str] = mapped_column(sa.String(4), default="own", server_default="own")
     stacking: Mapped[str] = mapped_column(sa.String(40))  # exclusive | stackable | a group's name
     valid_days: Mapped[int | None] = mapped_column(sa.Integer)  # through the end of day N
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # not before
@@ -120,6 +122,48 @@ class Coupon(Table):
     discount: Mapped[int | None] = mapped_column(sa.Integer)  # NT$ given at the redemption
     reserved_for: Mapped[str | None] = mapped_column(sa.String(80))  # external id of the sale
     reserved_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    given: Mapped[int] = mapped_column(sa.Integer, default=0, server_default="0")  # to friends
+
+
+OPEN, ACCEPTED, TAKEN_BACK, LAPSED = "open", "accepted", "taken_back", "lapsed"
+
+
+class CouponGift(Table):
+    """A coupon that its holder wants to give to a friend. The link holds a token, the row only its
+    digest. The open row is what makes one friend of several the taker."""
+
+    __tablename__ = "coupon_gifts"
+    __table_args__ = (
+        sa.CheckConstraint("status IN ('open', 'accepted', 'taken_back', 'lapsed')", name="status"),
+        sa.CheckConstraint("(status = 'accepted') = (friend_id IS NOT NULL)", name="friend"),
+        sa.CheckConstraint("friend_id <> giver_id", name="own"),
+        sa.Index(
+            "uq_coupon_gifts_open",
+            "coupon_id",
+            unique=True,
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        ),
+        sa.Index("ix_coupon_gifts_coupon_id", "coupon_id", "status"),
+        sa.Index("ix_coupon_gifts_giver_id", "giver_id", "id"),
+        sa.Index("ix_coupon_gifts_friend_id", "friend_id"),
+        sa.Index(
+            "ix_coupon_gifts_expires_at",
+            "expires_at",
+            sqlite_where=sa.text("status = 'open'"),
+            postgresql_where=sa.text("status = 'open'"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    coupon_id: Mapped[int] = mapped_column(sa.ForeignKey("coupons.id"))
+    giver_id: Mapped[int] = mapped_column(sa.ForeignKey("members.id"))
+    friend_id: Mapped[int | None] = mapped_column(sa.ForeignKey("members.id"))
+    digest: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    status: Mapped[str] = mapped_column(sa.String(10))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)  # first instant the link is dead
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CouponHolding(Table):
@@ -153,7 +197,8 @@ class CouponWordTry(Table):
 
 
 class CouponEvent(Table):
-    """Append-only: issued, reserved, released, redeemed, rolled_back, expired, revoked."""
+    """Append-only: issued, reserved, released, redeemed, rolled_back, expired, revoked; offered,
+    moved and withdrawn of a gift."""
 
     __tablename__ = "coupon_events"
     __table_args__ = (
@@ -175,6 +220,7 @@ KINDS = cast(sa.Table, CouponKind.__table__)
 OFFERS = cast(sa.Table, CouponOffer.__table__)
 COUPONS = cast(sa.Table, Coupon.__table__)
 HOLDINGS = cast(sa.Table, CouponHolding.__table__)
+GIFTS = cast(sa.Table, CouponGift.__table__)
 EVENTS = cast(sa.Table, CouponEvent.__table__)
 COUPON_DAYS = cast(sa.Table, CouponDay.__table__)
 TRIES = cast(sa.Table, CouponWordTry.__table__)

@@ -12,8 +12,19 @@ from app.core import ids
 from app.core.db import dump_json, table_of
 from app.core.errors import NotFound
 from app.coupons import rules
-from app.coupons.models import COUPONS, EVENTS, ISSUED, KINDS, OFFERS, REDEEMED, RESERVED
-from app.coupons.rules import Chosen, Conditions, KindDraft, Offer
+from app.coupons.models import (
+    ACCEPTED,
+    COUPONS,
+    EVENTS,
+    GIFTS,
+    ISSUED,
+    KINDS,
+    OFFERS,
+    OPEN,
+    REDEEMED,
+    RESERVED,
+)
+from app.coupons.rules import GIFT_ORDER, Chosen, Conditions, KindDraft, Offer
 from app.staff.models import Store
 
 _STORES = table_of(Store)
@@ -41,7 +52,21 @@ class HeldCoupon:
     stacking: str
     buys: int
     reserved_until: datetime | None
+    reserved_for: str | None
+    giving: str
+    given: int  # to friends, so often
     conditions: Conditions
+
+    def is_aside(self, now: datetime) -> bool:
+        """Put aside for a friend who has not taken it yet."""
+        is_waiting = self.reserved_until is not None and now < self.reserved_until
+        return is_waiting and (self.reserved_for or "").startswith(GIFT_ORDER)
+
+    def may_be_given(self, now: datetime) -> bool:
+        is_alive = self.expires_at is None or now < self.expires_at
+        is_let_go = self.reserved_until is not None and self.reserved_until <= now
+        is_free = self.status == ISSUED or (self.status == RESERVED and is_let_go)
+        return is_free and is_alive and rules.may_give(self.giving, self.given)
 
     @property
     def offer(self) -> Offer:
@@ -87,6 +112,9 @@ _HELD = sa.select(
     OFFERS.c.stacking,
     OFFERS.c.buys,
     COUPONS.c.reserved_until,
+    COUPONS.c.reserved_for,
+    OFFERS.c.giving,
+    COUPONS.c.given,
     OFFERS.c.conditions,
 ).select_from(
     COUPONS.join(KINDS, KINDS.c.id == COUPONS.c.kind_id).join(
@@ -168,6 +196,74 @@ def _held(row: Any) -> HeldCoupon:
     values: list[Any] = list(row)  # in the fields' order; the last is the conditions' JSON
     values[-1] = Conditions.from_json(values[-1])
     return HeldCoupon(*values)
+
+
+# Gifts --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GiftShown:
+    """A coupon on its way to a friend, or there."""
+
+    id: int
+    coupon_id: int
+    kind_id: int
+    name: str
+    per_member_limit: int | None
+    giver_id: int
+    friend_id: int | None
+    status: str
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None
+
+
+_GIFTS = (
+    sa.select(
+        GIFTS.c.id,
+        GIFTS.c.coupon_id,
+        COUPONS.c.kind_id,
+        OFFERS.c.name,
+        KINDS.c.per_member_limit,
+        GIFTS.c.giver_id,
+        GIFTS.c.friend_id,
+        GIFTS.c.status,
+        GIFTS.c.created_at,
+        GIFTS.c.expires_at,
+        GIFTS.c.ended_at,
+    )
+    .join_from(GIFTS, COUPONS, COUPONS.c.id == GIFTS.c.coupon_id)
+    .join(KINDS, KINDS.c.id == COUPONS.c.kind_id)
+    .join(OFFERS, OFFERS.c.id == COUPONS.c.offer_id)
+)
+
+
+def gift_by_token(session: Session, token: str) -> GiftShown | None:
+    row = session.execute(_GIFTS.where(GIFTS.c.digest == ids.digest(token))).one_or_none()
+    return None if row is None else GiftShown(*tuple(row))
+
+
+def gifts(session: Session, gift_ids: Collection[int]) -> list[GiftShown]:
+    rows = session.execute(_GIFTS.where(GIFTS.c.id.in_(gift_ids)).order_by(GIFTS.c.id))
+    return [GiftShown(*tuple(row)) for row in rows]
+
+
+def gifts_given(session: Session, giver_id: int, *, limit: int = 20) -> list[GiftShown]:
+    """Those a friend took, newest first."""
+    rows = session.execute(
+        _GIFTS.where(GIFTS.c.giver_id == giver_id, GIFTS.c.status == ACCEPTED)
+        .order_by(GIFTS.c.id.desc())
+        .limit(limit)
+    )
+    return [GiftShown(*tuple(row)) for row in rows]
+
+
+def coupon(session: Session, coupon_id: int) -> HeldCoupon:
+    """Whoever holds it."""
+    return _held(session.execute(_HELD.where(COUPONS.c.id == coupon_id)).one())
+
+
+# Kinds --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +417,38 @@ def broken(session: Session, *, limit: int = 20) -> list[str]:
         .limit(limit)
     )
     found += [f"coupon kind {row[0]}: counts {tuple(row[1:])} differ" for row in miscounted]
+    found += _broken_gifts(session, limit)
     return found
+
+
+def _broken_gifts(session: Session, limit: int) -> list[str]:
+    """Coupons that went from hand to hand without a gift, or are put aside for one that ended."""
+    moved = (
+        sa.select(GIFTS.c.coupon_id, sa.func.count().label("times"))
+        .where(GIFTS.c.status == ACCEPTED)
+        .group_by(GIFTS.c.coupon_id)
+        .subquery()
+    )
+    uncounted = session.scalars(
+        sa.select(COUPONS.c.id)
+        .outerjoin(moved, moved.c.coupon_id == COUPONS.c.id)
+        .where(COUPONS.c.given != sa.func.coalesce(moved.c.times, 0))
+        .limit(limit)
+    )
+    is_open = sa.exists().where(
+        GIFTS.c.coupon_id == COUPONS.c.id,
+        GIFTS.c.status == OPEN,
+        sa.literal(GIFT_ORDER).concat(sa.cast(GIFTS.c.id, sa.String)) == COUPONS.c.reserved_for,
+    )
+    stray = session.scalars(
+        sa.select(COUPONS.c.id)
+        .where(COUPONS.c.reserved_for.startswith(GIFT_ORDER), ~is_open)
+        .limit(limit)
+    )
+    return [
+        *(f"coupon {coupon_id}: its gifts are miscounted" for coupon_id in uncounted),
+        *(f"coupon {coupon_id}: put aside for no gift" for coupon_id in stray),
+    ]
 
 
 def last_day_of(expires: datetime | None) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from app.benefits import queries as benefits
+from app.benefits.queries import Claimed
 from app.checkouts import messages as checkouts
 from app.core import money, text
 from app.core.clock import TAIPEI, taipei_date
@@ -30,13 +32,16 @@ from app.tiers.queries import Period
 from app.tiers.rules import Progress, words
 
 MOST_SALES: Final = 60
+MOST_CLAIMS: Final = 12
 
 
 def everything(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
-    """Usable points, pending points if any, the tier, the way to the next, stamp cards."""
+    """Usable points, pending points if any, the tier, the way to the next, chosen benefits, stamp
+    cards."""
     usable, pending = point_figures(session, member_id, now=now)
     found = [usable, pending, tier(session, member_id, now=now)]
-    found += [progress(session, member_id, now=now), *stamp_cards(session, member_id, now=now)]
+    found += [progress(session, member_id, now=now), *chosen(session, member_id, now=now)]
+    found += stamp_cards(session, member_id, now=now)
     return [figure for figure in found if figure.code != "pending" or figure.amount]
 
 
@@ -199,19 +204,23 @@ def progress(session: Session, member_id: int, *, now: datetime) -> Figure:
         title=f"{window}消費",
         value=money.show(spent),
         amount=spent,
-        sentence=f"{_span(first, today)} 的消費合計{_still_missing(way, terms)}。",
+        sentence=f"{_span(first, today)} 的消費合計{_still_missing(way, terms, today)}。",
         lines=with_rest([_sale_line(sale) for sale in sales], spent, "更早的消費"),
         rule=f"只計算{window}；付款後的金額，扣除退貨，不含運費與禮券"
         f"（會員制度第 {terms.version} 版）",
     )
 
 
-def _still_missing(way: Progress, terms: Terms) -> str:
+def _still_missing(way: Progress, terms: Terms, today: date) -> str:
     goal = way.next_tier
     if goal is None:
         return "，您已經是最高等級"
     if goal.asks_only_spend:
-        return f"。{goal.name}門檻是 {money.show(goal.threshold)}，還差 {money.show(way.to_next)}"
+        counted = words.counted(goal, terms.tiering, today)
+        return (
+            f"。{goal.name}門檻是 {money.show(goal.threshold)}{counted}，"
+            f"還差 {money.show(way.to_next)}"
+        )
     sums = way.sums
     done = f"消費 {sums.visits} 次，得 {sums.points:,} 點，單筆最高 {money.show(sums.single)}"
     asked = f"{goal.name}條件是{words.goals(goal, terms.tiering)}；{words.way_up(way)}即可升等"
@@ -226,6 +235,45 @@ def _sale_line(sale: Counted) -> Line:
     if left_out:
         details.append(f"不列入的品項 {money.show(left_out)}")
     return Line(sale.store or "線上消費", sale.counted, sale.sold_on, tuple(details))
+
+
+# Benefits -----------------------------------------------------------------------------------------
+
+
+def chosen(session: Session, member_id: int, *, now: datetime) -> list[Figure]:
+    """What the member chose of the benefits of a tier: for which period, by which terms, and what
+    it gave. Nothing for who never could."""
+    shown = benefits.choices(session, member_id, now=now)
+    claims = benefits.claims_of(session, member_id, limit=MOST_CLAIMS)
+    if not (shown or claims):
+        return []
+    terms = programmes.terms_at(session, now)
+    made = [item.claimed for item in shown if item.claimed is not None]
+    rest = [f"{item.choice.name}（{item.period}）" for item in shown if item.claimed is None]
+    left = f"還可以選：{'、'.join(rest)}。" if rest else ""
+    return [
+        Figure(
+            code="benefits",
+            title="任選權益",
+            value="、".join(claim.option_name for claim in made) or "尚未選擇",
+            sentence=f"每一期選一次，選了不能更改。{left}",
+            lines=tuple(_claim_line(claim, terms) for claim in claims),
+            rule="等級因退貨撤回時，還沒用的權益一併收回",
+        )
+    ]
+
+
+def _claim_line(claim: Claimed, terms: Terms) -> Line:
+    coupon = COUPON_STATES.get(claim.coupon_status or "", "")
+    details = _present(
+        claim.points and f"獲得 {claim.points:,} 點",
+        coupon and f"獲得優惠券，{coupon}",
+        claim.is_over and "等級撤回時已收回",
+        f"選擇時為{terms.tier(claim.tier_code).name}",
+        f"會員制度第 {claim.programme_version} 版",
+    )
+    words = f"{claim.choice_name}：{claim.option_name}"
+    return Line(words, None, taipei_date(claim.at), details)
 
 
 # Stamp cards --------------------------------------------------------------------------------------
@@ -270,6 +318,9 @@ _STEPS: Final = {
     "expired": "過期",
     "revoked": "收回",
     "reinstated": "恢復",
+    "offered": "要送給朋友，等朋友收下",
+    "moved": "朋友收下",
+    "withdrawn": "收回，不送了",
 }
 _SOURCES: Final = {
     "welcome": "入會禮",
@@ -280,6 +331,7 @@ _SOURCES: Final = {
     "mission": "任務獎勵",
     "stamps": "集點卡獎勵",
     "reward": "點數兌換",
+    "benefit": "等級權益",
 }
 
 

@@ -22,7 +22,7 @@ class Figure:
     """`value` is the number as shown, `amount` the number itself (None: it is no number, such as a
     tier), `sentence` how the lines make it, `rule` the term of the programme it follows."""
 
-    code: str  # points | pending | tier | progress | coupon | stamps-<code>
+    code: str  # points | pending | tier | progress | benefits | coupon | stamps-<code>
     title: str
     value: str
     sentence: str

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.benefits import queries as benefits
 from app.campaigns import queries as campaigns
 from app.coupons import queries as coupons
 from app.draws import queries as draws
@@ -39,6 +40,7 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         *coupons.broken(session, limit=limit),
         *referrals.broken(session, limit=limit),
         *rewards.broken(session, limit=limit),
+        *benefits.broken(session, limit=limit),
         *draws.broken(session, limit=limit),
         *invoices.broken(session, limit=limit),
         *mergers.broken(session, limit=limit),

@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from app.campaigns import queries, service
+from app.campaigns import queries, rules, service
 from app.campaigns.messages import Brand
 from app.campaigns.queries import BroadcastShown
 from app.campaigns.service import NotNow, composing, freezing
@@ -42,9 +42,12 @@ def _freeze_all(db: Database, is_stopping: Stopping, now: datetime) -> None:
             return
         with db.reading() as session:
             members, ids = freezing.meant(session, work)
+            turns = freezing.turns(session, work, ids)
+        ids.sort(key=lambda member_id: (turns.get(member_id, now), member_id))
         for start in range(0, len(ids), freezing.AT_ONCE):
             with db.transaction() as session:
-                if not freezing.write(session, work, ids[start : start + freezing.AT_ONCE]):
+                portion = ids[start : start + freezing.AT_ONCE]
+                if not freezing.write(session, work, portion, turns):
                     return
             if is_stopping():
                 return
@@ -58,20 +61,20 @@ def _pause_all(db: Database, going: Sequence[BroadcastShown], now: datetime) -> 
     with db.transaction() as session:
         for broadcast in going:
             with suppress(NotNow):
-                service.pause(session, broadcast_id=broadcast.id, now=now)
+                service.pause(session, broadcast_id=broadcast.id, now=now, because=rules.QUOTA)
 
 
 def _send(
     db: Database, broadcast: BroadcastShown, brand: Brand, is_stopping: Stopping, now: datetime
 ) -> int:
-    done = 0
+    done, at_once = 0, composing.portion(broadcast, usual=AT_ONCE)
     while done < BACKLOG and not is_stopping():
         with db.reading() as session:
             if queries.waiting(session, broadcast.id, most=BACKLOG) >= BACKLOG:
                 return done
         with db.transaction() as session:
             decided = composing.compose(
-                session, broadcast, brand=brand, now=now, limit=AT_ONCE, awaiting=lifecycle.awaiting
+                session, broadcast, brand=brand, now=now, limit=at_once, awaiting=lifecycle.awaiting
             )
             if not decided:
                 service.finish(session, broadcast_id=broadcast.id, now=now)

@@ -17,6 +17,8 @@ from app.cards import service as cards
 from app.core.config import Settings
 from app.core.db import Database
 from app.coupons import service as coupons
+from app.cutoffs import queries as cutoff_queries
+from app.cutoffs import service as cutoffs
 from app.draws import queries as draw_queries
 from app.draws import service as draws
 from app.enrolments.service import joining
@@ -102,8 +104,23 @@ def _release_coupons(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "coupons", partial(coupons.release_due, now=now))
 
 
+def _lapse_gifts(desk: Desk, now: datetime) -> dict[str, int]:
+    return _in_batches(desk, "gifts", partial(coupons.lapse_gifts, now=now))
+
+
 def _lapse_rewards(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "exchanges", partial(rewards.lapse_due, now=now))
+
+
+def _count_cuts(desk: Desk, now: datetime) -> dict[str, int]:
+    """Counted while reading: a million members are some seconds in which tills go on writing."""
+    with desk.db.reading() as session:
+        cuts = cutoff_queries.due(session, now=now)
+    if cuts is None:
+        return {}
+    with desk.db.transaction() as session:
+        version = cutoffs.publish(session, cuts, now=now)
+    return {} if version is None else {"version": version}
 
 
 def _review_tiers(desk: Desk, now: datetime) -> dict[str, int]:
@@ -246,8 +263,10 @@ LEDGER_CHECK = checks.JOB
 JOBS: tuple[Job, ...] = (
     Job("points", "點數生效與到期入帳", _settle_points, cron="1 * * * *"),
     Job("coupons", "優惠券到期", _expire_coupons, cron="2 * * * *"),
+    Job("gifts", "沒人收下的優惠券禮物", _lapse_gifts, cron="* * * * *"),
     Job("reservations", "放開網路訂單沒用的優惠券", _release_coupons, cron="* * * * *"),
     Job("rewards", "逾期未領的兌換", _lapse_rewards, cron="15 2 * * *"),
+    Job("cuts", "每期重新計算前百分比等級的門檻", _count_cuts, every=timedelta(minutes=1)),
     Job("tiers", "等級到期的續等與調整", _review_tiers, cron="1 * * * *"),
     Job("referrals", "好友推薦獎勵發放與逾期", _move_referrals, cron="3 * * * *"),
     Job("draws", "抽獎截止、開獎與發獎", _run_draws, cron="* * * * *"),

@@ -8,7 +8,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.campaigns.rules import Arm, Letter
+from app.campaigns.rules import Arm
+from app.campaigns.rules.letters import Letter
 from app.core.errors import NotFound
 from app.coupons.models import COUPONS, REDEEMED
 from app.journeys import rules

@@ -10,8 +10,9 @@ from datetime import datetime, time, timedelta
 from hashlib import sha256
 from typing import Any, Final, Literal
 
-from app.campaigns import rules as letters
-from app.campaigns.rules import Letter
+from app.campaigns import rules as broadcasts
+from app.campaigns.rules import letters
+from app.campaigns.rules.letters import Letter
 from app.core.clock import TAIPEI
 from app.segments import rules as segments
 from app.segments.rules import Group
@@ -29,7 +30,7 @@ DEEPEST: Final = 4
 MOST_DAYS: Final = 365
 MOST_POINTS: Final = 10_000
 MOST_HOLD_OUT: Final = 50  # percent
-HELD_FOR: Final = letters.HELD_FOR  # so long a letter waits for a day of its member
+HELD_FOR: Final = broadcasts.HELD_FOR  # so long a letter waits for a day of its member
 
 # What can let a member in, or be waited for: facts of the time line, as said after 「會員」.
 FACTS: Final[Mapping[str, str]] = {
@@ -47,6 +48,7 @@ FACTS: Final[Mapping[str, str]] = {
     "mission.completed": "完成任務",
     "stamps.reached": "集點卡集滿",
     "reward.exchanged": "兌換商品",
+    "benefit.claimed": "選擇等級權益",
     "referral.joined": "推薦的好友加入",
     "draw.won": "抽中獎項",
 }
@@ -481,7 +483,8 @@ def _meant(code: str) -> Audience:
 
 
 def _letter(code: str, title: str, body: str, label: str, place: str) -> Step:
-    return Step(code, "letter", letter=Letter(title, body, label=label, place=place))
+    letter = letters.of_card(title, body, label=label, place=place)
+    return Step(code, "letter", letter=letter)
 
 
 def _wait(code: str, days: int, hour: int = 11) -> Step:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 from sqlalchemy.orm import Session
 
+from app.attention import rules as attention
 from app.core.clock import taipei_date, taipei_midnight
 from app.coupons import messages as coupon_words
 from app.coupons import queries as coupons
@@ -44,6 +45,7 @@ COUPONS = Press(taps.ShowCoupons().pack(), says="優惠券")
 TIERS = Press(taps.ShowTiers().pack(), says="等級權益")
 STORES = Press(taps.ShowStores().pack(), says="門市")
 STOP = Press(taps.StopMarketing().pack(), says="停止行銷訊息")
+LESS = taps.StopTopic(attention.REMINDERS)
 
 _theme = lru_cache(maxsize=16)(themes.named)
 
@@ -77,6 +79,7 @@ class Occasion:
     to: Recipient
     brand: Brand
     now: datetime
+    topic: str  # what such marketing is about, as members know it
 
     @property
     def today(self) -> date:
@@ -93,7 +96,10 @@ class Occasion:
 
     @property
     def why(self) -> Why:
-        return Why(self.rule.why, STOP if self.rule.is_marketing else None)
+        if not self.rule.is_marketing:
+            return Why(self.rule.why)
+        label = attention.declined(self.topic)
+        return Why(self.rule.why, STOP, (label, Press(LESS.pack(), says=label)))
 
 
 @dataclass(frozen=True, slots=True)

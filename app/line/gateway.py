@@ -54,6 +54,7 @@ class Profile:
 class Gateway(Protocol):
     async def reply(self, token: str, messages: bytes) -> Accepted: ...
     async def push(self, to: str, messages: bytes, retry_key: str) -> Accepted: ...
+    async def multicast(self, to: bytes, messages: bytes, retry_key: str) -> Accepted: ...
     async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted: ...
     async def rich_menu_of_alias(self, alias: str) -> str | None: ...
     async def profile(self, user_id: str) -> Profile | None: ...
@@ -81,6 +82,11 @@ class LineGateway:
     async def push(self, to: str, messages: bytes, retry_key: str) -> Accepted:
         body = b'{"to":' + orjson.dumps(to) + b',"messages":' + messages + b"}"
         return await self._send("/v2/bot/message/push", body, retry_key=retry_key)
+
+    async def multicast(self, to: bytes, messages: bytes, retry_key: str) -> Accepted:
+        """`to` is a JSON array of at most 500 user ids."""
+        body = b'{"to":' + to + b',"messages":' + messages + b"}"
+        return await self._send("/v2/bot/message/multicast", body, retry_key=retry_key)
 
     async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted:
         return await self._send(

@@ -1,6 +1,7 @@
 """Numbers that LINE sets. https://developers.line.biz/en/reference/messaging-api/#rate-limits"""
 
 MESSAGES_PER_REQUEST = 5
+MULTICAST_RECIPIENTS = 500
 POSTBACK_DATA_LENGTH = 300
 REPLY_TOKEN_SECONDS = 60
 # A little less than LINE's minute: the request still has to travel.

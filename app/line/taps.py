@@ -42,6 +42,29 @@ class ShowTiers(Postback):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowBenefits(Postback):
+    """What the member's tier lets them choose."""
+
+    prefix: ClassVar[str] = "benefits"
+
+
+@dataclass(frozen=True, slots=True)
+class AskBenefit(Postback):
+    """Asks first: a choice cannot be changed."""
+
+    prefix: ClassVar[str] = "benefit.ask"
+    choice: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimBenefit(Postback):
+    prefix: ClassVar[str] = "benefit.take"
+    choice: str
+    option: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShowPurchases(Postback):
     prefix: ClassVar[str] = "purchases"
 
@@ -108,6 +131,27 @@ class FollowLetter(Postback):
     prefix: ClassVar[str] = "letter"
     ref: str
     place: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTopics(Postback):
+    """What marketing is about, each to be turned off or on."""
+
+    prefix: ClassVar[str] = "topics"
+
+
+@dataclass(frozen=True, slots=True)
+class StopTopic(Postback):
+    """No more of what this topic's code stands for."""
+
+    prefix: ClassVar[str] = "topic.stop"
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeTopic(Postback):
+    prefix: ClassVar[str] = "topic.resume"
+    topic: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,13 @@ Fate = Literal["moves", "folded", "stays"]
 #   folded: totals, made anew for both from the rows that moved
 #   stays:  history of the absorbed membership, or worth nothing after it
 FATES: Final[dict[str, Fate]] = {
+    "benefit_claims.member_id": "moves",  # a choice that both made stays with each
     "broadcast_recipients.member_id": "stays",  # what was decided for that membership
     "card_tokens.member_id": "stays",
     "closings.member_id": "stays",
     "consents.member_id": "moves",
+    "coupon_gifts.friend_id": "moves",
+    "coupon_gifts.giver_id": "moves",
     "coupon_holdings.member_id": "folded",
     "coupon_word_tries.member_id": "stays",
     "coupons.member_id": "moves",
@@ -41,6 +44,7 @@ FATES: Final[dict[str, Fate]] = {
     "mission_rewards.member_id": "stays",  # once per round: both may have won it
     "mission_rounds.member_id": "stays",
     "outbox.member_id": "moves",
+    "outbox_readers.member_id": "stays",  # to whom LINE was asked to bring it
     "point_accounts.member_id": "folded",
     "point_corrections.member_id": "moves",
     "point_entries.member_id": "moves",
@@ -59,4 +63,5 @@ FATES: Final[dict[str, Fate]] = {
     "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",
     "timeline.member_id": "moves",
+    "topic_stops.member_id": "stays",  # copied as well: what either wants no more of
 }

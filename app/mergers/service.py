@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import service as governor
 from app.cards.models import CardToken
 from app.checkouts import service as checkouts
 from app.core.db import Table, changed, table_of
@@ -77,6 +78,7 @@ def merge(
     for owner in _moving():
         _move(session, merger_id, owner, kept_id, absorbed_id)
     _fold(session, kept_id, absorbed_id, f"merger:{merger_id}", now)
+    governor.share_stops(session, from_id=absorbed_id, to_id=kept_id)
     period_id = tiers.join(session, kept_id=kept_id, absorbed_id=absorbed_id, now=now)
     changed(
         session,

@@ -5,10 +5,10 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.db import BigId, Table, UtcDateTime, Utf8
+from app.core.db import BigId, Table, UtcDateTime, Utf8, table_of
 
 WAITING, SENDING, SENT, PARKED, CANCELLED = "waiting", "sending", "sent", "parked", "cancelled"
-REPLY, PUSH, SMS, MENU = "reply", "push", "sms", "menu"
+REPLY, PUSH, MULTICAST, SMS, MENU = "reply", "push", "multicast", "sms", "menu"
 PROMOTION = "promotion"  # the class of what goes to many at once
 
 
@@ -40,11 +40,14 @@ class OutboxRow(Table):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
-    channel: Mapped[str] = mapped_column(sa.String(10))  # reply | push | sms | menu
+    channel: Mapped[str] = mapped_column(sa.String(10))  # reply push multicast sms menu
     klass: Mapped[str] = mapped_column(sa.String(10))  # reply service expiry lifecycle promotion
     kind: Mapped[str] = mapped_column(sa.String(40))  # what the message is: card, receipt, birthday
+    topic: Mapped[str | None] = mapped_column(sa.String(20))  # what marketing is about
     member_id: Mapped[int | None] = mapped_column(sa.BigInteger)
-    recipient: Mapped[str] = mapped_column(sa.String(64))  # LINE user id, or the phone of an SMS
+    recipient: Mapped[str] = mapped_column(
+        sa.String(64)
+    )  # LINE user id, or the phone of an SMS; '' of a multicast
     reply_token: Mapped[str | None] = mapped_column(sa.String(64))
     reply_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     payload: Mapped[str] = mapped_column(Utf8)  # JSON array of messages; plain text for an SMS
@@ -69,6 +72,32 @@ IS_OPEN = OutboxRow.status.in_(
 IS_PROMOTION = OutboxRow.klass == sa.literal_column(f"'{PROMOTION}'")
 
 
+READING, LEFT = "reading", "left"
+
+
+class OutboxReader(Table):
+    """One of those whom one multicast is for. Who leaves it before LINE was first asked is not in
+    the request; from then on the list stays as it was, since a retry key stands for one request.
+
+    The second key is what makes a letter come once."""
+
+    __tablename__ = "outbox_readers"
+    __table_args__ = (
+        sa.CheckConstraint(f"status IN ('{READING}', '{LEFT}')", name="status"),
+        sa.UniqueConstraint("member_id", "kind"),
+        sa.Index("ix_outbox_readers_kind", "kind"),
+    )
+
+    outbox_id: Mapped[int] = mapped_column(
+        BigId, sa.ForeignKey("outbox.id"), primary_key=True, autoincrement=False
+    )
+    member_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(sa.String(40))  # as the row's
+    recipient: Mapped[str] = mapped_column(sa.String(64))  # LINE user id; '' once forgotten
+    status: Mapped[str] = mapped_column(sa.String(10))
+    reason: Mapped[str | None] = mapped_column(sa.String(200))  # why they left
+
+
 class StoppedRecipient(Table):
     """Who blocked the account: nothing is queued for them until they come back."""
 
@@ -85,3 +114,6 @@ class Quota(Table):
 
     id: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
     used_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+READERS = table_of(OutboxReader)

@@ -12,6 +12,7 @@ LEASE = timedelta(seconds=60)
 # After this an undecided push could no longer be repeated without doubling: the key is forgotten.
 GIVE_UP = timedelta(hours=RETRY_KEY_HOURS - 1)
 MAX_SMS_ATTEMPTS = 3
+COUNTED = ("push", "multicast")  # what the month's messages are made of; with a retry key
 PASSING = "reply"  # the class of an answer that can be asked for again
 
 
@@ -48,7 +49,7 @@ def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
         if row.attempts > 1:
             return Verdict(Step.PARK, "the reply's outcome is unknown and its token has died")
         return reply_died(row.klass)
-    if row.channel == "push" and now - row.first_tried_at >= GIVE_UP:
+    if row.channel in COUNTED and now - row.first_tried_at >= GIVE_UP:
         return Verdict(Step.PARK, "undecided for a day: LINE would no longer know the retry key")
     return None
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from random import random
 
+import orjson
 import structlog
 
 from app.core import ids
@@ -42,8 +43,8 @@ class Sender:
         if not batch:
             return 0
         # One recipient's messages go one after the other, different recipients' at once.
-        ordered = sorted(batch, key=lambda row: (row.recipient, row.id))
-        lanes = [list(lane) for _, lane in groupby(ordered, key=lambda row: row.recipient)]
+        ordered = sorted(batch, key=lambda row: (row.lane, row.id))
+        lanes = [list(lane) for _, lane in groupby(ordered, key=lambda row: row.lane)]
         results = await asyncio.gather(*(self._send_lane(lane) for lane in lanes))
         flat = [result for lane in results for result in lane]
         self._record(flat, lease)
@@ -66,6 +67,8 @@ class Sender:
     async def _send(self, row: Claimed) -> Result:
         now = self._clock()
         verdict = rules.before_sending(row.tried, now=now)
+        if verdict is None and row.tried.channel == "multicast" and not row.readers:
+            verdict = Verdict(Step.DROP, "nobody is left on its list")
         if verdict is not None:
             return Result(row.id, verdict)
         try:
@@ -81,7 +84,7 @@ class Sender:
             return Result(
                 row.id, rules.after_failure(row.tried, unknown, now=self._clock(), jitter=0.5)
             )
-        is_counted = row.tried.channel == "push"
+        is_counted = row.tried.channel in rules.COUNTED
         return Result(
             row.id, Verdict(Step.SENT), accepted.request_id, quota=True if is_counted else None
         )
@@ -93,6 +96,8 @@ class Sender:
             return await self._line.reply(row.reply_token or "", row.payload)
         if channel == "push":
             return await self._line.push(row.recipient, row.payload, row.retry_key)
+        if channel == "multicast":
+            return await self._line.multicast(orjson.dumps(row.readers), row.payload, row.retry_key)
         if channel == "sms":
             return await self._sms.send(row.recipient, row.payload.decode(), row.retry_key)
         return await self._line.link_menu(row.recipient, await self._menu(row.payload.decode()))

@@ -1,7 +1,7 @@
 """Queue what is to be sent; claim it, record how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,13 @@ from sqlalchemy.orm import Session
 from app.core import ids
 from app.core.db import changed, insert_for, insert_or_ignore, table_of, utf8_bytes
 from app.core.prepared import Prepared, among
-from app.line.limits import MESSAGES_PER_REQUEST, REPLY_TOKEN_SAFE_SECONDS
+from app.line.limits import (
+    MESSAGES_PER_REQUEST,
+    MULTICAST_RECIPIENTS,
+    REPLY_TOKEN_SAFE_SECONDS,
+)
 from app.outbox import models, rules
-from app.outbox.models import OutboxRow, Quota, StoppedRecipient
+from app.outbox.models import READERS, OutboxRow, Quota, StoppedRecipient
 from app.outbox.rules import LEASE, PASSING, Step, Tried, Verdict
 
 MARKETING = ("lifecycle", models.PROMOTION)
@@ -24,7 +28,8 @@ Message = dict[str, Any] | bytes
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A row this sender holds. `payload` is a JSON array of messages, or an SMS text; UTF-8."""
+    """A row this sender holds. `payload` is a JSON array of messages, or an SMS text; UTF-8.
+    `readers` are whom a multicast is for, always in the same order."""
 
     id: int
     recipient: str
@@ -32,6 +37,12 @@ class Claimed:
     payload: bytes
     retry_key: str
     tried: Tried
+    readers: tuple[str, ...] = ()
+
+    @property
+    def lane(self) -> str:
+        """What goes one after the other."""
+        return self.recipient or f"{self.tried.channel}:{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +96,7 @@ def push(
     dedup_key: str | None,
     now: datetime,
     due_at: datetime | None = None,
+    topic: str | None = None,
 ) -> bool:
     """Queue a push. False when the dedup key was used before or the recipient blocked us."""
     return _queue(
@@ -92,6 +104,7 @@ def push(
         channel=models.PUSH,
         klass=klass,
         kind=kind,
+        topic=topic,
         member_id=member_id,
         recipient=recipient,
         payload=payload_of(messages),
@@ -112,7 +125,13 @@ class Push:
 
 
 def push_all(
-    session: Session, pushes: Sequence[Push], *, kind: str, klass: str, now: datetime
+    session: Session,
+    pushes: Sequence[Push],
+    *,
+    kind: str,
+    klass: str,
+    now: datetime,
+    topic: str | None = None,
 ) -> int:
     """Queue many; return how many were. The others had the dedup key before, or blocked us."""
     rows = [
@@ -120,6 +139,7 @@ def push_all(
             channel=models.PUSH,
             klass=klass,
             kind=kind,
+            topic=topic,
             member_id=push.member_id,
             recipient=push.recipient,
             payload=payload_of(push.messages),
@@ -134,6 +154,71 @@ def push_all(
     before = _OF_KEYS.value(session, keys := {"keys": [push.dedup_key for push in pushes]})
     _QUEUE.many(session, rows)
     return int(_OF_KEYS.value(session, keys)) - int(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One of those whom a multicast is for."""
+
+    member_id: int
+    recipient: str
+
+
+_READ = Prepared(
+    {
+        dialect: insert(READERS)
+        .from_select(
+            ["outbox_id", "member_id", "kind", "recipient", "status"],
+            sa.select(
+                *(
+                    sa.bindparam(name, type_=READERS.c[name].type).label(name)
+                    for name in ("outbox_id", "member_id", "kind", "recipient", "status")
+                )
+            ).where(
+                ~sa.exists().where(
+                    StoppedRecipient.recipient == sa.bindparam("recipient", type_=sa.String())
+                )
+            ),
+        )
+        .on_conflict_do_nothing()
+        for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+    }
+)
+
+
+def multicast(
+    session: Session,
+    readers: Sequence[Reader],
+    messages: Sequence[Message],
+    *,
+    kind: str,
+    klass: str,
+    now: datetime,
+    topic: str | None = None,
+) -> int:
+    """Queue the same messages for many, in one request; return for how many. The others got
+    something of this `kind` before, or blocked us. Raises ValueError for more than LINE takes."""
+    if not 1 <= len(readers) <= MULTICAST_RECIPIENTS:
+        raise ValueError(f"one to {MULTICAST_RECIPIENTS} people are in one multicast")
+    row = _row(
+        channel=models.MULTICAST,
+        klass=klass,
+        kind=kind,
+        topic=topic,
+        recipient="",
+        payload=payload_of(messages),
+        due_at=now,
+        created_at=now,
+    )
+    outbox_id = session.execute(sa.insert(_TABLE).returning(_TABLE.c.id), row).scalar_one()
+    common = {"outbox_id": outbox_id, "kind": kind, "status": models.READING}
+    rows = [
+        common | {"member_id": reader.member_id, "recipient": reader.recipient}
+        for reader in readers
+    ]
+    _READ.many(session, rows)
+    mine = sa.select(sa.func.count()).where(READERS.c.outbox_id == outbox_id)
+    return session.scalar(mine) or 0
 
 
 def sms(session: Session, *, phone: str, text: str, dedup_key: str, now: datetime) -> bool:
@@ -179,6 +264,7 @@ def payload_of(messages: Sequence[Message]) -> bytes:
 def _row(**values: Any) -> dict[str, Any]:
     blank = {
         "member_id": None,
+        "topic": None,
         "reply_token": None,
         "reply_until": None,
         "dedup_key": None,
@@ -254,7 +340,9 @@ def resume(session: Session, *, recipient: str) -> None:
 
 def cancel_marketing(session: Session, *, member_id: int) -> int:
     """The member refused marketing: what is queued goes no more."""
-    return changed(
+    reason = "the member refused marketing"
+    left = _leave(session, member_id, reason, OutboxRow.klass.in_(MARKETING))
+    return left + changed(
         session,
         sa.update(OutboxRow)
         .where(
@@ -262,13 +350,57 @@ def cancel_marketing(session: Session, *, member_id: int) -> int:
             OutboxRow.status == models.WAITING,
             OutboxRow.klass.in_(MARKETING),
         )
-        .values(status=models.CANCELLED, reason="the member refused marketing"),
+        .values(status=models.CANCELLED, reason=reason),
     )
+
+
+def cancel_topic(session: Session, *, member_id: int, topic: str, reason: str) -> int:
+    """The member wants to hear no more of this topic: what is queued of it goes no more."""
+    left = _leave(session, member_id, reason, OutboxRow.topic == topic)
+    return left + changed(
+        session,
+        sa.update(OutboxRow)
+        .where(
+            OutboxRow.member_id == member_id,
+            OutboxRow.status == models.WAITING,
+            OutboxRow.topic == topic,
+        )
+        .values(status=models.CANCELLED, reason=reason),
+    )
+
+
+def _leave(session: Session, member_id: int, reason: str, *which: sa.ColumnElement[bool]) -> int:
+    """Take somebody off the lists of the multicasts that LINE was not asked for yet.
+
+    Their rows are touched first: a sender that claims one at this instant is waited for, and has
+    then tried it; one that comes later reads the shorter list."""
+    untried = (OutboxRow.status == models.WAITING, OutboxRow.first_tried_at.is_(None))
+    theirs = (READERS.c.member_id == member_id, READERS.c.status == models.READING)
+    asked = sa.select(READERS.c.outbox_id).where(*theirs)
+    held = (
+        sa.update(OutboxRow)
+        .where(OutboxRow.id.in_(asked), *untried, *which)
+        .values(due_at=OutboxRow.due_at)
+        .returning(OutboxRow.id)
+    )
+    rows = session.scalars(held.execution_options(synchronize_session=False)).all()
+    if not rows:
+        return 0
+    gone = sa.update(READERS).where(READERS.c.outbox_id.in_(rows), *theirs)
+    return changed(session, gone.values(status=models.LEFT, reason=reason))
+
+
+def forget(session: Session, *, member_id: int) -> None:
+    """Nobody can tell any more whom a multicast went to; that it went to somebody stays."""
+    _leave(session, member_id, "the member was wiped")
+    mine = sa.update(READERS).where(READERS.c.member_id == member_id)
+    changed(session, mine.values(recipient=""))
 
 
 def withdraw(session: Session, *, member_id: int, reason: str) -> int:
     """Cancel every push that waits for somebody who is no member any more."""
-    return changed(
+    left = _leave(session, member_id, reason)
+    return left + changed(
         session,
         sa.update(OutboxRow)
         .where(
@@ -348,10 +480,55 @@ def claim(session: Session, *, lease: str, now: datetime, limit: int = 500) -> l
     taken = _TAKE.rows(
         session, {"ids": due, "b_lease": lease, "b_until": now + LEASE, "b_now": now}
     )
-    return [
+    rows = [
         Claimed(id_, recipient, token, payload, key, Tried(*tried))
         for id_, recipient, token, payload, key, *tried in sorted(taken)
     ]
+    lists = _readers(session, [row.id for row in rows if row.tried.channel == models.MULTICAST])
+    return [replace(row, readers=lists[row.id]) if row.id in lists else row for row in rows]
+
+
+_SEPARATOR = "\n"
+_IN_ORDER = (
+    sa.select(READERS.c.outbox_id, READERS.c.recipient)
+    .where(
+        among(READERS.c.outbox_id, "ids"),
+        READERS.c.status == models.READING,
+        READERS.c.recipient != "",
+    )
+    .order_by(READERS.c.outbox_id, READERS.c.member_id)
+    .subquery()
+)
+# One text a multicast: a batch may hold a quarter of a million people.
+_LISTS = Prepared(
+    {
+        "sqlite": sa.select(
+            _IN_ORDER.c.outbox_id,
+            sa.func.group_concat(_IN_ORDER.c.recipient, sa.literal_column("char(10)")),
+        ).group_by(_IN_ORDER.c.outbox_id),
+        "postgresql": sa.select(
+            READERS.c.outbox_id,
+            sa.func.string_agg(
+                READERS.c.recipient,
+                postgresql.aggregate_order_by(sa.literal_column("chr(10)"), READERS.c.member_id),
+            ),
+        )
+        .where(
+            among(READERS.c.outbox_id, "ids"),
+            READERS.c.status == models.READING,
+            READERS.c.recipient != "",
+        )
+        .group_by(READERS.c.outbox_id),
+    }
+)
+
+
+def _readers(session: Session, outbox_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+    """Whom these multicasts are for, by their ids; nobody: none."""
+    if not outbox_ids:
+        return {}
+    rows = _LISTS.rows(session, {"ids": list(outbox_ids)})
+    return {outbox_id: tuple(found.split(_SEPARATOR)) for outbox_id, found in rows}
 
 
 def _mine() -> sa.Update:

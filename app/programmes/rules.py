@@ -19,6 +19,12 @@ Downgrade = Literal["by_amount", "one_down"]
 Window = Literal["rolling", "calendar_year", "anniversary", "lifetime"]
 Measure = Literal["spend", "visits", "points", "single"]
 Match = Literal["any", "all"]
+Recomputed = Literal["month", "quarter"]
+Every = Literal["term", "month", "quarter", "year"]
+
+
+MOST_OPTIONS = 6  # buttons that one bubble has room for
+MOST_NAME = 30
 
 
 class ContradictoryTerms(DomainError):
@@ -27,6 +33,28 @@ class ContradictoryTerms(DomainError):
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__("; ".join(reasons))
         self.reasons = tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One of the benefits to choose from: points, a coupon of a kind, or both."""
+
+    code: str
+    name: str
+    points: int = 0
+    coupon: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Benefits of which a member takes one, by a tap, once in each term of the tier or month,
+    quarter or year of the calendar; with a single option, a benefit to claim. Under one code in
+    several tiers it is one choice, taken once whatever the tier."""
+
+    code: str
+    name: str
+    every: Every = "term"
+    options: tuple[Option, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +74,11 @@ class Tier:
     gift: str | None = None  # coupon kind given on an upgrade
     benefits: tuple[str, ...] = ()
     is_invite_only: bool = False
+    choices: tuple[Choice, ...] = ()
+    # Of the members who bought, the top so many percent reach it, and nobody with less than
+    # `floor` NT$: `threshold` is then what was counted for the period that runs.
+    top_percent: int | None = None
+    floor: int = 0
 
     @property
     def renewal_threshold(self) -> int:
@@ -151,6 +184,7 @@ class TierTerms:
     grace_days: int = 0
     gift_months: int = 12  # an upgrade gift of one tier at most once within
     excluded_categories: tuple[str, ...] = ()  # lines that do not count (shipping, vouchers)
+    recomputed: Recomputed = "quarter"  # thresholds of tiers for the top few, on its first day
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +333,7 @@ def from_document(document: Mapping[str, Any], *, version: int = 0) -> Terms:
         "terms",
         {
             **top,
-            "tiers": tuple(_build(Tier, "tiers", tier) for tier in document.get("tiers", ())),
+            "tiers": tuple(_tier(tier) for tier in document.get("tiers", ())),
             "earning": _build(Earning, "earning", {**earning, "campaigns": campaigns}),
             **{name: _build(kind, name, document.get(name, {})) for name, kind in _PARTS.items()},
             "referral": _referral(document.get("referral", {})),
@@ -316,6 +350,18 @@ _PARTS: Mapping[str, type] = {
     "gifts": Gifts,
     "invoices": InvoiceTerms,
 }
+
+
+def _tier(document: Mapping[str, Any]) -> Tier:
+    choices = tuple(_choice(choice) for choice in document.get("choices", ()))
+    return _build(Tier, "tiers", {**document, "choices": choices})
+
+
+def _choice(document: Mapping[str, Any]) -> Choice:
+    options = tuple(
+        _build(Option, "choices.options", option) for option in document.get("options", ())
+    )
+    return _build(Choice, "choices", {**document, "options": options})
 
 
 def _campaign(document: Mapping[str, Any]) -> Campaign:
@@ -357,6 +403,8 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
     has_months = points.expiry in ("end_of_month", "after_activity")
     return [
         *_tier_faults(terms.tiers),
+        *_choice_faults(terms.tiers),
+        *_percent_faults(terms),
         *_earning_faults(terms.earning),
         *_redemption_faults(terms.redemption),
         *(
@@ -407,6 +455,91 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
+
+
+def _percent_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
+    """Thresholds that are counted can grow, so nothing fixed may stand above them."""
+    before: Tier | None = None  # the last tier below that purchases reach
+    for index, tier in enumerate(terms.tiers):
+        here: Path = ("tiers", index)
+        if tier.top_percent is None:
+            yield from _when_at(
+                (*here, "floor"), tier.floor != 0, "沒有前百分比的等級不可設最低金額"
+            )
+        else:
+            yield from _one_percent_fault(terms, tier, here)
+        if before is not None and not tier.is_invite_only:
+            yield from _above_faults(before, tier, here)
+        if not tier.is_invite_only:
+            before = tier
+
+
+def _one_percent_fault(terms: Terms, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
+    percent = tier.top_percent or 0
+    yield from _when_at((*here, "top_percent"), not 1 <= percent <= 50, "前百分比須為 1–50")
+    yield from _when_at((*here, "floor"), tier.floor < 1, "前百分比的等級須有最低金額")
+    is_low = 0 < tier.threshold < tier.floor
+    yield from _when_at((*here, "threshold"), is_low, "門檻不可低於最低金額")
+    is_odd = tier.is_invite_only or here[1] == 0
+    yield from _when_at((*here, "top_percent"), is_odd, "第一個等級與邀請制等級不可用前百分比")
+    is_rolling = terms.tiering.window == "rolling"
+    reason = "前百分比的等級只能用近 N 個月（rolling）累計"
+    yield from _when_at(("tiering", "window"), not is_rolling, reason)
+
+
+def _above_faults(before: Tier, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
+    if before.top_percent is None:
+        is_low = tier.top_percent is not None and tier.floor <= before.threshold
+        yield from _when_at((*here, "floor"), is_low, "最低金額須高於前一級的門檻")
+        return
+    if tier.top_percent is None:
+        yield (*here, "top_percent"), "前百分比等級的上一級也須用前百分比"
+        return
+    is_wide = tier.top_percent >= before.top_percent
+    yield from _when_at((*here, "top_percent"), is_wide, "越高的等級，前百分比須越小")
+    yield from _when_at((*here, "floor"), tier.floor < before.floor, "最低金額須由低到高")
+
+
+def _when_at(path: Path, is_wrong: bool, reason: str) -> list[tuple[Path, str]]:
+    return [(path, reason)] if is_wrong else []
+
+
+def _choice_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
+    periods: dict[str, Every] = {}
+    for index, tier in enumerate(tiers):
+        seen: set[str] = set()
+        for place, choice in enumerate(tier.choices):
+            here: Path = ("tiers", index, "choices", place)
+            if choice.code in seen:
+                yield (*here, "code"), f"同一等級的任選權益代碼重複：{choice.code}"
+            seen.add(choice.code)
+            yield from _name_faults(choice, here)
+            if periods.setdefault(choice.code, choice.every) != choice.every:
+                yield (*here, "every"), f"各等級的任選權益 {choice.code} 須用同一種期間"
+            yield from _option_faults(choice, here)
+
+
+def _option_faults(choice: Choice, here: Path) -> Iterator[tuple[Path, str]]:
+    if not 1 <= len(choice.options) <= MOST_OPTIONS:
+        yield (*here, "options"), f"選項須為 1–{MOST_OPTIONS} 個"
+    seen: set[str] = set()
+    for place, option in enumerate(choice.options):
+        there: Path = (*here, "options", place)
+        if option.code in seen:
+            yield (*there, "code"), f"選項代碼重複：{option.code}"
+        seen.add(option.code)
+        yield from _name_faults(option, there)
+        if option.points < 0:
+            yield (*there, "points"), "點數不可為負"
+        if not option.points and option.coupon is None:
+            yield there, "選項須給點數或優惠券"
+
+
+def _name_faults(named: Choice | Option, here: Path) -> Iterator[tuple[Path, str]]:
+    if not re.fullmatch(r"[a-z0-9_]{1,40}", named.code):
+        yield (*here, "code"), "代碼須為 1–40 個小寫英文字母、數字或底線"
+    if not 1 <= len(named.name.strip()) <= MOST_NAME:
+        yield (*here, "name"), f"名稱須為 1–{MOST_NAME} 個字"
 
 
 def _goal_faults(tier: Tier, here: Path, below: dict[Measure, int]) -> Iterator[tuple[Path, str]]:

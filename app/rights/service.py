@@ -170,6 +170,7 @@ def _wipe_messages(session: Session, member_id: int) -> None:
         session,
         sa.update(OutboxRow).where(own).values(recipient="", payload="[]", reply_token=None),
     )
+    outbox.forget(session, member_id=member_id)
     changed(
         session,
         sa.update(InboxEvent)

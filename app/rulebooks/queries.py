@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import table_of, taipei_day
 from app.coupons import queries as coupons
+from app.cutoffs import queries as cutoffs
+from app.cutoffs.rules import frozen
 from app.members.models import Member
 from app.missions import queries as missions
 from app.points import queries as points
@@ -40,6 +42,13 @@ def book_at(session: Session, instant: datetime) -> Book | None:
 def book_of(session: Session, version: int) -> Book:
     """The terms of a version with the lists of now. Raises NoProgramme."""
     return _with_lists(session, programmes.terms_of(session, version))
+
+
+def as_applied(session: Session, book: Book, *, now: datetime) -> Book:
+    """The book with the thresholds that tiers for the top few would have, whatever number it has
+    for them."""
+    cuts = cutoffs.cuts(session, book.terms, now=now)
+    return replace(book, terms=frozen(book.terms, cuts))
 
 
 def _with_lists(session: Session, terms: Terms) -> Book:

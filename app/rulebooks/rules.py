@@ -13,7 +13,7 @@ from app.coupons.rules import KindDraft
 from app.missions import rules as missions
 from app.missions.rules import MissionDraft
 from app.programmes import rules as programmes
-from app.programmes.rules import Path, Terms
+from app.programmes.rules import Option, Path, Terms
 from app.rewards import rules as rewards
 from app.rewards.rules import RewardDraft
 from app.stamps import rules as stamps
@@ -164,10 +164,24 @@ def _dangling(book: Book) -> Iterator[Fault]:
         (("referral", "inviter", "coupon"), book.terms.referral.inviter.coupon),
         (("referral", "friend", "coupon"), book.terms.referral.friend.coupon),
         *((("tiers", index, "gift"), tier.gift) for index, tier in enumerate(book.terms.tiers)),
+        *((path, option.coupon) for path, option in _options(book)),
     ]
     for path, code in given:
         if code is not None and code not in known:
             yield Fault(path, f"沒有優惠券 {code}")
+    paid = {draft.code for draft in book.coupons if draft.kind == "paid"}
+    for path, option in _options(book):
+        if option.coupon in paid:
+            yield Fault(path, "付費禮券不能當作權益")
+
+
+def _options(book: Book) -> Iterator[tuple[Path, Option]]:
+    """The benefits to choose from, each with the place of its coupon."""
+    for index, tier in enumerate(book.terms.tiers):
+        for place, choice in enumerate(tier.choices):
+            for number, option in enumerate(choice.options):
+                here: Path = ("tiers", index, "choices", place, "options", number, "coupon")
+                yield here, option
 
 
 # What two books differ in -------------------------------------------------------------------------
@@ -186,6 +200,15 @@ NAMES: Mapping[str, str] = {
     "tiers.gift": "升等禮",
     "tiers.benefits": "權益說明",
     "tiers.is_invite_only": "僅限邀請",
+    "tiers.top_percent": "前百分比",
+    "tiers.floor": "最低金額",
+    "tiers.choices": "任選權益",
+    "tiers.choices.name": "名稱",
+    "tiers.choices.every": "期間",
+    "tiers.choices.options": "選項",
+    "tiers.choices.options.name": "名稱",
+    "tiers.choices.options.points": "點數",
+    "tiers.choices.options.coupon": "優惠券",
     "earning": "累點",
     "earning.unit": "每消費",
     "earning.rate": "得點數",
@@ -226,6 +249,7 @@ NAMES: Mapping[str, str] = {
     "tiering.grace_days": "寬限天數",
     "tiering.gift_months": "升等禮間隔月數",
     "tiering.excluded_categories": "不計入升等的類別",
+    "tiering.recomputed": "前百分比門檻重新計算",
     "gifts": "贈禮",
     "gifts.welcome": "入會禮",
     "gifts.birthday": "生日禮",
@@ -274,6 +298,7 @@ NAMES: Mapping[str, str] = {
     "coupons.buys": "買幾件",
     "coupons.word": "活動代碼",
     "coupons.word_for_days": "活動代碼限入會天數",
+    "coupons.giving": "送給朋友",
     "coupons.terms": "使用說明",
     "coupons.image": "圖片",
     "rewards": "兌換商品",
@@ -339,9 +364,14 @@ NAMES: Mapping[str, str] = {
     "stamps.repeats": "集滿換新卡",
     "stamps.on_refund": "退貨後未達",
 }
-_MONEY = frozenset({"tiers.threshold", "tiers.renewal", "tiers.single", "earning.unit",
-                    "points.value", "redemption.pays", "referral.min_spend", "invoices.min_total",
-                    "coupons.cap", "coupons.min_spend", "coupons.budget",
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "coupons.giving": coupons.GIVINGS,
+    "tiering.recomputed": {"month": "每月 1 日", "quarter": "每季第一天"},
+    "tiers.choices.every": {"term": "每期等級", "month": "每月", "quarter": "每季", "year": "每年"},
+}
+_MONEY = frozenset({"tiers.threshold", "tiers.floor", "tiers.renewal", "tiers.single",
+                    "earning.unit", "points.value", "redemption.pays", "referral.min_spend",
+                    "invoices.min_total", "coupons.cap", "coupons.min_spend", "coupons.budget",
                     "stamps.amount"})  # fmt: skip
 _PERCENT = frozenset({"tiers.percent", "earning.birthday_percent", "earning.campaigns.percent"})
 
@@ -374,7 +404,7 @@ def _differences(
             continue
         name = NAMES.get(here, key)
         if _is_list_of_codes(value) or _is_list_of_codes(before):
-            yield from _by_code(before or (), value or (), here, name)
+            yield from _by_code(before or (), value or (), here, name, of)
         elif isinstance(value, Mapping) and (before is None or isinstance(before, Mapping)):
             yield from _differences(before or {}, value, here, name)
         elif _is_list_of_parts(value) or _is_list_of_parts(before):
@@ -400,8 +430,13 @@ def _is_list_of_parts(value: object) -> bool:
 
 
 def _by_code(
-    old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]], path: str, name: str
+    old: Sequence[Mapping[str, Any]],
+    new: Sequence[Mapping[str, Any]],
+    path: str,
+    name: str,
+    of: str,
 ) -> Iterator[str]:
+    name = f"{of} {name}" if "「" in of else name
     before = {item["code"]: item for item in old}
     after = {item["code"]: item for item in new}
     for code, item in after.items():
@@ -430,7 +465,7 @@ def _said(value: object, path: str) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "、".join(str(item) for item in value) or "無"
     assert not is_dataclass(value)
-    return str(value)
+    return _WORDS.get(path, {}).get(str(value), str(value))
 
 
 # What it does to real members ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
+from app.cutoffs import service as cutoffs
 from app.missions import queries as mission_queries
 from app.missions import service as missions
 from app.programmes import queries as programme_queries
@@ -45,6 +46,7 @@ def apply(
     have; coupons, rewards, missions and stamp cards the book does not name are given no more.
 
     Raises ContradictoryTerms, Invalid."""
+    book = replace(book, terms=cutoffs.freeze(session, book.terms, now=now))
     created, revised, stopped = (
         [code for put in puts for code in put]
         for puts in zip(

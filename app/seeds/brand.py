@@ -14,7 +14,15 @@ from app.missions import service as missions
 from app.missions.rules import MissionDraft, Step, Window
 from app.missions.rules import Reward as MissionPrize
 from app.programmes import service as programmes
-from app.programmes.rules import DEFAULT, Campaign, InvoiceTerms, Terms
+from app.programmes.rules import (
+    DEFAULT,
+    Campaign,
+    Choice,
+    InvoiceTerms,
+    Option,
+    Terms,
+    Tier,
+)
 from app.rewards import service as rewards
 from app.rewards.rules import RewardDraft
 from app.segments import rules as segment_rules
@@ -216,6 +224,7 @@ KINDS: Final = (
         type="gift",
         stacking="stackable",
         valid_days=45,
+        giving="once",
         terms=_terms_text("門市兌換當季茶品一杯，冷熱不拘。"),
     ),
     KindDraft(
@@ -229,6 +238,16 @@ KINDS: Final = (
         valid_days=60,
         conditions=Conditions(tiers=("gold", "platinum")),
         terms=_terms_text("單筆消費滿 NT$800 免運費，限金卡與白金卡會員。"),
+    ),
+    KindDraft(
+        code="season_tenth",
+        name="本季 9 折券",
+        type="percent_off",
+        value=10,
+        cap=300,
+        valid_days=60,
+        giving="once",
+        terms=_terms_text("單筆 9 折，最高折抵 NT$300。"),
     ),
     KindDraft(
         code="reward_tote",
@@ -357,9 +376,31 @@ def campaigns(now: datetime) -> tuple[Campaign, ...]:
     )
 
 
+SEASON: Final = Choice(
+    "season",
+    "每季任選一項",
+    "quarter",
+    (
+        Option("delivery", "宅配免運", coupon="delivery"),
+        Option("tenth", "9 折券", coupon="season_tenth"),
+        Option("points", "50 點", 50),
+    ),
+)
+TASTING: Final = Choice(
+    "tasting", "年度品茗一席", "year", (Option("tasting", "品茗券", coupon="tasting"),)
+)
+
+
+def tiers() -> tuple[Tier, ...]:
+    """Gold and platinum choose something each season; platinum fetches a tasting each year."""
+    choices = {"gold": (SEASON,), "platinum": (SEASON, TASTING)}
+    return tuple(replace(tier, choices=choices.get(tier.code, ())) for tier in DEFAULT.tiers)
+
+
 def programme(now: datetime) -> Terms:
     return replace(
         DEFAULT,
+        tiers=tiers(),
         earning=replace(DEFAULT.earning, campaigns=campaigns(now)),
         invoices=InvoiceTerms(is_on=True, sellers=(TAX_ID,)),
     )

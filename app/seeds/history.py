@@ -19,6 +19,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.benefits import queries as benefit_queries
+from app.benefits import service as benefits
 from app.checkouts import service as checkouts
 from app.checkouts.service import CouponUse, PointPayment
 from app.core.clock import taipei_date, taipei_midnight
@@ -102,6 +104,7 @@ class _Event:
 
 
 SAVED_UP: Final = 90  # points from which a member looks at the rewards
+CHOOSES: Final = 0.4  # a month, of those who have not chosen
 FETCHED: Final = 0.8  # of the exchanges
 _TREATS: Final = (185, 95, 3)  # so many days ago, for everybody in the upper tiers
 
@@ -316,6 +319,7 @@ class _Chronicle:
         self._shop, self._everybody, self._ids = shop, everybody, ids
         self._friends = Random(seed + 3)  # noqa: S311  # repeatable on purpose
         self._gifts = Random(seed + 4)  # noqa: S311  # repeatable on purpose
+        self._choosing = Random(seed + 9)  # noqa: S311  # repeatable on purpose
         self._rng = Random(seed + 2)  # noqa: S311  # repeatable on purpose
         self._paid: dict[tuple[int, int], tuple[str, int]] = {}  # external id, NT$
         self._invoices: Counter[str] = Counter()
@@ -331,6 +335,7 @@ class _Chronicle:
             case _What.BIRTHDAYS:
                 self._give_birthday_coupons(session, event.at)
                 self._exchange(session, event.at)
+                self._choose(session, event.at)
             case _What.SALE:
                 self._sell(session, event)
             case _What.REFUND:
@@ -450,6 +455,30 @@ class _Chronicle:
             self._holders.add(member_id)
             if self._gifts.random() < FETCHED:
                 self._fetch(session, done.exchange_id, member_id, at)
+
+    def _choose(self, session: Session, now: datetime) -> None:
+        """Most of those whose tier lets them choose do so soon after the season's first day."""
+        upper = sa.select(PERIODS.c.member_id).where(
+            PERIODS.c.closed_at.is_(None), PERIODS.c.tier_code.in_(("gold", "platinum"))
+        )
+        allowed = set(session.scalars(upper))
+        for member_id, person in zip(self._ids, self._everybody, strict=True):
+            is_cast = (person.line_user_id or "").startswith(CAST)
+            if member_id not in allowed or is_cast or self._choosing.random() > CHOOSES:
+                continue
+            at = now + timedelta(minutes=self._choosing.randrange(600))
+            for shown in benefit_queries.choices(session, member_id, now=at):
+                if shown.claimed is not None:
+                    continue
+                option = self._choosing.choice(shown.choice.options)
+                benefits.claim(
+                    session,
+                    member_id=member_id,
+                    choice=shown.choice.code,
+                    option=option.code,
+                    now=at,
+                )
+                self._holders.add(member_id)
 
     def _fetch(self, session: Session, exchange_id: int, member_id: int, at: datetime) -> None:
         held = reward_queries.exchange_of(session, exchange_id, member_id=member_id)

@@ -23,13 +23,15 @@ def follow(request: Request, _: MaybeVisitor, token: Token) -> Response:
     named = messages.read_token(key, token)
     if named is None:
         raise NotFound("letter", token)
-    ref, member_id = named
+    ref, member_id, number = named
     with state.db.reading() as session:
-        letter = pressing.letter_of(session, ref)
+        address = pressing.letter_of(session, ref).url(number)
+    if not address:
+        raise NotFound("letter", token)
     if _is_reader(request):
         with state.db.transaction() as session:
             pressing.pressed(session, ref, member_id=member_id, now=state.clock())
-    return RedirectResponse(letter.url, 302, headers={"Cache-Control": "no-store"})
+    return RedirectResponse(address, 302, headers={"Cache-Control": "no-store"})
 
 
 def _is_reader(request: Request) -> bool:

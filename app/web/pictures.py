@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from PIL import Image, ImageDraw
 from starlette.responses import Response
 
+from app.campaigns import queries as campaigns
 from app.cards.rules import PREFIX, TOKEN_LENGTH
 from app.core import code128
 from app.core.ids import CODE_ALPHABET
@@ -37,6 +38,24 @@ def qr(code: str) -> Response:
     picture = BytesIO()
     segno.make_qr(PREFIX + body, error="m").save(picture, kind="png", scale=16, border=3)
     return Response(picture.getvalue(), media_type="image/png", headers=_cache(60))
+
+
+@router.get("/letter/{name}", include_in_schema=False)
+def letter(request: Request, name: str) -> Response:
+    """A picture of a letter. The name is the digest of its content: it never changes."""
+    stem, _, ending = name.partition(".")
+    digest, small = stem.removesuffix("-small"), stem.endswith("-small")
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        return Response(status_code=404)
+    with request.app.state.db.reading() as session:
+        found = campaigns.picture(session, digest, is_small=small)
+    if found is None or ending != _ENDINGS[found[0]]:
+        return Response(status_code=404)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(found[1], media_type=f"image/{found[0].lower()}", headers=headers)
+
+
+_ENDINGS = {"JPEG": "jpg", "PNG": "png"}
 
 
 def _barcode(number: str) -> Image.Image:

@@ -41,7 +41,9 @@ from app.web.console import (
     stamps,
     stores,
     tags,
+    tiers,
     tokens,
+    topics,
 )
 from app.web.headers import CSP, SecurityHeaders, is_under
 
@@ -55,6 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     segments.router,
     tags.router,
     tags.members,
+    topics.router,
     broadcasts.router,
     broadcast_sending.router,
     broadcast_results.router,
@@ -67,6 +70,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     stamps.router,
     coupons.router,
     rewards.router,
+    tiers.router,
     liability.router,
     mergers.router,
     invoices.router,

@@ -1,6 +1,7 @@
 """A film of a QR for Chromium's fake camera: uncompressed YUV4MPEG2, which needs no encoder.
 https://wiki.multimedia.cx/index.php/YUV4MPEG2"""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import segno
@@ -27,18 +28,30 @@ def _counter() -> bytes:
     return bytes([TABLE]) * (WIDTH * HEIGHT)
 
 
-def _phone(text: str, *, left: int, top: int = 70) -> bytes:
+def slip_film(path: Path, texts: Sequence[str], *, frames: int = 12) -> Path:
+    """A paper slip whose codes pass before the camera one after the other."""
+    grey = bytes([128]) * (WIDTH * HEIGHT // 2)
+    with path.open("wb") as film:
+        film.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{FRAMES_PER_SECOND}:1 Ip A1:1 C420\n".encode())
+        for text in texts:
+            picture = _phone(text, left=120, top=20, module=6)
+            for _ in range(frames):
+                film.write(b"FRAME\n" + picture + grey)
+    return path
+
+
+def _phone(text: str, *, left: int, top: int = 70, module: int = MODULE) -> bytes:
     rows = _modules(text)
-    dark, light = bytes([INK]) * MODULE, bytes([PAPER]) * MODULE
-    lines = [b"".join(dark if module else light for module in row) for row in rows]
-    if left + len(lines[0]) > WIDTH or top + MODULE * len(lines) > HEIGHT:
+    dark, light = bytes([INK]) * module, bytes([PAPER]) * module
+    lines = [b"".join(dark if is_dark else light for is_dark in row) for row in rows]
+    if left + len(lines[0]) > WIDTH or top + module * len(lines) > HEIGHT:
         raise ValueError("the code does not fit into the picture")
     counter = bytes([TABLE])
     empty = counter * WIDTH
     picture = [empty] * top
     for line in lines:
         drawn = counter * left + line + counter * (WIDTH - left - len(line))
-        picture += [drawn] * MODULE
+        picture += [drawn] * module
     picture += [empty] * (HEIGHT - len(picture))
     return b"".join(picture)
 

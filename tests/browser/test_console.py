@@ -1,7 +1,6 @@
 """The marketers' pages in a real browser: alive, quiet, and no wider than the screen."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal
 
 import pytest
@@ -11,7 +10,7 @@ from app.coupons import queries as kinds
 from app.richmenus import service as menus
 from app.staff.rules import Role
 from app.tags import service as tags
-from tests.app.campaigns.brand import LETTER, advance, drafted, planned
+from tests.app.campaigns.brand import advance, but, drafted, planned
 from tests.browser.conftest import DESKTOP, PHONE, Site, chromium, log_in
 from tests.support.people import bought, coupon_for, regular
 from tests.support.times import NOW
@@ -32,7 +31,7 @@ def test_every_page_is_quiet_and_fits(
         hana = regular(session, name="陳小花", display_name="名" * 100)
         coupon_for(session, hana)
         sale = bought(session, hana, 6_000, store_id=site.shop.store_id)
-        drafted(session, replace(LETTER, url="https://shop.example.tw/" + "a" * 400))
+        drafted(session, but(url="https://shop.example.tw/" + "a" * 400))
         planned(session, send_at=NOW)
         tag_id = tags.make(session, name="愛喝紅茶與烏龍也常送禮的老客人了", now=NOW)
         tags.put(session, tag_id=tag_id, member_ids=[hana], source="staff", now=NOW)

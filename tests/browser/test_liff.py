@@ -6,23 +6,31 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 import uvicorn
 import zxingcpp
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from starlette.routing import Mount
 
 from app.cards import service as cards
+from app.core import text
+from app.core.clock import TAIPEI
 from app.core.db import Database
+from app.invoices.models import InvoiceClaim
 from app.line.login import LineLogin
 from app.members.models import Member
+from app.programmes.rules import DEFAULT as TERMS
+from app.programmes.rules import InvoiceTerms
 from app.referrals.models import REFERRALS
 from app.simulator import SimulatorConfig, create_simulator
 from tests.app.draws.test_service import DRAFT, plan
 from tests.browser.conftest import PHONE, chromium
+from tests.browser.films import slip_film
+from tests.support import slips
 from tests.support.joining import HANA, KEN, MEI, join, last_code
 from tests.support.liff import KnownTokens, liff_app
 from tests.support.loyalty import publish
@@ -196,3 +204,45 @@ def test_a_friend_is_invited_by_the_picker_and_comes_by_the_card(
             found = session.execute(sa.select(REFERRALS.c.status, REFERRALS.c.channel)).all()
         assert [tuple(row) for row in found] == [("bound", "liff")]
     assert complaints == []
+
+
+CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+
+
+def test_an_invoice_is_filmed_code_by_code(
+    brand: Brand, tmp_path: Path, listen: Callable[[Page], Page], complaints: list[str]
+) -> None:
+    """The right code first; the browser here cannot read codes, so the server does."""
+    now = datetime.now(UTC)  # noqa: TID251  # as above
+    with brand.db.transaction() as session:
+        terms = replace(TERMS, invoices=InvoiceTerms(is_on=True, sellers=(slips.SELLER,)))
+        publish(session, terms, starts_at=now - timedelta(minutes=1))
+    today = now.astimezone(TAIPEI)
+    day = f"{today.year - text.ROC_OFFSET}{today:%m%d}"
+    left, right = slips.codes("AB12345678", 790, day=day)
+    film = slip_film(tmp_path / "slip.y4m", (right, left))
+    with chromium(*CAMERA, f"--use-file-for-fake-video-capture={film}") as browser:
+        page = listen(browser.new_page(viewport=PHONE, locale="zh-TW"))
+        page.goto(f"{brand.url}/liff/invoices?liff.user={HANA}")
+        page.wait_for_selector(".view-invoices")
+        page.click("[data-start]")
+        expect(page.locator("[data-view=invoices]")).to_contain_text("已登錄 AB-12345678")
+        expect(page.locator("video")).to_be_hidden()  # the camera is let go
+    with brand.db.reading() as session:
+        claims = session.execute(sa.select(InvoiceClaim.number, InvoiceClaim.total)).all()
+    assert [tuple(row) for row in claims] == [("AB12345678", 790)]
+    assert complaints == []
+
+
+def test_without_a_camera_the_page_says_what_else_works(brand: Brand) -> None:
+    now = datetime.now(UTC)  # noqa: TID251  # as above
+    with brand.db.transaction() as session:
+        terms = replace(TERMS, invoices=InvoiceTerms(is_on=True, sellers=(slips.SELLER,)))
+        publish(session, terms, starts_at=now - timedelta(minutes=1))
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE, locale="zh-TW")
+        page.goto(f"{brand.url}/liff/invoices?liff.user={HANA}")
+        page.click("[data-start]")
+        expect(page.locator("[data-say]")).to_contain_text("拍照傳到聊天室")
+        page.click("summary:has-text('輸入條碼號碼')")
+        expect(page.locator("[name=code]")).to_be_visible()

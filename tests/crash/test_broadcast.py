@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from app.attention.rules import is_held_out
 from app.campaigns import queries, rules, service
 from app.campaigns.models import RECIPIENTS
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import of_card
 from app.core.db import Database
 from app.coupons.models import COUPONS
 from app.insights import checks
+from app.members import service as members
 from app.members.models import Member
 from app.tiers import service as tiers
 from tests.support.product import House, house, until, words_of
@@ -26,15 +27,24 @@ from tests.support.times import NOW
 KILLS = 10
 MEMBERS = 1_500
 NUMBERS = range(1_000, 1_000 + MEMBERS)
-LETTER = Letter(
+LETTER = of_card(
     "夏茶上市", "{姓名}，今年的夏茶到了。", coupon="welcome", label="看", place="coupons"
 )
+SAME = of_card("夏茶上市", "今年的夏茶到了。", label="看", place="stores")  # goes by multicast
 FAULTS = (
     {"status": 500, "every": 11},
     {"status": 500, "every": 13, "when": "after"},  # accepted, and the answer is lost
     {"drop": "after", "every": 17},  # accepted, and the line is cut
     {"drop": "before", "every": 19},
     {"status": 429, "every": 47, "body": {"message": "The API rate limit has been exceeded."}},
+)
+
+MANY_KILLS = 4
+# There are fewer requests: every few of them goes wrong.
+MANY_FAULTS = (
+    {"status": 500, "every": 4},
+    {"status": 500, "every": 5, "when": "after"},
+    {"drop": "after", "every": 7},
 )
 
 
@@ -152,5 +162,70 @@ def test_a_broadcast_reaches_everybody_once_whatever_dies(place: House, clock: C
                 sa.select(RECIPIENTS.c.member_id).where(RECIPIENTS.c.status == rules.QUEUED)
             )
         )
+        assert checks.broken_invariants(session, now=NOW) == []
+    db.dispose()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_letter_for_many_at_once_reaches_everybody_once_whatever_dies(
+    place: House, clock: Clock
+) -> None:
+    """Requests for several hundred each: whoever dies, no list is cut anew and none is sent twice,
+    and who leaves in between is in none that was not tried before."""
+    rng = random.Random(20260705)
+    db = Database(place.database_url)
+    people(place, db)
+    meant = {f"U{number:032x}" for number in NUMBERS if not is_held_out(number)}
+    for fault in MANY_FAULTS:
+        place.line.post("/control/faults", {"path": "/v2/bot/message/multicast"} | fault)
+    with db.transaction() as session:
+        broadcast_id = service.create(
+            session, name="夏茶", segment_id=None, letter=SAME, staff_id=None, now=NOW
+        )
+        # In portions of their own hour's slots, so that there are many requests to die between.
+        service.plan(
+            session, broadcast_id=broadcast_id, send_at=NOW, now=NOW, pace="staggered", hours=2
+        )
+    left: set[int] = set()
+
+    def has_come_to(letters: int) -> bool:
+        clock.forward(20)
+        return arrived(place).total() >= letters
+
+    for kill in range(MANY_KILLS):
+        goal = kill * len(meant) // (MANY_KILLS + 1) + rng.randrange(100)
+        until(lambda: has_come_to(goal), "nothing arrives any more", seconds=120)  # noqa: B023
+        with db.transaction() as session:
+            member = rng.choice(NUMBERS)
+            members.consent(
+                session,
+                member_id=member,
+                kind="marketing",
+                version="1",
+                is_given=False,
+                channel="chat",
+                now=clock.now,
+            )
+            left.add(member)
+        place.product.kill()
+        place.product.start()
+    place.line.http.delete("/control/faults")
+
+    def is_over() -> bool:
+        clock.forward(20)
+        with db.reading() as session:
+            sending = queries.counts(session, broadcast_id).by_sending
+            is_done = queries.broadcast(session, broadcast_id).status == rules.DONE
+        return is_done and set(sending) <= {"sent", "parked", "cancelled"}
+
+    until(is_over, "it does not end", seconds=240)
+    found = arrived(place)
+    assert set(found.values()) == {1}
+    maybe = {f"U{number:032x}" for number in left}
+    assert meant - maybe <= set(found) <= meant
+    with db.reading() as session:
+        counted = queries.counts(session, broadcast_id)
+        assert counted.sent == len(found)
         assert checks.broken_invariants(session, now=NOW) == []
     db.dispose()

@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from flex_templates import (
+    benefits,
     campaigns,
     card,
     coupons,
     draws,
     explain,
+    gifts,
     greeting,
     help,
     joining,
@@ -179,6 +181,29 @@ CUP = rewards.RewardView(
 )
 TEA = rewards.RewardView(
     "高山烏龍茶 75g", 1_200, "plain", "茶", hindrance="您目前可用 434 點，還差 766 點。"
+)
+SEASON = benefits.ChoiceView(
+    "金卡季禮",
+    "本季",
+    date(2026, 9, 30),
+    (
+        benefits.OptionView("免運券", "宅配免運", Press("benefit.ask:season:ship")),
+        benefits.OptionView("9 折券", "9 折券", Press("benefit.ask:season:tenth")),
+        benefits.OptionView("200 點", "200 點", Press("benefit.ask:season:points")),
+    ),
+)
+TASTING = benefits.ChoiceView(
+    "品茗席次", "今年", date(2026, 12, 31), (benefits.OptionView("品茗券", "品茗券"),), "品茗券"
+)
+ODD_CHOICE = benefits.ChoiceView(
+    LONG,
+    LONG,
+    None,
+    (
+        benefits.OptionView(LONG, LONG, Press("b" * 300, LONG)),
+        benefits.OptionView(BLANK, BLANK),
+    )
+    * 6,
 )
 ODD_REWARD = rewards.RewardView(
     LONG, HUGE, "no such colour", LONG, HUGE, HUGE, LONG, LONG, Press("r" * 300, LONG)
@@ -623,6 +648,42 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "gift_card": gifts.gift_message(
+            gifts.GiftView("林○花", replace(PERCENT, code=""), date(2026, 7, 10), PAGE), theme
+        ),
+        "gift_received": gifts.received_message(
+            gifts.ReceivedView("林○花", replace(PERCENT, code=""), COUPONS), theme
+        ),
+        "benefits": benefits.choices_message(
+            benefits.BenefitsView("金卡", (SEASON, TASTING), CARD, BENEFITS), theme
+        ),
+        "benefits_none": benefits.choices_message(
+            benefits.BenefitsView("普卡", (), CARD, BENEFITS), theme
+        ),
+        "benefit_confirm": benefits.confirm_message(
+            benefits.AskView(
+                "金卡季禮",
+                "本季",
+                "免運券",
+                "宅配免運",
+                ("9 折券", "200 點"),
+                Press("benefit.take:season:ship"),
+                Press("benefits", "任選權益"),
+            ),
+            theme,
+        ),
+        "benefit_claimed": benefits.claimed_message(
+            benefits.ClaimedView(
+                "金卡季禮", "本季", "9 折券", 0, PERCENT, 434, Press("why"), COUPONS
+            ),
+            theme,
+        ),
+        "benefit_claimed_points": benefits.claimed_message(
+            benefits.ClaimedView(
+                "金卡季禮", "本季", "200 點", 200, None, 634, Press("why"), COUPONS
+            ),
+            theme,
+        ),
         "tier_upgraded": tiers.changed_message(
             tiers.TierChangedView(
                 "upgraded",
@@ -804,8 +865,8 @@ def plain(theme: Theme) -> dict[str, Message]:
 def extreme(theme: Theme) -> dict[str, Message]:
     """Templates with everything too long, too large, too many, or missing."""
     why = Why(LONG, STOP)
-    benefits = (LONG,) * 20
-    rungs = tuple(tiers.Rung(LONG, "gold", LONG, benefits, True) for _ in range(20))
+    privileges = (LONG,) * 20
+    rungs = tuple(tiers.Rung(LONG, "gold", LONG, privileges, True) for _ in range(20))
     entries = tuple(points.PointsEntry(date(2100, 1, 1), LONG, HUGE, LONG) for _ in range(50))
     store = stores.StoreView(LONG, LONG, LONG, "+886" + "9" * 80, LONG)
     blank_store = stores.StoreView(BLANK, BLANK, BLANK, BLANK)
@@ -820,13 +881,13 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "card_long": card.message(LONG_CARD, theme),
         "card_blank": card.message(BLANK_CARD, theme),
-        "guest_long": card.guest_message(card.GuestCardView(JOIN, benefits), theme),
-        "greeting_long": greeting.message(greeting.GreetingView(JOIN, LONG, benefits), theme),
+        "guest_long": card.guest_message(card.GuestCardView(JOIN, privileges), theme),
+        "greeting_long": greeting.message(greeting.GreetingView(JOIN, LONG, privileges), theme),
         "notice_long": joining.notice_message(LONG_NOTICE, theme),
         "name_blank": joining.name_message(joining.NameView(BLANK, CARD, LONG), theme),
         "name_long": joining.name_message(joining.NameView(LONG, CARD, LONG), theme),
         "done_long": joining.done_message(
-            joining.DoneView(LONG, LONG, LONG, CARD, COUPONS, HUGE, benefits), theme
+            joining.DoneView(LONG, LONG, LONG, CARD, COUPONS, HUGE, privileges), theme
         ),
         "done_blank": joining.done_message(
             joining.DoneView(BLANK, BLANK, BLANK, CARD, COUPONS), theme
@@ -897,10 +958,27 @@ def extreme(theme: Theme) -> dict[str, Message]:
         "ladder_long": tiers.ladder_message(
             tiers.LadderView(rungs, CARD, LONG, LONG, end, end, PAGE), theme
         ),
+        "gift_card_long": gifts.gift_message(gifts.GiftView(LONG, ODD, end, PAGE), theme),
+        "gift_received_blank": gifts.received_message(
+            gifts.ReceivedView(BLANK, ODD, COUPONS), theme
+        ),
+        "benefits_long": benefits.choices_message(
+            benefits.BenefitsView(LONG, (ODD_CHOICE,) * 20, CARD, BENEFITS), theme
+        ),
+        "benefits_chosen_long": benefits.choices_message(
+            benefits.BenefitsView(BLANK, (replace(ODD_CHOICE, chosen=LONG),), CARD, BENEFITS), theme
+        ),
+        "benefit_confirm_long": benefits.confirm_message(
+            benefits.AskView(LONG, LONG, LONG, LONG, (LONG, BLANK) * 9, Press("t" * 300), CARD),
+            theme,
+        ),
+        "benefit_claimed_long": benefits.claimed_message(
+            benefits.ClaimedView(LONG, LONG, BLANK, HUGE, ODD, -HUGE, CARD, COUPONS), theme
+        ),
         "ladder_empty": tiers.ladder_message(tiers.LadderView((), CARD), theme),
         "tier_changed_long": tiers.changed_message(
             tiers.TierChangedView(
-                "upgraded", LONG, LONG, "", end, benefits, CARD, ODD, LONG, LONG, LONG, end
+                "upgraded", LONG, LONG, "", end, privileges, CARD, ODD, LONG, LONG, LONG, end
             ),
             theme,
         ),

@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flex_templates import (
+    benefits,
     card,
     coupons,
+    gifts,
     greeting,
     help,
     joining,
@@ -220,7 +222,12 @@ TEMPLATES = (
     (coupons.ConfirmView, coupons.confirm_message),
     (coupons.RedeemedView, coupons.redeemed_message),
     (coupons.CouponExpiringView, coupons.expiring_message),
+    (gifts.GiftView, gifts.gift_message),
+    (gifts.ReceivedView, gifts.received_message),
     (tiers.LadderView, tiers.ladder_message),
+    (benefits.BenefitsView, benefits.choices_message),
+    (benefits.AskView, benefits.confirm_message),
+    (benefits.ClaimedView, benefits.claimed_message),
     (tiers.TierChangedView, tiers.changed_message),
     (tiers.TierExpiringView, tiers.expiring_message),
     (tiers.NearUpgradeView, tiers.near_upgrade_message),

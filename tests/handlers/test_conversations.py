@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.campaigns.rules import PLACES
+from app.campaigns.rules.letters import PLACES
 from app.checkouts import service as checkouts
 from app.coupons import queries
 from app.coupons import service as coupons

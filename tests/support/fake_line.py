@@ -25,6 +25,9 @@ class FakeLine:
     async def push(self, to: str, messages: bytes, retry_key: str) -> Accepted:
         return self._take("push", to, retry_key, messages)
 
+    async def multicast(self, to: bytes, messages: bytes, retry_key: str) -> Accepted:
+        return self._take("multicast", " ".join(orjson.loads(to)), retry_key, messages)
+
     async def link_menu(self, user_id: str, rich_menu_id: str) -> Accepted:
         return self._take("menu", user_id, rich_menu_id, b"[]")
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -63,10 +64,10 @@ class Phone:
     def view(self, name: str) -> Page:
         return self.get(f"/liff/view/{name}")
 
-    def post(self, url: str, fields: Mapping[str, str] | None = None) -> Page:
+    def post(self, url: str, fields: Mapping[str, Any] | None = None) -> Page:
         return Page(self.http.post(url, data=dict(fields or {}), headers=self._headers()))
 
-    def _headers(self) -> dict[str, str]:
+    def _headers(self) -> Mapping[str, Any]:
         return SAME_ORIGIN | {"x-form-token": self.form_token} | self.extra
 
 

@@ -1,15 +1,19 @@
 """Write a broadcast, plan it, stop it; `freezing` and `composing` do the rest."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.campaigns import queries, rules
-from app.campaigns.models import BROADCASTS, RECIPIENTS
-from app.campaigns.rules import Letter
-from app.core.db import changed
+from app.attention import queries as attention
+from app.campaigns import pictures, queries, rules
+from app.campaigns.models import BROADCASTS, RECIPIENTS, LetterPicture
+from app.campaigns.rules import costs, letters, timing
+from app.campaigns.rules.letters import Letter
+from app.core.db import changed, insert_ignore
 from app.core.errors import DomainError, Invalid
 from app.core.prepared import Prepared
 from app.coupons import queries as coupons
@@ -47,6 +51,9 @@ def create(
     values = _drafted(session, name, segment_id, unpressed_of, letter)
     values |= {
         "status": rules.DRAFT,
+        "pace": timing.AT_ONCE,
+        "hours": 0,
+        "written": 0,
         "members": 0,
         "frozen": 0,
         "made_by": staff_id,
@@ -110,9 +117,19 @@ def _drafted(
 # Planning -----------------------------------------------------------------------------------------
 
 
-def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetime) -> None:
+def plan(
+    session: Session,
+    *,
+    broadcast_id: int,
+    send_at: datetime,
+    now: datetime,
+    pace: str = timing.AT_ONCE,
+    hours: int = 0,
+    most: int | None = None,
+) -> None:
     """From now on nothing of it changes: the letter and the segment's conditions are copied, and
-    at `send_at` the list is made. A time gone by means at once.
+    at `send_at` the list is made. A time gone by means at once. It goes out at its `pace`, spread
+    over so many `hours` if that says so, and stops for a person after `most` messages.
 
     Raises Invalid with the first thing that is wrong, NotFound, NotNow."""
     found = queries.broadcast(session, broadcast_id)
@@ -121,6 +138,12 @@ def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetim
     check(session, found.letter)
     if send_at > now + rules.LONGEST_AHEAD:
         raise Invalid("send_at", "最多排到一年後")
+    if pace not in timing.PACES:
+        raise Invalid("pace", "請選擇怎麼寄")
+    if pace == timing.STAGGERED and hours not in timing.HOURS:
+        raise Invalid("hours", f"請填 {timing.HOURS[0]}–{timing.HOURS[-1]} 小時")
+    if most is not None and not 1 <= most <= costs.MOST:
+        raise Invalid("most", f"請填 1–{costs.MOST:,}")
     values: dict[str, Any] = {"tree": sa.null(), "segment_version": None}
     if found.segment_id is not None:
         segment = segments.segment(session, found.segment_id)
@@ -137,6 +160,9 @@ def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetim
         (rules.DRAFT,),
         status=rules.DUE,
         send_at=max(send_at, now),
+        pace=pace,
+        hours=hours if pace == timing.STAGGERED else 0,
+        most=most,
         changed_at=now,
         **values,
     )
@@ -144,15 +170,43 @@ def plan(session: Session, *, broadcast_id: int, send_at: datetime, now: datetim
 
 def check(session: Session, letter: Letter) -> None:
     """Raises Invalid with the first thing that keeps the letter from going out."""
-    for field, reason in rules.faults(letter):
+    for field, reason in faults(session, letter):
         raise Invalid(field, reason)
+
+
+def faults(session: Session, letter: Letter) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong) for everything that keeps the letter from going out."""
+    yield from letters.faults(letter)
     if letter.tag and letter.tag not in tags.names(session):
-        raise Invalid("tag", "這個標籤已刪除，請另選")
-    if not letter.coupon:
-        return
-    kind = coupons.newest_offer(session, letter.coupon)
-    if kind is None or not kind.is_active:
-        raise Invalid("coupon", "這種優惠券已停止發放，請另選")
+        yield "tag", "這個標籤已刪除，請另選"
+    if letter.topic not in {topic.code for topic in attention.topics(session)}:
+        yield "topic", "這個主題已停用，請另選"
+    there = queries.pictures(session, letters.pictures_of(letter))
+    for number, part in enumerate(letter.parts):
+        if part.coupon:
+            kind = coupons.newest_offer(session, part.coupon)
+            if kind is None or not kind.is_active:
+                yield f"m{number}-coupon", "這種優惠券已停止發放，請另選"
+        if part.picture and part.picture not in there:
+            yield f"m{number}-picture", "找不到這張圖片，請再選一次"
+
+
+def keep_picture(session: Session, uploaded: bytes, *, staff_id: int | None, now: datetime) -> str:
+    """Keep a picture for letters; return its digest. Raises Invalid."""
+    made = pictures.made(uploaded)
+    digest = sha256(made.content).hexdigest()
+    row = {
+        "digest": digest,
+        "kind": made.kind,
+        "content": made.content,
+        "small": made.small,
+        "width": made.width,
+        "height": made.height,
+        "made_by": staff_id,
+        "created_at": now,
+    }
+    insert_ignore(session, LetterPicture, row)
+    return digest
 
 
 def unplan(session: Session, *, broadcast_id: int, now: datetime) -> None:
@@ -163,16 +217,25 @@ def unplan(session: Session, *, broadcast_id: int, now: datetime) -> None:
 # Stopping -----------------------------------------------------------------------------------------
 
 
-def pause(session: Session, *, broadcast_id: int, now: datetime) -> None:
+def pause(
+    session: Session, *, broadcast_id: int, now: datetime, because: str | None = None
+) -> None:
     """Write no more of it for now. What is written already goes; that is seconds' worth."""
-    _move(session, broadcast_id, (rules.SENDING,), status=rules.PAUSED, changed_at=now)
+    values = {"status": rules.PAUSED, "paused_for": because, "changed_at": now}
+    _move(session, broadcast_id, (rules.SENDING,), **values)
 
 
-def resume(session: Session, *, broadcast_id: int, now: datetime) -> None:
+def resume(session: Session, *, broadcast_id: int, now: datetime, more: int | None = None) -> None:
     """Go on, also when LINE said that the month's messages are used up: somebody may have bought
-    more, and LINE will say so again if not."""
+    more, and LINE will say so again if not. What stopped at its limit goes on for so many `more`
+    messages, or to the end. Raises Invalid, NotFound, NotNow."""
+    if more is not None and not 1 <= more <= costs.MOST:
+        raise Invalid("more", f"請填 1–{costs.MOST:,}")
     outbox.note_quota(session, is_used_up=False, now=now)
-    _move(session, broadcast_id, (rules.PAUSED,), status=rules.SENDING, changed_at=now)
+    values: dict[str, Any] = {"status": rules.SENDING, "paused_for": None, "changed_at": now}
+    if queries.broadcast(session, broadcast_id).paused_for == rules.BUDGET:
+        values["most"] = sa.null() if more is None else BROADCASTS.c.written + more
+    _move(session, broadcast_id, (rules.PAUSED,), **values)
 
 
 def cancel(session: Session, *, broadcast_id: int, now: datetime) -> int:

@@ -14,9 +14,11 @@ from app.campaigns import messages, queries, rules
 from app.campaigns.messages import Brand
 from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.campaigns.queries import BroadcastShown
+from app.campaigns.rules import letters, timing
 from app.campaigns.service import mailing as mailer
 from app.campaigns.service.mailing import Awaiting, Mailing, Verdict, nobody
 from app.core.prepared import Prepared
+from app.line.limits import MULTICAST_RECIPIENTS
 from app.outbox.models import PROMOTION
 
 _DUE = Prepared(
@@ -67,22 +69,81 @@ def compose(
     call on."""
     if attention.is_quiet(now):
         return 0
+    limit = _room(session, broadcast, limit, now)
     values = {"broadcast": broadcast.id, "now": now, "limit": limit}
     # By member, so that two composers book days in the same order and never wait for each other.
-    due = sorted(member_id for (member_id,) in _DUE.rows(session, values))
+    due = sorted(member_id for (member_id,) in _DUE.rows(session, values)) if limit else []
     if due:
         mailing = _mailing(broadcast, now)
         verdicts = mailer.send(session, mailing, due, brand=brand, now=now, awaiting=awaiting)
         _record(session, broadcast.id, verdicts, now)
+        if broadcast.most is not None:
+            queued = sum(verdict.status == rules.QUEUED for verdict in verdicts.values())
+            _WRITTEN.changed(session, {"b_id": broadcast.id, "b_more": queued})
     return len(due)
+
+
+def portion(broadcast: BroadcastShown, *, usual: int) -> int:
+    """How many are decided at once: as many as one request takes when the letter is the same for
+    all."""
+    return MULTICAST_RECIPIENTS if letters.is_same_for_all(broadcast.letter) else usual
+
+
+# Who composes something that has a limit has its row until the end: the next one sees what is left.
+_HOLD = Prepared(
+    sa.update(BROADCASTS)
+    .where(BROADCASTS.c.id == sa.bindparam("b_id"), BROADCASTS.c.status == rules.SENDING)
+    .values(written=BROADCASTS.c.written)
+    .returning(BROADCASTS.c.most - BROADCASTS.c.written)
+)
+_WRITTEN = Prepared(
+    sa.update(BROADCASTS)
+    .where(BROADCASTS.c.id == sa.bindparam("b_id"))
+    .values(written=BROADCASTS.c.written + sa.bindparam("b_more", type_=sa.Integer))
+)
+_SPENT = Prepared(
+    sa.update(BROADCASTS)
+    .where(
+        BROADCASTS.c.id == sa.bindparam("b_id"),
+        BROADCASTS.c.status == rules.SENDING,
+        sa.exists().where(
+            RECIPIENTS.c.broadcast_id == BROADCASTS.c.id,
+            sa.or_(*(RECIPIENTS.c.status == status for status in rules.OPEN)),
+        ),
+    )
+    .values(
+        status=rules.PAUSED,
+        paused_for=rules.BUDGET,
+        changed_at=sa.bindparam("b_now", type_=BROADCASTS.c.changed_at.type),
+    )
+)
+
+
+def _room(session: Session, broadcast: BroadcastShown, limit: int, now: datetime) -> int:
+    """How many may be written now. At its limit it stops for a person, if anybody is left."""
+    if broadcast.most is None:
+        return limit
+    room = _HOLD.value(session, {"b_id": broadcast.id})
+    if room is None:
+        return 0  # it was stopped meanwhile
+    if room <= 0:
+        _SPENT.changed(session, {"b_id": broadcast.id, "b_now": now})
+    return int(max(0, min(limit, room)))
 
 
 def _mailing(broadcast: BroadcastShown, now: datetime) -> Mailing:
     kind = queries.kind_of(broadcast.id)
-    last = (broadcast.started_at or now) + rules.HELD_FOR
+    turn = timing.latest(broadcast.pace, broadcast.hours, broadcast.started_at or now)
+    last = turn + rules.HELD_FOR
     ref = messages.ref_of(broadcast.id)
     return Mailing(
-        broadcast.letter, kind, PROMOTION, f"{kind}:", ref=lambda _: ref, last=lambda _: last
+        broadcast.letter,
+        kind,
+        PROMOTION,
+        f"{kind}:",
+        ref=lambda _: ref,
+        last=lambda _: last,
+        is_shared=True,
     )
 
 

@@ -5,17 +5,22 @@ rows. Who does it holds a lease: another process that begins anew takes the leas
 first one's next portion finds it gone. Nothing is sent before the list is complete, so beginning
 anew may throw the first rows away."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import queries as topics
 from app.attention import rules as attention
-from app.campaigns import queries, rules
+from app.campaigns import messages, queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.campaigns.rules import letters, timing
+from app.campaigns.rules.letters import Letter
 from app.core import ids
 from app.core.db import changed, table_of
 from app.core.prepared import Prepared, among
@@ -37,12 +42,23 @@ class Freezing:
     tree: Group | None
     unpressed_of: int | None
     at: datetime
+    letter: Letter
+    pace: str
+    hours: int
+
+
+_AT_ONCE: Final[Mapping[int, datetime]] = MappingProxyType({})
 
 
 def begin(session: Session, *, now: datetime) -> Freezing | None:
     """Take the next broadcast whose time has come, or whose list was left half made."""
     row = session.execute(
-        sa.select(BROADCASTS.c.id, BROADCASTS.c.tree, BROADCASTS.c.unpressed_of, BROADCASTS.c.lease)
+        sa.select(
+            *(
+                BROADCASTS.c[name]
+                for name in ("id", "tree", "unpressed_of", "lease", "letter", "pace", "hours")
+            )
+        )
         .where(
             sa.or_(
                 sa.and_(BROADCASTS.c.status == rules.DUE, BROADCASTS.c.send_at <= now),
@@ -73,7 +89,8 @@ def begin(session: Session, *, now: datetime) -> Freezing | None:
         return None  # another process was faster, or a person stopped it
     session.execute(sa.delete(RECIPIENTS).where(RECIPIENTS.c.broadcast_id == row.id))
     tree = None if row.tree is None else segment_rules.from_document(row.tree)
-    return Freezing(row.id, lease, tree, row.unpressed_of, now)
+    letter = letters.letter_of(row.letter)
+    return Freezing(row.id, lease, tree, row.unpressed_of, now, letter, row.pace, row.hours)
 
 
 def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
@@ -83,31 +100,58 @@ def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     return segments.size_of(session, members).members, segments.ids(session, reachable)
 
 
+def turns(session: Session, work: Freezing, member_ids: Sequence[int]) -> Mapping[int, datetime]:
+    """By member, when their turn comes; who is missing has it at once."""
+    if work.pace == timing.STAGGERED:
+        return {id_: timing.staggered(id_, start=work.at, hours=work.hours) for id_ in member_ids}
+    if work.pace == timing.BEST_HOUR:
+        hours, usual = queries.best_hours(session, now=work.at)
+        moments = {
+            hour: timing.next_at(timing.nearest_open(hour), start=work.at) for hour in range(24)
+        }
+        return {id_: moments[hours.get(id_, usual)] for id_ in member_ids}
+    return _AT_ONCE
+
+
 _WRITE = Prepared(
     sa.insert(RECIPIENTS).from_select(
-        ["broadcast_id", "member_id", "status", "due_at"],
+        ["broadcast_id", "member_id", "status", "due_at", "reason"],
         sa.select(
             sa.bindparam("broadcast", type_=sa.BigInteger),
             _MEMBERS.c.id,
             sa.bindparam("status", type_=sa.String),
             sa.bindparam("at", type_=RECIPIENTS.c.due_at.type),
+            sa.bindparam("reason", type_=RECIPIENTS.c.reason.type),
         ).where(among(_MEMBERS.c.id, "members")),
     )
 )
 
 
-def write(session: Session, work: Freezing, member_ids: Sequence[int]) -> bool:
-    """Put a portion on the list; the hold-out stands on it as those who get nothing. False when the
-    work is not ours any more."""
+def write(
+    session: Session,
+    work: Freezing,
+    member_ids: Sequence[int],
+    when: Mapping[int, datetime] = _AT_ONCE,
+) -> bool:
+    """Put a portion on the list; the hold-out stands on it as those who get nothing, and so do
+    those of either arm who want to hear no more of the letter's topic. False when the work is not
+    ours any more."""
     if not _still(session, work, frozen=BROADCASTS.c.frozen + len(member_ids)):
         return False
-    control = {member_id for member_id in member_ids if attention.is_held_out(member_id)}
-    for status, arm in (
-        (rules.CONTROL, sorted(control)),
-        (rules.TO_DO, [member_id for member_id in member_ids if member_id not in control]),
-    ):
-        values = {"broadcast": work.id, "status": status, "at": work.at, "members": arm}
-        _WRITE.changed(session, values)
+    topic = messages.topic_of(session, work.letter)
+    why = None if topic is None else attention.declined(topic[1])
+    declined = topics.declined(session, member_ids, work.letter.topic)
+    arms: dict[tuple[str, datetime, str | None], list[int]] = defaultdict(list)
+    for member_id in member_ids:
+        if member_id in declined:
+            arms[rules.DECLINED, work.at, why].append(member_id)
+        elif attention.is_held_out(member_id):
+            arms[rules.CONTROL, work.at, None].append(member_id)
+        else:
+            arms[rules.TO_DO, when.get(member_id, work.at), None].append(member_id)
+    for (status, at, reason), arm in arms.items():
+        values = {"broadcast": work.id, "status": status, "at": at, "reason": reason}
+        _WRITE.changed(session, values | {"members": arm})
     return True
 
 

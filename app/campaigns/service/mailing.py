@@ -11,19 +11,20 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app.attention import queries as topics
 from app.attention import rules as attention
 from app.attention import service as governor
 from app.campaigns import messages, queries, rules
-from app.campaigns.messages import Brand, To
+from app.campaigns.messages import Brand, Material, To
 from app.campaigns.queries import Reader
-from app.campaigns.rules import Letter
+from app.campaigns.rules import letters
+from app.campaigns.rules.letters import Letter, Person
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import NotFound
 from app.coupons import service as coupons
 from app.coupons.service import Given, Issued, LimitReached
 from app.members import models as members
 from app.outbox import service as outbox
-from flex_templates.coupons import CouponView
 from flex_templates.parts import Message
 
 BLOCKED: Final = "已封鎖或不再是好友"
@@ -54,7 +55,8 @@ class Mailing:
 
     `kind` and `klass` are what the outbox calls the messages; `prefix` with a member's id is the
     key of everything they get through it: once. `ref` says what a press of the button names, and
-    `last` until when a day may be waited for, both by member."""
+    `last` until when a day may be waited for, both by member. `is_shared`: `ref` is the same for
+    all, so that a letter that is the same for all goes to many in one request."""
 
     letter: Letter
     kind: str
@@ -62,6 +64,11 @@ class Mailing:
     prefix: str
     ref: Callable[[int], str]
     last: Callable[[int], datetime]
+    is_shared: bool = False
+
+    @property
+    def goes_to_many(self) -> bool:
+        return self.is_shared and letters.is_same_for_all(self.letter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +153,12 @@ class _Batch:
             for member_id in due
             if (reason := _refusal(people[member_id])) is not None
         }
+        using = messages.material(self.session, self.mailing.letter, now=self.now)
         free = self._with_a_day([id_ for id_ in due if id_ not in verdicts], verdicts)
+        free = self._who_wants_it(free, using, verdicts)
         given = self._with_a_coupon(free, verdicts)
         readers = [people[id_] for id_ in free if id_ not in verdicts]
-        self._queue(readers, given)
+        self._queue(readers, given, using)
         for reader in readers:
             issued = given.get(reader.id)
             coupon_id = None if issued is None else issued.coupon_id
@@ -176,6 +185,30 @@ class _Batch:
                 verdicts[member_id] = Verdict(rules.HELD, reason, due_at)
         return [member_id for member_id in asked if member_id in free]
 
+    def _who_wants_it(
+        self, free: Sequence[int], using: Material, verdicts: dict[int, Verdict]
+    ) -> list[int]:
+        """Those who have not turned the letter's topic off; the others keep their day. Looked at
+        after the days are booked: whoever turns it off from then on waits until this is written,
+        and calls it back (`attention.stop_topic`)."""
+        topic = self.mailing.letter.topic
+        declined = topics.declined(self.session, free, topic)
+        if not declined:
+            return list(free)
+        reason = attention.declined(using.topic[1] if using.topic else topic)
+        for member_id in declined:
+            verdicts[member_id] = Verdict(rules.DROPPED, reason)
+        self._give_back(sorted(declined))
+        return [member_id for member_id in free if member_id not in declined]
+
+    def _give_back(self, member_ids: Sequence[int]) -> None:
+        governor.give_all_back(
+            self.session,
+            member_ids=member_ids,
+            day=taipei_date(self.now),
+            what_prefix=self.mailing.prefix,
+        )
+
     def _with_a_coupon(
         self, asked: Sequence[int], verdicts: dict[int, Verdict]
     ) -> Mapping[int, Issued]:
@@ -193,43 +226,61 @@ class _Batch:
         )
         for member_id, reason in given.refused.items():
             verdicts[member_id] = Verdict(rules.DROPPED, reason)
-        governor.give_all_back(
-            self.session,
-            member_ids=list(given.refused),
-            day=taipei_date(self.now),
-            what_prefix=self.mailing.prefix,
-        )
+        self._give_back(list(given.refused))
         return given.to
 
-    def _queue(self, readers: Sequence[Reader], given: Mapping[int, Issued]) -> None:
+    def _queue(
+        self, readers: Sequence[Reader], given: Mapping[int, Issued], using: Material
+    ) -> None:
+        """Raises _BlockedMeanwhile."""
+        if self.mailing.goes_to_many and len(readers) > 1:
+            queued = self._queue_for_many(readers, using)
+        else:
+            queued = self._queue_for_each(readers, given, using)
+        if queued < len(readers):
+            raise _BlockedMeanwhile
+
+    def _queue_for_many(self, readers: Sequence[Reader], using: Material) -> int:
         letter = self.mailing.letter
-        offer = messages.offer(self.session, letter, now=self.now)
+        to = To(self.mailing.ref(readers[0].id), 0, Person())
+        return outbox.multicast(
+            self.session,
+            [outbox.Reader(reader.id, reader.line_user_id or "") for reader in readers],
+            messages.compose(letter, to, self.brand, using=using, issued=None),
+            kind=self.mailing.kind,
+            klass=self.mailing.klass,
+            topic=letter.topic,
+            now=self.now,
+        )
+
+    def _queue_for_each(
+        self, readers: Sequence[Reader], given: Mapping[int, Issued], using: Material
+    ) -> int:
         pushes = [
             outbox.Push(
                 member_id=reader.id,
                 recipient=reader.line_user_id or "",
-                messages=[self._letter(reader, offer, given.get(reader.id))],
+                messages=self._letter(reader, using, given.get(reader.id)),
                 dedup_key=f"{self.mailing.prefix}{reader.id}",
             )
             for reader in readers
         ]
-        queued = outbox.push_all(
+        return outbox.push_all(
             self.session,
             pushes,
             kind=self.mailing.kind,
             klass=self.mailing.klass,
+            topic=self.mailing.letter.topic,
             now=self.now,
         )
-        if queued < len(pushes):
-            raise _BlockedMeanwhile
 
-    def _letter(self, reader: Reader, offer: CouponView | None, issued: Issued | None) -> Message:
+    def _letter(self, reader: Reader, using: Material, issued: Issued | None) -> list[Message]:
         letter = self.mailing.letter
         said = messages.person(
             self.session, letter, member_id=reader.id, name=reader.name, now=self.now
         )
         to = To(self.mailing.ref(reader.id), reader.id, said)
-        return messages.compose(letter, to, self.brand, offer=offer, issued=issued)
+        return messages.compose(letter, to, self.brand, using=using, issued=issued)
 
 
 def _refusal(to: Reader) -> str | None:

@@ -1,4 +1,5 @@
-"""The gift of a tier: given with an upgrade, voided with a tier that is taken back."""
+"""The gift of a tier: given with an upgrade, voided with a tier that is taken back, as is what is
+unused of the benefits that were chosen in it."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -7,6 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.benefits import service as benefits
 from app.checkouts.service.buyers import Buyer
 from app.core.errors import NotFound
 from app.coupons import service as coupons
@@ -64,7 +66,14 @@ def _gift_of(
 def void_gift(
     session: Session, member_id: int, change: TierChange, staff_id: int | None, now: datetime
 ) -> None:
-    """With a revoked tier goes its unused gift; a used one is reported."""
+    """With a revoked tier go its unused gift and chosen benefits; a used gift is reported."""
+    benefits.take_back(
+        session,
+        member_id=member_id,
+        tier_period_id=change.previous_period_id,
+        reason=TIER_REVOKED,
+        now=now,
+    )
     source = f"{_SOURCE}{change.previous_code}"
     unused = _gift_of(session, member_id, source, ("issued", "reserved"))
     if unused is not None and coupons.revoke(

@@ -1,5 +1,14 @@
 """The arithmetic of coupons: what one takes off, several together, and the kinds there are."""
 
+from app.coupons.rules.gifts import (
+    GIFT_ORDER,
+    GIVINGS,
+    OPEN_FOR,
+    GiftRefused,
+    check_gift,
+    gift_until,
+    may_give,
+)
 from app.coupons.rules.kinds import (
     ROLLED_BACK_LIVES,
     KindDraft,
@@ -33,11 +42,15 @@ from app.coupons.rules.stacking import (
 )
 
 __all__ = [
+    "GIFT_ORDER",
+    "GIVINGS",
     "MOST_TOGETHER",
+    "OPEN_FOR",
     "ROLLED_BACK_LIVES",
     "Chosen",
     "Conditions",
     "CouponNotUsable",
+    "GiftRefused",
     "KindDraft",
     "Line",
     "Offer",
@@ -47,13 +60,16 @@ __all__ = [
     "addable",
     "check",
     "check_draft",
+    "check_gift",
     "check_together",
     "discount",
     "eligible_amount",
     "expires_at",
     "expiry_after_rollback",
     "faults",
+    "gift_until",
     "last_day",
+    "may_give",
     "split",
     "stack",
     "stacked",

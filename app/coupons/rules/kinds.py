@@ -9,6 +9,7 @@ from typing import Final
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
 from app.core.text import half_width
+from app.coupons.rules.gifts import GIVINGS
 from app.coupons.rules.offers import Conditions, Type
 
 ROLLED_BACK_LIVES = timedelta(days=3)  # a coupon that comes back late has at least this long
@@ -32,7 +33,8 @@ class KindDraft:
     """A kind as people write it down: its code, its limits and what it offers now.
 
     `per_day_limit` redemptions a Taipei day and NT$ `budget` of discounts in all. Who types `word`
-    gets one, a member of at most `word_for_days` days only when that is given."""
+    gets one, a member of at most `word_for_days` days only when that is given. `giving` says
+    whether a member may give it to a friend: own (no), once, free (the friend, too)."""
 
     code: str
     name: str
@@ -56,6 +58,7 @@ class KindDraft:
     budget: int | None = None
     word: str | None = None
     word_for_days: int | None = None
+    giving: str = "own"
 
 
 def expires_at(
@@ -110,6 +113,8 @@ def faults(draft: KindDraft) -> Iterator[tuple[str, str]]:
     yield from _time_faults(draft)
     yield from _limit_faults(draft)
     yield from _condition_faults(draft.conditions)
+    if draft.giving not in GIVINGS:
+        yield "giving", "必須是 own、once 或 free"
     if draft.word is not None and _WORD.fullmatch(draft.word) is None:
         yield "word", f"活動代碼是 {WORD_LENGTHS[0]} 到 {WORD_LENGTHS[1]} 個大寫英文字母與數字"
 

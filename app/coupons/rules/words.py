@@ -66,6 +66,7 @@ def _sentences(
     yield from _goods(draft.conditions)
     yield from _who_and_when(draft.conditions, stores, tiers)
     yield together(draft.stacking, draft.conditions)
+    yield giving(draft.giving)
     yield _life(draft)
     yield from _limits(draft)
 
@@ -77,6 +78,17 @@ def together(stacking: str, conditions: Conditions) -> str:
     if stacking == "stackable":
         return f"可以和其他可併用的優惠券一起用{again}。"
     return f"「{stacking}」這一類一筆只能選一張，可以和別類一起用{again}。"
+
+
+def giving(rule: str) -> str:
+    """Whether a holder may give it to a friend."""
+    match rule:
+        case "once":
+            return "可以送給朋友一次，收到的人自己用。"
+        case "free":
+            return "可以送給朋友，收到的人也能再送。"
+        case _:
+            return "僅限本人使用，不能送人。"
 
 
 def _goods(conditions: Conditions) -> Iterator[str]:

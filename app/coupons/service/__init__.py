@@ -11,6 +11,13 @@ from app.coupons.service.ending import (
     revoke_all,
     was_given,
 )
+from app.coupons.service.gifting import (
+    Offered,
+    accept_gift,
+    lapse_gifts,
+    offer_gift,
+    take_gift_back,
+)
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
 from app.coupons.service.kinds import KindChanged, create_kind, revise_kind, set_active
 from app.coupons.service.locking import lock_kinds
@@ -26,9 +33,11 @@ __all__ = [
     "Issued",
     "KindChanged",
     "LimitReached",
+    "Offered",
     "Redeemed",
     "Use",
     "WordRefused",
+    "accept_gift",
     "claim_word",
     "create_kind",
     "expire_due",
@@ -36,7 +45,9 @@ __all__ = [
     "held_of_word",
     "issue",
     "issue_to_all",
+    "lapse_gifts",
     "lock_kinds",
+    "offer_gift",
     "redeem",
     "redeem_all",
     "reinstate",
@@ -50,5 +61,6 @@ __all__ = [
     "rollback",
     "rollback_all",
     "set_active",
+    "take_gift_back",
     "was_given",
 ]

@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.db import changed
-from app.coupons.models import COUPONS, EVENTS, EXPIRED, HOLDINGS, ISSUED, RESERVED, REVOKED
+from app.coupons.models import (
+    ACCEPTED,
+    COUPONS,
+    EVENTS,
+    EXPIRED,
+    GIFTS,
+    HOLDINGS,
+    ISSUED,
+    RESERVED,
+    REVOKED,
+)
 from app.coupons.service.records import note, note_all
 
 UNUSED: Final = (ISSUED, RESERVED)
@@ -17,12 +27,12 @@ UNUSED: Final = (ISSUED, RESERVED)
 def revoke(
     session: Session, *, coupon_id: int, reason: str, staff_id: int | None, now: datetime
 ) -> bool:
-    """Take an unused coupon away, also from an order that holds it. False when it is used or over
-    by then."""
+    """Take an unused coupon away, also from an order or a gift that holds it. False when it is used
+    or over by then, or was given to a friend: what somebody was given is theirs."""
     won = changed(
         session,
         sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED))
+        .where(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED), COUPONS.c.given == 0)
         .values(status=REVOKED, reserved_for=None, reserved_until=None),
     )
     if won:
@@ -88,12 +98,20 @@ def reinstate_all(session: Session, *, member_id: int, reason: str, now: datetim
 
 
 def fold_holdings(session: Session, *, member_ids: Sequence[int]) -> None:
-    """Count anew how many of each kind these members were given."""
+    """Count anew how many of each kind these members were given: what they hold, and what they gave
+    to friends."""
     session.execute(sa.delete(HOLDINGS).where(HOLDINGS.c.member_id.in_(member_ids)))
-    counted = (
-        sa.select(COUPONS.c.kind_id, COUPONS.c.member_id, sa.func.count())
-        .where(COUPONS.c.member_id.in_(member_ids))
-        .group_by(COUPONS.c.kind_id, COUPONS.c.member_id)
+    held = sa.select(COUPONS.c.kind_id, COUPONS.c.member_id).where(
+        COUPONS.c.member_id.in_(member_ids)
+    )
+    given = (
+        sa.select(COUPONS.c.kind_id, GIFTS.c.giver_id)
+        .join_from(GIFTS, COUPONS, COUPONS.c.id == GIFTS.c.coupon_id)
+        .where(GIFTS.c.giver_id.in_(member_ids), GIFTS.c.status == ACCEPTED)
+    )
+    both = sa.union_all(held, given).subquery()
+    counted = sa.select(both.c.kind_id, both.c.member_id, sa.func.count()).group_by(
+        both.c.kind_id, both.c.member_id
     )
     session.execute(sa.insert(HOLDINGS).from_select(["kind_id", "member_id", "issued"], counted))
 

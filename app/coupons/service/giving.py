@@ -168,10 +168,17 @@ def _count_issue(
 ) -> None:
     if not _rows(session.execute(_COUNT, {"of_kind": kind_id, "more": 1})):
         raise LimitReached("total")
+    if not count_holding(session, kind_id, member_id, per_member_limit):
+        raise LimitReached("per_member")
+
+
+def count_holding(
+    session: Session, kind_id: int, member_id: int, per_member_limit: int | None
+) -> bool:
+    """One more of a kind for a member; False when that is more than a member may have."""
     most = _NO_LIMIT if per_member_limit is None else per_member_limit
     row = {"kind_id": kind_id, "member_id": member_id, "issued": 1, "most": most}
-    if most < 1 or not inserted(session, _HOLD[session.get_bind().dialect.name], row):
-        raise LimitReached("per_member")
+    return most >= 1 and bool(inserted(session, _HOLD[session.get_bind().dialect.name], row))
 
 
 def _rows(result: sa.Result[Any]) -> int:

@@ -24,7 +24,14 @@ from app.coupons.models import (
     RESERVED,
 )
 from app.coupons.queries import is_free_for
-from app.coupons.rules import Chosen, Conditions, CouponNotUsable, Offer, Situation
+from app.coupons.rules import (
+    GIFT_ORDER,
+    Chosen,
+    Conditions,
+    CouponNotUsable,
+    Offer,
+    Situation,
+)
 from app.coupons.service.locking import lock_kinds
 from app.coupons.service.records import note
 from app.timeline import service as timeline
@@ -192,6 +199,8 @@ def _check_state(row: Any, order_id: str, now: datetime) -> None:
     is_over = row.expires_at is not None and row.expires_at <= now
     if row.status == EXPIRED or (is_over and not is_own):
         raise CouponNotUsable("expired", expires_at=row.expires_at, coupon=row.code)
+    if is_held and not is_own and row.reserved_for.startswith(GIFT_ORDER):
+        raise CouponNotUsable("gift", coupon=row.code)
     if (is_held and not is_own) or row.status not in (ISSUED, RESERVED):
         raise CouponNotUsable(row.status, coupon=row.code)
     if now < row.usable_from:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.campaigns import queries as broadcasts
 from app.campaigns import service as campaigns
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import Letter
 from app.core import ids
 from app.core.db import changed
 from app.core.errors import NotFound

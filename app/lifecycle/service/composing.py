@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import queries as topics
 from app.attention import rules as attention
 from app.attention import service as governor
 from app.core.clock import taipei_date
@@ -78,9 +79,10 @@ def compose(session: Session, *, brand: Brand, now: datetime, limit: int = 200) 
         return 0
     people = queries.recipients(session, sorted({send.member_id for send in sends}))
     gifts.grant_birthdays(session, _birthdays(sends, people), now=now)
+    topic = topics.topic(session, attention.REMINDERS).name
     # By member, so that two composers book days in the same order and never wait for each other.
     for send in sorted(sends, key=lambda send: (send.member_id, send.rule.priority, send.id)):
-        verdict = _decide(session, send, people.get(send.member_id), brand, now)
+        verdict = _decide(session, send, people.get(send.member_id), brand, topic, now)
         _record(session, send, verdict, now)
     return len(sends)
 
@@ -113,7 +115,7 @@ def _birthdays(sends: Sequence[_Send], people: dict[int, Recipient]) -> list[tup
 
 
 def _decide(
-    session: Session, send: _Send, to: Recipient | None, brand: Brand, now: datetime
+    session: Session, send: _Send, to: Recipient | None, brand: Brand, topic: str, now: datetime
 ) -> _Verdict:
     if now >= send.stale_at:
         return _Verdict(DROPPED, STALE)
@@ -124,11 +126,19 @@ def _decide(
         return _Verdict(DROPPED, refusal)
     if attention.is_quiet(now):
         return _held_over_night(send, now)
-    this = Occasion(send.rule, send.step, send.occasion, send.subject_id, to, brand, now)
+    if _has_declined(session, send):
+        return _Verdict(DROPPED, attention.declined(topic))
+    this = Occasion(send.rule, send.step, send.occasion, send.subject_id, to, brand, now, topic)
     letter = messages.compose(session, this)
     if isinstance(letter, Gone):
         return _Verdict(DROPPED, letter.reason)
-    return _queue(session, send, to, letter, now)
+    return _queue(session, send, to, letter, topic, now)
+
+
+def _has_declined(session: Session, send: _Send) -> bool:
+    """They want to hear no more of what marketing the program sends by itself is about."""
+    mine = [send.member_id] if send.rule.is_marketing else []
+    return bool(topics.declined(session, mine, attention.REMINDERS))
 
 
 def _refusal(rule: Rule, to: Recipient) -> str | None:
@@ -158,12 +168,21 @@ def _held_over_night(send: _Send, now: datetime) -> _Verdict:
 
 
 def _queue(
-    session: Session, send: _Send, to: Recipient, letter: dict[str, Any], now: datetime
+    session: Session,
+    send: _Send,
+    to: Recipient,
+    letter: dict[str, Any],
+    topic: str,
+    now: datetime,
 ) -> _Verdict:
     today, key = taipei_date(now), send.dedup_key
     is_capped = send.rule.is_capped
     if is_capped and not governor.take_day(session, member_id=to.id, day=today, what=key):
         return _moved(session, send, today)
+    # Again, now that the day is booked: who turns it off from here on waits until this is written.
+    if is_capped and _has_declined(session, send):
+        governor.give_back(session, member_id=to.id, day=today, what=key)
+        return _Verdict(DROPPED, attention.declined(topic))
     is_queued = outbox.push(
         session,
         member_id=to.id,
@@ -172,6 +191,7 @@ def _queue(
         kind=send.rule.code,
         klass=send.rule.klass,
         dedup_key=key,
+        topic=attention.REMINDERS if send.rule.is_marketing else None,
         now=now,
     )
     if is_queued:

@@ -88,5 +88,17 @@ def last_day(end: datetime) -> date:
     return taipei_date(end - timedelta(microseconds=1))
 
 
+def recomputed_since(tiering: TierTerms, day: date) -> date:
+    """First day of the period for which thresholds of the top few are frozen."""
+    month = day.month if tiering.recomputed == "month" else 3 * ((day.month - 1) // 3) + 1
+    return date(day.year, month, 1)
+
+
+def recomputed_on(tiering: TierTerms, day: date) -> date:
+    """The day on which they are counted next."""
+    months = 1 if tiering.recomputed == "month" else 3
+    return add_months(recomputed_since(tiering, day), months)
+
+
 def is_within_return_window(terms: Terms, sold_at: datetime, now: datetime) -> bool:
     return taipei_date(now) <= taipei_date(sold_at) + terms.return_window_days * DAY

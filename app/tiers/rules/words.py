@@ -1,11 +1,13 @@
 """The goals of a tier in words: `消費滿 NT$5,000`, `再消費 NT$1,240`."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from app.core import money
 from app.programmes.rules import Match, Measure, Tier, TierTerms, Window
 from app.tiers.rules.ladder import Missing, Progress
+from app.tiers.rules.windows import recomputed_on
 
 _JOINS: Final[dict[Match, str]] = {"any": "，或", "all": "，並且"}
 # What is counted, within what a goal is to be reached, how long a tier lasts.
@@ -31,14 +33,26 @@ def length(tiering: TierTerms) -> str:
     return _WINDOWS[tiering.window][2].format(tiering)
 
 
-def goals(tier: Tier, tiering: TierTerms) -> str:
-    """`12 個月消費滿 NT$5,000`; `加入即享` and `邀請制` where nothing is asked."""
+def goals(tier: Tier, tiering: TierTerms, today: date | None = None) -> str:
+    """`12 個月消費滿 NT$5,000`; `加入即享` and `邀請制` where nothing is asked. Of a tier for the
+    top few also that, and from `today` on when it is counted anew."""
     if tier.is_invite_only:
         return "邀請制"
     if not tier.goals:
         return "加入即享"
     asked = _JOINS[tier.match].join(_goal(*goal) for goal in tier.goals)
-    return f"{_WINDOWS[tiering.window][1].format(tiering)}{asked}"
+    return f"{_WINDOWS[tiering.window][1].format(tiering)}{asked}{counted(tier, tiering, today)}"
+
+
+def counted(tier: Tier, tiering: TierTerms, today: date | None = None) -> str:
+    """`（消費前 5% 的會員；目前門檻，7/1 重新計算）`; nothing where the threshold is fixed."""
+    if tier.top_percent is None:
+        return ""
+    again = "每月" if tiering.recomputed == "month" else "每季"
+    if today is not None:
+        day = recomputed_on(tiering, today)
+        again = f"{day.month}/{day.day} "
+    return f"（消費前 {tier.top_percent}% 的會員；目前門檻，{again}重新計算）"
 
 
 def _goal(measure: Measure, needed: int) -> str:

@@ -4,17 +4,18 @@ it, and sending it again to who did not press."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from app.attention import rules as attention
-from app.campaigns import queries, rules, service
+from app.campaigns import messages, queries, rules, service
 from app.campaigns.queries import BroadcastShown, Counts, Outcome, RecipientShown
-from app.campaigns.rules import Uplift
+from app.campaigns.rules import Uplift, timing
 from app.campaigns.service import NotNow
-from app.core.errors import NotFound
+from app.core import ids
+from app.core.errors import Invalid, NotFound
 from app.members import queries as people
 from app.outbox import queries as outbox
 from app.segments import queries as segments
@@ -46,6 +47,7 @@ RECIPIENT_STATES: Final = {
     rules.HELD: "改天再送",
     rules.DROPPED: "不送",
     rules.CONTROL: "對照組",
+    rules.DECLINED: "不想收這類",
 }
 
 
@@ -81,16 +83,28 @@ _STEPS: Final = {
 
 
 @router.post("/{broadcast_id}/{step}")
-def step(request: Request, visitor: Marketer, broadcast_id: PathId, step: str) -> Response:
+def step(
+    request: Request,
+    visitor: Marketer,
+    broadcast_id: PathId,
+    step: str,
+    more: Annotated[str, Form(max_length=12)] = "",
+) -> Response:
+    """`more` messages may go out of what stopped at its limit; nothing: all of them."""
     if step not in _STEPS:
         raise NotFound("step", step)
     do, action = _STEPS[step]
+    values: dict[str, Any] = {}
+    if step == "resume" and more.strip():
+        values["more"] = ids.id_typed(more.strip().replace(",", "")) or 0
     try:
         with request.app.state.db.transaction() as session:
-            do(session, broadcast_id=broadcast_id, now=request.app.state.clock())
+            do(session, broadcast_id=broadcast_id, now=request.app.state.clock(), **values)
             security.audit(request, session, visitor, action, f"broadcast:{broadcast_id}")
     except NotNow:
         pass  # it has gone on meanwhile; the page shows how far
+    except Invalid as wrong:
+        return security.refusal(request, 422, wrong.reason)
     return RedirectResponse(f"/console/broadcasts/{broadcast_id}", 303)
 
 
@@ -107,6 +121,8 @@ class ResultView:
     is_moving: bool
     used_up_until: datetime | None  # LINE takes no counted messages until then
     counted_until: datetime | None
+    topic: str
+    last_turn: datetime | None  # of what is spread
 
     @property
     def percent(self) -> int:
@@ -131,12 +147,16 @@ def page(
         counts = queries.counts(session, found.id)
         outcome = None
         if found.started_at is not None:
-            outcome = queries.outcome(session, found.id, started_at=found.started_at)
+            outcome = queries.outcome(
+                session, found.id, topic=found.letter.topic, started_at=found.started_at
+            )
         words = found.segment_name
         if found.tree is not None:
             words = segment_rules.words(found.tree, segments.choices(session, now=now))
         preview = letters.drawing(request, session, found.letter)
+        about = messages.topic_of(session, found.letter)
         used_up_until = outbox.used_up_until(session, now=now)
+    start = found.started_at or found.send_at
     waits_for_line = counts.by_sending.get("waiting", 0) + counts.by_sending.get("sending", 0)
     view = ResultView(
         found=found,
@@ -147,6 +167,8 @@ def page(
         is_moving=found.status in (rules.DUE, rules.FREEZING, rules.SENDING) or waits_for_line > 0,
         used_up_until=used_up_until,
         counted_until=found.started_at and rules.counted_until(found.started_at),
+        topic="" if about is None else about[1],
+        last_turn=None if start is None else timing.latest(found.pace, found.hours, start),
     )
     return pages.render(
         request,
@@ -154,6 +176,7 @@ def page(
         view=view,
         states=STATES,
         kinds=RECIPIENT_STATES,
+        paces=timing.PACES,
         preview=preview,
         percent=attention.HOLD_OUT_PERCENT,
         least=rules.LEAST_ARM,

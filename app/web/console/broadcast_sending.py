@@ -1,8 +1,10 @@
 """/console/broadcasts/{id}/send: the last look at a letter and who gets it; a trial; sending."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from types import MappingProxyType
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.orm import Session
@@ -13,8 +15,11 @@ from starlette.responses import RedirectResponse
 from app.attention import rules as attention
 from app.campaigns import messages, queries, rules, service
 from app.campaigns.queries import BroadcastShown
+from app.campaigns.rules import costs, timing
+from app.campaigns.rules.letters import is_same_for_all
 from app.campaigns.service import NotNow
 from app.core.clock import TAIPEI, taipei_date, taipei_midnight
+from app.core.config import Settings
 from app.core.errors import Invalid
 from app.members import queries as people
 from app.outbox import queries as outbox
@@ -34,6 +39,19 @@ router = APIRouter(prefix="/console/broadcasts", route_class=StaffRoute)
 Marketer = Annotated[Visitor, Depends(require(Permission.REACH_MEMBERS))]
 
 
+# What the form of a plan says before anybody has typed.
+FRESH: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "when": "now",
+        "send_at": "",
+        "pace": timing.AT_ONCE,
+        "hours": "4",
+        "most": "",
+        "most_of": "messages",
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Who would get it if it went now; `sent` messages went to LINE this month already."""
@@ -41,11 +59,23 @@ class Forecast:
     size: Size
     words: str
     held_out: int
+    declined: int  # about, of those who can be reached: they turned its topic off
     sent: int
+    plan: costs.Plan
 
     @property
     def letters(self) -> int:
-        return self.size.reachable - self.held_out
+        return max(0, self.size.reachable - self.held_out - self.declined)
+
+    @property
+    def cost(self) -> int:
+        """NT$ that it comes to, on top of the month's plan."""
+        return costs.cost(self.plan, sent=self.sent, more=self.letters)
+
+    @property
+    def left(self) -> int:
+        """Messages of the month that cost nothing."""
+        return max(0, self.plan.free - self.sent)
 
 
 @router.get("/{broadcast_id}/send")
@@ -54,14 +84,20 @@ def ask(request: Request, _visitor: Marketer, broadcast_id: PathId) -> Response:
 
 
 def _ask(
-    request: Request, broadcast_id: int, *, problem: str = "", good: str = "", status: int = 200
+    request: Request,
+    broadcast_id: int,
+    *,
+    problem: str = "",
+    good: str = "",
+    status: int = 200,
+    typed: Mapping[str, str] = FRESH,
 ) -> Response:
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
         found = queries.broadcast(session, broadcast_id)
         if found.status != rules.DRAFT:
             return RedirectResponse(f"/console/broadcasts/{broadcast_id}", 303)
-        forecast = _forecast(session, found, now)
+        forecast = _forecast(session, found, now, request.app.state.settings)
         preview = letters.drawing(request, session, found.letter)
     return pages.render(
         request,
@@ -72,21 +108,34 @@ def _ask(
         preview=preview,
         problem=problem,
         good=good,
+        typed=typed,
+        paces=timing.PACES,
+        hours=timing.HOURS,
+        goes_to_many=is_same_for_all(found.letter),
         soonest=now.astimezone(TAIPEI).strftime("%Y-%m-%dT%H:%M"),
         percent=attention.HOLD_OUT_PERCENT,
         is_quiet=attention.is_quiet(now),
     )
 
 
-def _forecast(session: Session, found: BroadcastShown, now: datetime) -> Forecast:
+def _forecast(session: Session, found: BroadcastShown, now: datetime, config: Settings) -> Forecast:
     tree, words = None, found.segment_name
     if found.segment_id is not None:
         tree = segments.segment(session, found.segment_id).tree
         words = segment_rules.words(tree, segments.choices(session, now=now))
-    size = segments.size_of(session, queries.meant(tree, found.unpressed_of, now=now))
+    meant = queries.meant(tree, found.unpressed_of, now=now)
+    size = segments.size_of(session, meant)
+    declined = queries.declining(session, meant, found.letter.topic)
     month = taipei_midnight(taipei_date(now).replace(day=1))
     held_out = round(size.reachable * attention.HOLD_OUT_PERCENT / 100)
-    return Forecast(size, words, held_out, outbox.pushed_since(session, month))
+    return Forecast(
+        size,
+        words,
+        held_out,
+        declined,
+        outbox.pushed_since(session, month),
+        costs.Plan(config.line_free_messages, config.line_message_price),
+    )
 
 
 @router.post("/{broadcast_id}/test")
@@ -101,15 +150,15 @@ def _test(request: Request, visitor: Visitor, broadcast_id: int, typed: object) 
     try:
         with request.app.state.db.transaction() as session:
             found = queries.broadcast(session, broadcast_id)
-            service.check(session, found.letter)
+            letters.check(request, session, found.letter)
             tester = _tester(session, typed)
             brand = letters.brand(request)
-            letter = messages.trial(session, found.letter, tester, brand, now=now)
+            said = messages.trial(session, found.letter, tester, brand, now=now)
             sending.push(
                 session,
                 member_id=tester.id,
                 recipient=tester.line_user_id or "",
-                messages=[letter],
+                messages=said,
                 kind="trial",
                 klass="service",
                 dedup_key=None,
@@ -142,23 +191,60 @@ async def plan(request: Request, visitor: Marketer, broadcast_id: PathId) -> Res
 
 def _plan(request: Request, visitor: Visitor, broadcast_id: int, form: FormData) -> Response:
     now = request.app.state.clock()
+    typed = {name: letters.typed(form, name, 20) or usual for name, usual in FRESH.items()}
     try:
-        send_at = now if form.get("when") == "now" else _moment(form.get("send_at"), now)
+        send_at = now if typed["when"] == "now" else _moment(typed["send_at"], now)
         with request.app.state.db.transaction() as session:
-            service.plan(session, broadcast_id=broadcast_id, send_at=send_at, now=now)
+            letters.check(request, session, queries.broadcast(session, broadcast_id).letter)
+            most = _most(session, typed, now, request.app.state.settings)
+            service.plan(
+                session,
+                broadcast_id=broadcast_id,
+                send_at=send_at,
+                pace=typed["pace"],
+                hours=_number(typed["hours"], "hours"),
+                most=most,
+                now=now,
+            )
             security.audit(
                 request,
                 session,
                 visitor,
                 "broadcast.planned",
                 f"broadcast:{broadcast_id}",
-                after={"send_at": send_at.isoformat()},
+                after={"send_at": send_at.isoformat(), "pace": typed["pace"], "most": most},
             )
     except Invalid as wrong:
-        return _ask(request, broadcast_id, problem=wrong.reason, status=422)
+        return _ask(request, broadcast_id, problem=wrong.reason, status=422, typed=typed)
     except NotNow:
         pass  # pressed twice: it is planned
     return RedirectResponse(f"/console/broadcasts/{broadcast_id}", 303)
+
+
+def _most(
+    session: Session, typed: Mapping[str, str], now: datetime, config: Settings
+) -> int | None:
+    """How many messages may go out: as many as were said, or as so many NT$ buy this month. None:
+    no limit. Raises Invalid."""
+    if not typed["most"]:
+        return None
+    limit = _number(typed["most"], "most")
+    if typed["most_of"] == "messages":
+        return limit
+    month = taipei_midnight(taipei_date(now).replace(day=1))
+    plan = costs.Plan(config.line_free_messages, config.line_message_price)
+    most = costs.affordable(plan, sent=outbox.pushed_since(session, month), budget=limit)
+    if not most:
+        raise Invalid("most", "這個金額連一則也寄不出去")
+    return most
+
+
+def _number(typed: str, field: str) -> int:
+    """Raises Invalid."""
+    text = typed.replace(",", "")
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        raise Invalid(field, "請填數字")
+    return int(text)
 
 
 def _moment(typed: object, now: datetime) -> datetime:

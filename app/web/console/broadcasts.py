@@ -1,7 +1,7 @@
 """/console/broadcasts: write a letter to many, look at it, try it, send it, see what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse
 
 from app.campaigns import queries, rules, service
 from app.campaigns.queries import BroadcastShown
-from app.campaigns.rules import Letter
+from app.campaigns.rules import letters as letter_rules
+from app.campaigns.rules.letters import Letter
 from app.core import ids
 from app.core.errors import Invalid
 from app.segments import queries as segments
@@ -62,7 +63,7 @@ def listed(request: Request, _visitor: Marketer, before: QueryId = None) -> Resp
 
 @router.get("/new")
 def new(request: Request, visitor: Marketer, segment: QueryId = None) -> Response:
-    letter = Letter(label="看會員卡", place="card")
+    letter = letter_rules.added(Letter(), letter_rules.CARD)
     return _editor(request, visitor, Draft("", "" if segment is None else str(segment), letter))
 
 
@@ -76,7 +77,8 @@ async def redraw(request: Request, _visitor: Marketer) -> Response:
 @router.post("")
 async def create(request: Request, visitor: Marketer) -> Response:
     form = await request.form()
-    return await run_in_threadpool(_save, request, visitor, form, None)
+    uploaded = await letters.uploads(form)
+    return await run_in_threadpool(_save, request, visitor, form, uploaded, None)
 
 
 @router.get("/{broadcast_id}")
@@ -97,17 +99,34 @@ def _audience(found: BroadcastShown) -> str:
 @router.post("/{broadcast_id}")
 async def revise(request: Request, visitor: Marketer, broadcast_id: PathId) -> Response:
     form = await request.form()
-    return await run_in_threadpool(_save, request, visitor, form, broadcast_id)
+    uploaded = await letters.uploads(form)
+    return await run_in_threadpool(_save, request, visitor, form, uploaded, broadcast_id)
 
 
-def _save(request: Request, visitor: Visitor, form: FormData, broadcast_id: int | None) -> Response:
-    """Keep the draft; go on to sending when that was asked for and nothing is missing."""
-    draft, goes_on = _draft(form), form.get("then") == "send"
+def _save(
+    request: Request,
+    visitor: Visitor,
+    form: FormData,
+    uploaded: Mapping[int, bytes],
+    broadcast_id: int | None,
+) -> Response:
+    """Keep the draft; go on to sending when that was asked for and nothing is missing. A button
+    that only rearranges the letter gives the form back, and keeps nothing but pictures."""
+    goes_on = form.get("then") == "send"
+    draft = _draft(form)
+    letter, wrong_pictures = letters.with_pictures(
+        request, draft.letter, uploaded, visitor.staff_id
+    )
+    rearranged = letters.rearranged(form, letter)
+    draft = replace(draft, letter=letter if rearranged is None else rearranged)
+    if rearranged is not None or wrong_pictures:
+        again = replace(draft, kept=_kept(request, broadcast_id), problems=wrong_pictures)
+        return _editor(request, visitor, again, 422 if wrong_pictures else 200)
     try:
         with request.app.state.db.transaction() as session:
             kept_id = _keep(request, session, visitor, draft, broadcast_id)
             if goes_on:
-                service.check(session, draft.letter)
+                letters.check(request, session, draft.letter)
             security.audit(request, session, visitor, "broadcast.saved", f"broadcast:{kept_id}")
     except Invalid as wrong:
         return _editor(request, visitor, _again(request, draft, broadcast_id, wrong), 422)
@@ -132,12 +151,16 @@ def _keep(
 
 def _again(request: Request, draft: Draft, broadcast_id: int | None, wrong: Invalid) -> Draft:
     """The form with everything that is wrong with it, the first of all what stopped it."""
-    problems = dict(rules.faults(draft.letter)) | {wrong.field: wrong.reason}
-    kept = None
-    if broadcast_id is not None:
-        with request.app.state.db.reading() as session:
-            kept = queries.broadcast(session, broadcast_id)
-    return Draft(draft.name, draft.audience, draft.letter, kept, problems)
+    problems = dict(letter_rules.faults(draft.letter)) | {wrong.field: wrong.reason}
+    return replace(draft, kept=_kept(request, broadcast_id), problems=problems)
+
+
+def _kept(request: Request, broadcast_id: int | None) -> BroadcastShown | None:
+    """Raises NotFound."""
+    if broadcast_id is None:
+        return None
+    with request.app.state.db.reading() as session:
+        return queries.broadcast(session, broadcast_id)
 
 
 def _draft(form: FormData) -> Draft:
@@ -160,6 +183,8 @@ def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200)
         groups: list[SegmentShown] = segments.segments(session)
         choices = letters.choices(session)
         preview = letters.drawing(request, session, draft.letter)
+        lacking = [reason for _, reason in letters.problems(request, session, draft.letter)]
+        art = letters.shown(session, draft.letter)
     return pages.render(
         request,
         "console/broadcast_draft.html",
@@ -167,6 +192,8 @@ def _editor(request: Request, visitor: Visitor, draft: Draft, status: int = 200)
         draft=draft,
         groups=groups,
         preview=preview,
+        lacking=lacking,
+        art=art,
         **choices,
     )
 

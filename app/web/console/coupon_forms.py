@@ -65,6 +65,7 @@ def shown(draft: KindDraft) -> Filled:
         "buys": str(draft.buys),
         "cap": _number(draft.cap),
         "min_spend": _number(draft.min_spend or None),
+        "giving": draft.giving,
         "stacking": draft.stacking if draft.stacking in ("exclusive", "stackable") else "group",
         "group": "" if draft.stacking in ("exclusive", "stackable") else draft.stacking,
         "valid_days": _number(draft.valid_days),
@@ -137,6 +138,7 @@ def read(form: FormData, kept: KindDraft, *, is_new: bool) -> Filled:
         budget=reading.whole("budget"),
         word=text.half_width(typed["word"]).upper() or None,
         word_for_days=reading.whole("word_for_days"),
+        giving=typed["giving"] or kept.giving,
         terms=typed["terms"],
     )
     faults = {_FIELDS.get(name, name): reason for name, reason in rules.faults(draft)}

@@ -10,7 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import RedirectResponse
 
-from app.campaigns.rules import Letter
+from app.campaigns.rules import letters as letter_rules
+from app.campaigns.rules.letters import Letter
 from app.core import ids
 from app.core.errors import Invalid, NotFound
 from app.hooks import queries as hooks
@@ -31,7 +32,7 @@ Marketer = Annotated[Visitor, Depends(require(Permission.REACH_MEMBERS))]
 
 _MOST_TYPED: Final = 6  # digits; more is too much whatever it is for
 ONCE: Final = "once"  # of `again`
-FIRST_LETTER: Final = Letter(label="看會員卡", place="card")
+FIRST_LETTER: Final = letter_rules.added(Letter(), letter_rules.CARD)
 Code = Annotated[str, Query(max_length=5)]
 
 
@@ -186,7 +187,8 @@ def _blank(kind: Any, code: str) -> Step:
 @router.post("/steps")
 async def add_step(request: Request, visitor: Marketer, journey_id: PathId) -> Response:
     form = await request.form()
-    return await run_in_threadpool(_save_step, request, visitor, journey_id, form, None)
+    uploaded = await letters.uploads(form)
+    return await run_in_threadpool(_save_step, request, visitor, journey_id, form, uploaded, None)
 
 
 @router.post("/steps/look")
@@ -209,11 +211,17 @@ def one_step(request: Request, _visitor: Marketer, journey_id: PathId, code: str
 @router.post("/steps/{code}")
 async def save_step(request: Request, visitor: Marketer, journey_id: PathId, code: str) -> Response:
     form = await request.form()
-    return await run_in_threadpool(_save_step, request, visitor, journey_id, form, code)
+    uploaded = await letters.uploads(form)
+    return await run_in_threadpool(_save_step, request, visitor, journey_id, form, uploaded, code)
 
 
 def _save_step(
-    request: Request, visitor: Visitor, journey_id: int, form: FormData, code: str | None
+    request: Request,
+    visitor: Visitor,
+    journey_id: int,
+    form: FormData,
+    uploaded: Mapping[int, bytes],
+    code: str | None,
 ) -> Response:
     with request.app.state.db.reading() as session:
         found = queries.journey(session, journey_id)
@@ -221,8 +229,16 @@ def _save_step(
         if code is not None and kept is None:
             raise NotFound("step", code)
         step = _typed_step(session, form, kept, rules.new_code(found.draft))
-        wrong = _problems(session, step)
     place = _place(form) if kept is None else None
+    if step.kind == "letter":
+        letter, wrong = letters.with_pictures(request, step.letter, uploaded, visitor.staff_id)
+        rearranged = letters.rearranged(form, letter)
+        step = replace(step, letter=letter if rearranged is None else rearranged)
+        if rearranged is not None or wrong:
+            again = StepForm(found, step, place, wrong)
+            return _step_page(request, again, 422 if wrong else 200)
+    with request.app.state.db.reading() as session:
+        wrong = _problems(request, session, step)
     if wrong and form.get("then") != "keep":
         return _step_page(request, StepForm(found, step, place, wrong), 422)
 
@@ -237,8 +253,11 @@ def _save_step(
     return RedirectResponse(f"/console/journeys/{journey_id}#plan", 303)
 
 
-def _problems(session: Session, step: Step) -> dict[str, str]:
+def _problems(request: Request, session: Session, step: Step) -> dict[str, str]:
     """What is wrong with one step, by field."""
+    if step.kind == "letter":
+        said = list(letters.problems(request, session, step.letter))
+        return dict(reversed(said))
     alone = Plan(Entry("member.joined"), (step,))
     found: list[Fault] = [f for f in service.faults(session, alone) if f.step == step.code]
     return {fault.field: fault.reason for fault in reversed(found)}
@@ -279,9 +298,12 @@ def _step_page(request: Request, form: StepForm, status: int = 200) -> Response:
         groups = {str(group.id): group.name for group in segments.segments(session)}
         choices = letters.choices(session)
         known_hooks = hooks.names(session)
-        preview = ""
+        preview, lacking, art = "", [], {}
         if form.step.kind == "letter":
             preview = letters.drawing(request, session, form.step.letter)
+            said = letters.problems(request, session, form.step.letter)
+            lacking = [reason for _, reason in said]
+            art = letters.shown(session, form.step.letter)
     return pages.render(
         request,
         "console/journey_step.html",
@@ -292,6 +314,8 @@ def _step_page(request: Request, form: StepForm, status: int = 200) -> Response:
         groups=groups,
         facts=rules.FACTS,
         preview=preview,
+        lacking=lacking,
+        art=art,
         most_days=rules.MOST_DAYS,
         most_points=rules.MOST_POINTS,
         **choices,

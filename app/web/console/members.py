@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
 
+from app.attention import queries as topics
 from app.checkouts import messages as checkout_messages
 from app.core import ids
 from app.explanations import queries as explanations
@@ -242,6 +243,7 @@ class MemberView:
     purchases: tuple[Bought, ...]
     spent: Spent
     consents: tuple[Agreed, ...]
+    declined: tuple[tuple[str, datetime], ...]  # topics that are turned off, and since when
     messages: tuple[Sending, ...]
     tags: tuple[TagWorn, ...]
     known_tags: tuple[str, ...]
@@ -337,6 +339,7 @@ def _member_view(
         purchases=tuple(portrait.purchases(session, member_id, store_id=home)),
         spent=portrait.spent(session, member_id, now=now),
         consents=tuple(portrait.consents(session, member_id)),
+        declined=_declined(session, member_id),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),
         tags=tuple(tags.worn_by(session, member_id, now=now)),
         known_tags=tuple(tag.name for tag in tags.tags(session)),
@@ -346,6 +349,12 @@ def _member_view(
         older_url=older,
         correcting=correcting if profile.status == "member" else None,
     )
+
+
+def _declined(session: Session, member_id: int) -> tuple[tuple[str, datetime], ...]:
+    stopped = topics.stopped_by(session, member_id)
+    names = {topic.code: topic.name for topic in topics.all_topics(session)}
+    return tuple((names.get(code, code), at) for code, at in sorted(stopped.items()))
 
 
 def _seen(

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Form, Request, Response
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
+from app.attention import queries as topics
+from app.attention import service as governor
 from app.cards import queries as cards
 from app.core import text
 from app.core.clock import taipei_date
@@ -44,11 +46,19 @@ def show(request: Request, person: Looker) -> Response:
     with request.app.state.db.reading() as session:
         wipe_at = rights.wipe_at(session, person.id)
         profile = queries.own_profile(session, person.id)
+        offered, stopped = topics.topics(session), topics.stopped_by(session, person.id)
     if wipe_at is not None:
         return pages.render(request, "reopen.html", wipe_at=wipe_at)
     if not person.is_member:
         raise GoTo("join")
-    return pages.render(request, "centre.html", profile=profile, number=person.number)
+    return pages.render(
+        request,
+        "centre.html",
+        profile=profile,
+        number=person.number,
+        topics=offered,
+        stopped=stopped,
+    )
 
 
 @router.post("/centre/marketing")
@@ -67,6 +77,22 @@ def marketing(
             channel=CHANNEL,
             now=now,
         )
+    return show(request, member)
+
+
+@router.post("/centre/topic")
+def topic(
+    request: Request,
+    member: Member,
+    code: Annotated[str, Form(max_length=20)],
+    is_wanted: Annotated[bool, Form()] = False,
+) -> Response:
+    """One thing that marketing is about, off or on; the rest stays as it is. Raises NotFound."""
+    now, do = request.app.state.clock(), governor.stop_topic
+    if is_wanted:
+        do = governor.resume_topic
+    with request.app.state.db.transaction() as session:
+        do(session, member_id=member.id, topic=code, channel=CHANNEL, now=now)
     return show(request, member)
 
 

@@ -31,6 +31,7 @@ router = APIRouter(prefix="/liff", route_class=LiffRoute)
 SOON: Final = 7  # days
 CHANNEL: Final = "clerk"
 PAST: Final = 20
+ALIVE: Final = ("usable", "waiting", "aside")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,15 @@ class Shown:
     condition: str
     ends_on: date | None
     days_left: int | None  # only when it is soon over
-    state: str  # usable | waiting | redeemed | expired | revoked
+    state: str  # usable | waiting | aside | redeemed | expired | revoked
     usable_from: datetime
     redeemed_at: datetime | None
     discount: int
     terms: tuple[str, ...]
     needs_amount: bool
+    is_own: bool  # 僅限本人
+    may_be_given: bool
+    aside_until: datetime | None  # put aside for a friend
 
 
 @router.get("/view/coupons")
@@ -57,13 +61,14 @@ def wallet(request: Request, member: Member) -> Response:
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
         held = queries.coupons_of(session, member.id)
+        given = queries.gifts_given(session, member.id)
     shown = [_shown(coupon, now) for coupon in held]
     usable = sorted(
-        (coupon for coupon in shown if coupon.state in ("usable", "waiting")),
+        (coupon for coupon in shown if coupon.state in ALIVE),
         key=lambda coupon: (coupon.ends_on is None, coupon.ends_on, coupon.id),
     )
-    past = [coupon for coupon in shown if coupon.state not in ("usable", "waiting")]
-    return pages.render(request, "coupons.html", usable=usable, past=past[:PAST])
+    past = [coupon for coupon in shown if coupon.state not in ALIVE]
+    return pages.render(request, "coupons.html", usable=usable, past=past[:PAST], given=given)
 
 
 @router.get("/view/coupons/{coupon_id}")
@@ -197,6 +202,9 @@ def _shown(held: HeldCoupon, now: datetime) -> Shown:
         discount=held.discount or 0,
         terms=tuple(line.strip() for line in held.terms.splitlines() if line.strip()),
         needs_amount=_needs_amount(held),
+        is_own=not rules.may_give(held.giving, held.given),
+        may_be_given=held.may_be_given(now),
+        aside_until=held.reserved_until if held.is_aside(now) else None,
     )
 
 
@@ -207,6 +215,10 @@ def _state(held: HeldCoupon, now: datetime) -> str:
         return "expired"
     if held.status == "issued":
         return "usable" if held.usable_from <= now else "waiting"
+    if held.is_aside(now):
+        return "aside"
+    if held.is_usable(now):  # put aside until a time that is over
+        return "usable"
     return held.status
 
 
@@ -230,6 +242,7 @@ _SENTENCES: Final = {
     "already_redeemed": "這張優惠券已使用。",
     "expired": "這張優惠券已過期。",
     "revoked": "這張優惠券已停用。",
+    "gift": "這張優惠券正在送給朋友，收回後才能使用。",
     "reserved": "這張優惠券正在另一筆訂單使用中。",
     "redeem_limit": "這檔優惠已兌換完畢。",
     "store": "這張優惠券不適用於此門市。",

@@ -79,13 +79,15 @@ Member = Annotated[Person, Depends(joined)]
 
 
 class LiffRoute(APIRoute):
-    """Turns refusals into views."""
+    """Turns refusals into views. `limit`: bytes of a body."""
+
+    limit = BODY_LIMIT
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handle_refusals(request: Request) -> Response:
-            if _is_too_large(request):
+            if _is_too_large(request, self.limit):
                 return refusal(request, 413, "送出的內容太大了。")
             try:
                 return await handle(request)
@@ -105,11 +107,11 @@ class LiffRoute(APIRoute):
         return handle_refusals
 
 
-def _is_too_large(request: Request) -> bool:
+def _is_too_large(request: Request, limit: int) -> bool:
     """A body that does not say how large it is counts as too large."""
     length = request.headers.get("content-length", "0")
     is_said = "transfer-encoding" not in request.headers and length.isdigit()
-    return not is_said or int(length) > BODY_LIMIT
+    return not is_said or int(length) > limit
 
 
 def refusal(request: Request, status: int, sentence: str) -> Response:

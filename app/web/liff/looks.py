@@ -1,12 +1,20 @@
-"""Views that only show: tier benefits, purchases, stores, the terms."""
+"""Views that mostly show: tiers and their benefits, of which some are chosen; purchases, stores,
+the terms."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from fastapi import Path as PathParam
 
+from app.benefits import messages as benefit_messages
+from app.benefits import queries as benefits
+from app.benefits import service as benefit_service
+from app.benefits.rules import BenefitRefused
+from app.core.clock import taipei_date
 from app.enrolments.notice import notice
+from app.members.queries import Person
 from app.points import queries as points
 from app.programmes import queries as programmes
 from app.purchases import queries as purchases
@@ -16,7 +24,8 @@ from app.staff.queries import StoreShown
 from app.tiers import queries as tiers
 from app.tiers.rules import words
 from app.web.liff import pages
-from app.web.liff.guard import LiffRoute, Looker, Member
+from app.web.liff.guard import GoTo, LiffRoute, Looker, Member
+from flex_templates import benefits as template
 
 router = APIRouter(prefix="/liff", route_class=LiffRoute)
 
@@ -41,14 +50,43 @@ class Shop:
 
 
 @router.get("/view/tiers")
-def benefits(request: Request, member: Member) -> Response:
+def ladder(request: Request, member: Member) -> Response:
+    return _ladder(request, member)
+
+
+@router.post("/benefits/{choice}/{option}")
+def choose(
+    request: Request,
+    member: Member,
+    choice: Annotated[str, PathParam(max_length=40)],
+    option: Annotated[str, PathParam(max_length=40)],
+) -> Response:
+    """Once a period: sent again it shows what was chosen."""
+    now = request.app.state.clock()
+    try:
+        with request.app.state.db.transaction() as session:
+            benefit_service.claim(
+                session, member_id=member.id, choice=choice, option=option, now=now
+            )
+    except BenefitRefused as refused:
+        return _ladder(request, member, benefit_messages.sentence(refused))
+    raise GoTo("tiers?saved")
+
+
+def _ladder(request: Request, member: Person, problem: str = "") -> Response:
     now = request.app.state.clock()
     with request.app.state.db.reading() as session:
         progress = tiers.progress(session, member.id, now=now)
         terms = programmes.terms_at(session, now)
+        choices = benefits.choices(session, member.id, now=now)
     return pages.render(
         request,
         "tiers.html",
+        409 if problem else 200,
+        choices=choices,
+        rule=template.rule,
+        today=taipei_date(now),
+        problem=problem,
         progress=progress,
         tiers=terms.tiers,
         tiering=terms.tiering,

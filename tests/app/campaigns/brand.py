@@ -1,6 +1,7 @@
 """A brand that sends letters to many, for tests."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 
 import sqlalchemy as sa
@@ -10,7 +11,7 @@ from app.attention import rules as attention
 from app.campaigns import queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.models import RECIPIENTS
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import Letter, of_card
 from app.core.db import Database
 from app.jobs import broadcasts
 from app.outbox.models import OutboxRow
@@ -20,8 +21,13 @@ from tests.app.lifecycle.brand import at
 D = date(2026, 7, 10)
 START = at(D, 12)
 BRAND = Brand(themes.named("camphor", brand="小日子選物"), "https://shop.example.tw", "k" * 32)
-LETTER = Letter("夏茶上市", "{姓名}您好，今年的夏茶到了。", label="看門市", place="stores")
+LETTER = of_card("夏茶上市", "{姓名}您好，今年的夏茶到了。", label="看門市", place="stores")
 HELD_OUT = next(number for number in range(1, 1_000) if attention.is_held_out(number))
+
+
+def but(letter: Letter = LETTER, **values: str) -> Letter:
+    """The letter with other values of its first card."""
+    return replace(letter, parts=(replace(letter.parts[0], **values), *letter.parts[1:]))
 
 
 def drafted(

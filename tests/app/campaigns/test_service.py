@@ -16,8 +16,9 @@ from app.attention import rules as attention
 from app.attention import service as governor
 from app.attention.models import MARKETING_DAYS
 from app.campaigns import queries, rules, service
+from app.campaigns.messages import Material
 from app.campaigns.models import RECIPIENTS
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import Letter
 from app.campaigns.service import NotNow, composing, freezing, mailing
 from app.core.db import Database
 from app.core.errors import Invalid, NotFound
@@ -41,6 +42,7 @@ from tests.app.campaigns.brand import (
     START,
     D,
     advance,
+    but,
     drafted,
     letters,
     planned,
@@ -50,7 +52,7 @@ from tests.app.campaigns.brand import (
 from tests.app.lifecycle.brand import DAY, at, buy, compose, earn, open_brand, person, plan
 from tests.support.at_once import at_once
 
-WITH_COUPON = replace(LETTER, coupon="autumn", label="看優惠券", place="coupons")
+WITH_COUPON = but(coupon="autumn", label="看優惠券", place="coupons")
 BUYERS = Group("all", (Condition("purchases", at_least=1),))
 
 
@@ -61,7 +63,7 @@ def test_a_draft_may_be_unfinished_but_does_not_go_out(session: Session) -> None
     broadcast_id = drafted(session, Letter())
     with pytest.raises(Invalid) as refused:
         service.plan(session, broadcast_id=broadcast_id, send_at=START, now=START)
-    assert refused.value.field == "title"
+    assert refused.value.field == "parts"
     service.revise(
         session, broadcast_id=broadcast_id, name="夏茶", segment_id=None, letter=LETTER, now=START
     )
@@ -81,7 +83,7 @@ def test_a_coupon_that_is_not_given_any_more_stops_the_plan(session: Session) ->
     coupons.set_active(session, code="autumn", is_active=False)
     with pytest.raises(Invalid) as refused:
         service.plan(session, broadcast_id=broadcast_id, send_at=START, now=START)
-    assert refused.value.field == "coupon"
+    assert refused.value.field == "m0-coupon"
 
 
 def test_a_plan_is_at_most_a_year_ahead(session: Session) -> None:
@@ -248,9 +250,7 @@ def test_each_reader_gets_their_own_words_once(db: Database) -> None:
         open_brand(session)
         hana, ken = person(session, name="陳花"), person(session, name=None, display_name="Ken")
         earn(session, hana, 120, D - DAY)
-        broadcast_id = planned(
-            session, replace(LETTER, body="{姓名}您好，您是{等級}，有 {點數} 點。")
-        )
+        broadcast_id = planned(session, but(body="{姓名}您好，您是{等級}，有 {點數} 點。"))
     assert advance(db) == 2
     assert advance(db) == 0
     with db.reading() as session:
@@ -302,7 +302,7 @@ def test_without_a_coupon_to_give_there_is_no_letter_and_nothing_is_left(db: Dat
             now=START,
         )
         first, second = person(session), person(session)
-        planned(session, replace(WITH_COUPON, coupon="few"))
+        planned(session, but(WITH_COUPON, coupon="few"))
     advance(db)
     with db.reading() as session:
         assert verdicts(session) == [
@@ -323,7 +323,7 @@ def test_who_has_had_their_share_of_a_coupon_gets_no_letter_about_it(db: Databas
         coupons.issue(
             session, kind_code="once", member_id=hana, source="qr", dedup_key="qr", now=START
         )
-        planned(session, replace(WITH_COUPON, coupon="once"))
+        planned(session, but(WITH_COUPON, coupon="once"))
     advance(db)
     with db.reading() as session:
         assert verdicts(session) == [(hana, "dropped", "已領過這種優惠券")]
@@ -403,7 +403,7 @@ def test_who_blocks_us_while_the_letters_are_written_gets_none(postgres_db: Data
         with postgres_db.transaction() as other:
             _blocks(other, ken)
         with pytest.raises(mailing._BlockedMeanwhile), session.begin_nested():
-            batch._queue(list(people.values()), {})
+            batch._queue(list(people.values()), {}, Material())
         assert composing.compose(session, going, brand=BRAND, now=START) == 2
         assert verdicts(session) == [
             (hana, "queued", None),
@@ -585,7 +585,7 @@ def test_the_result_counts_both_arms_by_who_was_meant(db: Database) -> None:
         buy(session, HELD_OUT, D + DAY, 700)
         _leaves(session, ken, START + timedelta(hours=47))
         _leaves(session, hana, START + timedelta(hours=49))
-        found = queries.outcome(session, broadcast_id, started_at=START)
+        found = queries.outcome(session, broadcast_id, topic="offers", started_at=START)
         assert found.treated == rules.Arm(3, 2, 900)
         assert found.control == rules.Arm(1, 1, 700)
         assert found.blocks == 1
@@ -707,7 +707,7 @@ def test_several_senders_at_once_write_each_letter_once(db: Database) -> None:
         draft = KindDraft("few", "限量券", "amount_off", 50, issue_limit=25, valid_days=9)
         coupons.create_kind(session, draft=draft, now=START)
         people = [person(session) for _ in range(40)]
-        broadcast_id = planned(session, replace(WITH_COUPON, coupon="few"))
+        broadcast_id = planned(session, but(WITH_COUPON, coupon="few"))
     with db.transaction() as session:
         work = freezing.begin(session, now=START)
         assert work is not None

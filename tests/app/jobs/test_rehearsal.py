@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import Letter
 from app.cli import main
 from app.core.clock import taipei_date
 from app.core.config import Settings

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.campaigns.rules import Letter
+from app.campaigns.rules.letters import of_card
 from app.core.clock import TAIPEI
 from app.journeys import rules
 from app.journeys.rules import Audience, Entry, Place, Plan, Step
 from app.segments.rules import Condition, Group
 
-GOOD_LETTER = Letter("好久不見", "{姓名}您好。", label="看門市", place="stores")
+GOOD_LETTER = of_card("好久不見", "{姓名}您好。", label="看門市", place="stores")
 BUYERS = Audience(3, "買過的人", Group("all", (Condition("purchases", at_least=1),)))
 
 
@@ -261,7 +261,7 @@ DEEP = split("s1", a=[split("s2", a=[split("s3", a=[split("s4", a=[letter("s5")]
         (replace(PLAN, steps=tuple(letter(f"s{n}") for n in range(1, 42))), [("", "steps")]),
         (
             replace(PLAN, steps=(Step("s1", "letter"),)),
-            [("s1", name) for name in ("title", "body", "label")],
+            [("s1", "parts")],
         ),
         (replace(PLAN, steps=(Step("s1", "coupon"),)), [("s1", "coupon")]),
         (replace(PLAN, steps=(Step("s1", "points"),)), [("s1", "points")]),

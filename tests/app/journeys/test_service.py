@@ -32,7 +32,7 @@ from app.segments.rules import Condition, Group
 from app.tags import service as tags
 from app.tags.queries import worn_by
 from app.timeline import service as timeline
-from tests.app.campaigns.brand import BRAND, HELD_OUT, planned
+from tests.app.campaigns.brand import BRAND, HELD_OUT, but, planned
 from tests.app.journeys.brand import (
     LETTER,
     ON_PURCHASE,
@@ -88,7 +88,7 @@ def test_what_is_named_must_be_there(session: Session) -> None:
     plan = Plan(
         Entry("purchase.recorded", gone),
         (
-            Step("s1", "letter", letter=replace(GOOD_LETTER, coupon="none")),
+            Step("s1", "letter", letter=but(GOOD_LETTER, coupon="none")),
             Step("s2", "tag", tag="9"),
             ended,
             Step("s4", "check", who=Audience(99), branches=((), ())),
@@ -901,7 +901,7 @@ def test_a_link_of_a_letter_names_its_way(db: Database) -> None:
     with db.transaction() as session:
         open_brand(session)
         hana = person(session)
-        link = replace(GOOD_LETTER, place="url", url="https://tea.example.tw/a")
+        link = but(GOOD_LETTER, place="url", url="https://tea.example.tw/a")
         started(session, Step("s1", "letter", letter=link))
     bought(db, hana)
     tick(db)

@@ -11,7 +11,7 @@ from app.core.clock import TAIPEI
 from app.coupons.rules import Conditions, KindDraft
 from app.missions.rules import Audience, MissionDraft, Step, Window
 from app.missions.rules import Reward as MissionPrize
-from app.programmes.rules import DEFAULT, Campaign, Earning, Terms, Tier
+from app.programmes.rules import DEFAULT, Campaign, Choice, Earning, Option, Terms, Tier
 from app.rewards.rules import RewardDraft
 from app.rulebooks import document, rules
 from app.rulebooks.document import BadBook
@@ -27,6 +27,21 @@ FULL = Book(
             campaigns=(Campaign("double", "雙倍：週年慶", BEGIN, BEGIN + timedelta(days=7), 200),),
             cap_per_day=500,
         ),
+        tiers=(
+            *DEFAULT.tiers[:2],
+            replace(
+                DEFAULT.tiers[2],
+                choices=(
+                    Choice(
+                        "season",
+                        "本季任選：一項",
+                        "quarter",
+                        (Option("tea", "茶品", coupon="tea"), Option("points", "200 點", 200)),
+                    ),
+                ),
+            ),
+            DEFAULT.tiers[3],
+        ),
     ),
     (
         *STARTER.coupons,
@@ -34,6 +49,7 @@ FULL = Book(
             "tea",
             "茶品兌換 #1",
             "gift",
+            giving="once",
             ends_at=BEGIN + timedelta(days=30),
             conditions=Conditions(stores=("taipei",), tiers=("gold",), weekdays=(0, 4)),
             terms="第一行。\n第二行：限內用。",

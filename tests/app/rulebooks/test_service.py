@@ -17,7 +17,7 @@ from app.coupons.rules import KindDraft
 from app.missions.rules import MissionDraft, Step
 from app.missions.rules import Reward as Prize
 from app.missions.rules import Window as MissionWindow
-from app.programmes.rules import Terms, Window
+from app.programmes.rules import Choice, Option, Terms, Window
 from app.purchases.rules import PurchaseOrder
 from app.rewards.rules import RewardDraft
 from app.rulebooks import queries, rules, service
@@ -166,6 +166,34 @@ def test_changes_are_said_in_words() -> None:
     ]
     assert rules.differences(STARTER, STARTER) == []
     assert rules.differences(None, STARTER)[0] == "新增等級「普卡」"
+
+
+def test_changes_of_choices_are_said_with_their_tier() -> None:
+    season = Choice("season", "季禮", "quarter", (Option("points", "200 點", 200),))
+
+    def with_gold(*choices: Choice) -> Book:
+        tiers = list(STARTER.terms.tiers)
+        tiers[2] = replace(tiers[2], choices=choices)
+        return replace(STARTER, terms=replace(STARTER.terms, tiers=tuple(tiers)))
+
+    more = replace(
+        season,
+        every="month",
+        options=(Option("points", "200 點", 300), Option("gift", "禮", coupon="welcome")),
+    )
+    assert rules.differences(STARTER, with_gold(season)) == ["新增等級「金卡」 任選權益「季禮」"]
+    assert rules.differences(with_gold(season), with_gold(more)) == [
+        "等級「金卡」 任選權益「季禮」 期間：每季 → 每月",
+        "等級「金卡」 任選權益「季禮」 選項「200 點」 點數：200 → 300",
+        "新增等級「金卡」 任選權益「季禮」 選項「禮」",
+    ]
+    assert rules.differences(with_gold(season), STARTER) == ["取消等級「金卡」 任選權益「季禮」"]
+    lost = replace(season, options=(Option("gift", "禮", coupon="nothing"),))
+    (fault,) = rules.faults(with_gold(lost))
+    assert (fault.where, fault.reason) == (
+        "tiers[2].choices[0].options[0].coupon",
+        "沒有優惠券 nothing",
+    )
 
 
 def test_rewards_are_put_in_the_catalogue_revised_and_stopped(session: Session) -> None:

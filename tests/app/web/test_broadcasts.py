@@ -1,12 +1,16 @@
 """The pages on which a marketer writes to many, and the links of their letters."""
 
+import io
 import json
+import re
 
 import pytest
 import sqlalchemy as sa
+from PIL import Image
 
 from app.campaigns import messages, queries, rules, service
 from app.campaigns.models import RECIPIENTS
+from app.campaigns.rules.letters import of_card
 from app.core.db import Database
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
@@ -21,18 +25,20 @@ from tests.support.loyalty import publish
 from tests.support.people import bought, regular
 from tests.support.staffing import Shop
 from tests.support.times import NOW
-from tests.support.web import Browser
+from tests.support.web import SAME_ORIGIN, Browser, Page
 
 KEY = "test-secret-key"
 FORM = {
     "name": "夏茶",
     "audience": "",
-    "title": "夏茶上市",
-    "body": "{姓名}您好，\r\n今年的夏茶到了。",
-    "coupon": "",
-    "label": "看門市",
-    "place": "stores",
-    "url": "",
+    "m0-kind": "card",
+    "m0-title": "夏茶上市",
+    "m0-body": "{姓名}您好，\r\n今年的夏茶到了。",
+    "m0-coupon": "",
+    "m0-label": "看門市",
+    "m0-place": "stores",
+    "m0-url": "",
+    "topic": "news",
 }
 
 
@@ -66,17 +72,17 @@ def test_a_letter_from_the_first_word_to_its_result(
         )
     assert "還沒有寄過群發" in marketer.get("/console/broadcasts").text
     assert "買過的" in marketer.get("/console/broadcasts/new").text
-    drawn = marketer.post("/console/broadcasts/draft", FORM | {"coupon": "summer"}).text
+    drawn = marketer.post("/console/broadcasts/draft", FORM | {"m0-coupon": "summer"}).text
     for words in ("陳怡君您好，", "夏茶上市", "夏日券", "停止行銷訊息"):
         assert words in drawn
 
     kept = marketer.post("/console/broadcasts", FORM | {"audience": str(segment)})
     assert (kept.status, kept.location) == (303, "/console/broadcasts/1")
     letter = newest(sqlite_db).letter
-    assert letter.body == "{姓名}您好，\n今年的夏茶到了。"
+    assert letter.parts[0].body == "{姓名}您好，\n今年的夏茶到了。"
     sent_on = marketer.post(
         "/console/broadcasts/1",
-        FORM | {"audience": str(segment), "coupon": "summer", "then": "send"},
+        FORM | {"audience": str(segment), "m0-coupon": "summer", "then": "send"},
     )
     assert sent_on.location == "/console/broadcasts/1/send"
     asked = marketer.get("/console/broadcasts/1/send").text
@@ -130,11 +136,11 @@ def test_a_letter_from_the_first_word_to_its_result(
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"title": ""}, "請填寫標題"),
-        ({"body": "{生日}快樂"}, "沒有「生日」這個欄位"),
-        ({"place": "url", "url": "http://x"}, "網址須以 https:// 開頭"),
-        ({"coupon": "gone"}, "這種優惠券已停止發放"),
-        ({"label": "字" * 30}, "按鈕文字最多 20 個字"),
+        ({"m0-title": ""}, "請填寫標題"),
+        ({"m0-body": "{生日}快樂"}, "沒有「生日」這個欄位"),
+        ({"m0-place": "url", "m0-url": "http://x"}, "網址須以 https:// 開頭"),
+        ({"m0-coupon": "gone"}, "這種優惠券已停止發放"),
+        ({"m0-label": "字" * 30}, "按鈕文字最多 20 個字"),
     ],
 )
 def test_what_is_missing_is_said_beside_its_field_and_nothing_typed_is_lost(
@@ -169,10 +175,16 @@ def test_a_name_is_needed(marketer: Browser) -> None:
 
 def test_what_was_typed_is_shown_and_never_run(marketer: Browser) -> None:
     evil = '"><script>alert(1)</script>'
-    form = FORM | {"name": evil, "title": evil, "body": evil, "label": evil, "url": evil}
+    form = FORM | {
+        "name": evil,
+        "m0-title": evil,
+        "m0-body": evil,
+        "m0-label": evil,
+        "m0-url": evil,
+    }
     for page in (
         marketer.post("/console/broadcasts/draft", form),
-        marketer.post("/console/broadcasts", form | {"label": "好", "place": "card"}),
+        marketer.post("/console/broadcasts", form | {"m0-label": "好", "m0-place": "card"}),
         marketer.get("/console/broadcasts/1"),
         marketer.get("/console/broadcasts/1/send"),
         marketer.get("/console/broadcasts"),
@@ -226,7 +238,7 @@ def test_a_trial_goes_to_the_team_only(sqlite_db: Database, marketer: Browser, s
         tester = regular(session, phone="+886922222222", name="同事")
         gone = regular(session, phone="+886933333333", is_test=True, is_friend=False)
         referrals.link_staff(session, staff_id=shop.staff[Role.MARKETER], member_id=tester, now=NOW)
-    marketer.post("/console/broadcasts", FORM | {"coupon": "summer"})
+    marketer.post("/console/broadcasts", FORM | {"m0-coupon": "summer"})
     for typed, words in (
         ("0911111111", "找不到這位測試人員"),
         ("", "找不到這位測試人員"),
@@ -274,7 +286,7 @@ def test_many_pages_are_turned(sqlite_db: Database, marketer: Browser) -> None:
 @pytest.fixture
 def linked(sqlite_db: Database, shop: Shop) -> tuple[str, int]:
     """A broadcast with an address, and who got it."""
-    letter = rules.Letter("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
+    letter = of_card("夏茶", "來看", label="看", place="url", url="https://tea.example.tw/a")
     with sqlite_db.transaction() as session:
         publish(session)
         hana = regular(session)
@@ -313,3 +325,154 @@ def test_a_link_we_did_not_make_leads_nowhere(
 ) -> None:
     assert visitor.get(f"/b/{token}").status == 404
     assert visitor.get(f"/b/{messages.token('other key', *linked)}").status == 404
+
+
+# Several messages ---------------------------------------------------------------------------------
+
+
+def picture() -> bytes:
+    packed = io.BytesIO()
+    Image.new("RGB", (600, 400), "teal").save(packed, "PNG")
+    return packed.getvalue()
+
+
+def upload(marketer: Browser, fields: dict[str, str], content: bytes, number: int = 1) -> Page:
+    form = {"form_token": marketer.form_token(), **fields}
+    files = {f"m{number}-file": ("poster.png", content, "image/png")}
+    return Page(
+        marketer.http.post("/console/broadcasts", data=form, files=files, headers=SAME_ORIGIN)
+    )
+
+
+TWO: dict[str, str] = {**FORM, "m1-kind": "picture", "m1-title": "海報", "m1-place": ""}
+
+
+def test_messages_are_added_moved_and_taken_away_and_nothing_is_kept_yet(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    page = marketer.post("/console/broadcasts", FORM | {"do": "add:text"})
+    assert page.status == 200
+    assert 'name="m1-kind" value="text"' in page.text
+    assert "第 2 則・文字" in page.text
+    assert "{姓名}您好，\n今年的夏茶到了。" in page.text
+    two = FORM | {"m1-kind": "text", "m1-body": "先說一聲"}
+    moved = marketer.post("/console/broadcasts", two | {"do": "up:1"}).text
+    assert moved.index("先說一聲") < moved.index("夏茶上市")
+    alone = marketer.post("/console/broadcasts", two | {"do": "drop:0"}).text
+    assert "先說一聲" in alone
+    assert "夏茶上市" not in alone
+    quick = marketer.post("/console/broadcasts", FORM | {"do": "quick"}).text
+    assert 'name="q0-label"' in quick
+    with sqlite_db.reading() as session:
+        assert queries.broadcasts(session, limit=1) == []
+
+
+@pytest.mark.parametrize(
+    "do", ["up:0", "down:9", "drop:x", "add:moon", "dance", "unquick:7", "up:"]
+)
+def test_an_order_nobody_gave_does_nothing(marketer: Browser, do: str) -> None:
+    page = marketer.post("/console/broadcasts", FORM | {"do": do})
+    assert page.status == 200
+    assert "夏茶上市" in page.text
+    assert 'name="m1-kind"' not in page.text
+
+
+def test_a_sixth_message_is_not_added(marketer: Browser) -> None:
+    five = FORM | {f"m{n}-kind": "text" for n in range(1, 5)}
+    page = marketer.post("/console/broadcasts", five | {"do": "add:text"})
+    assert 'name="m5-kind"' not in page.text
+    assert "一封信最多 5 則" in page.text
+    refused = marketer.post("/console/broadcasts", five | {"m5-kind": "text", "then": "send"})
+    assert "一封信最多 5 則訊息" in refused.text
+
+
+def test_a_picture_is_put_on_shown_and_served(sqlite_db: Database, marketer: Browser) -> None:
+    shown = upload(marketer, TWO | {"do": "upload"}, picture())
+    found = re.search(r'name="m1-picture" value="([0-9a-f]{64})"', shown.text)
+    assert found, shown.text
+    small = marketer.http.get(f"/pictures/letter/{found[1]}-small.jpg")
+    assert (small.status_code, small.headers["content-type"]) == (200, "image/jpeg")
+    assert "immutable" in small.headers["cache-control"]
+    large = marketer.http.get(f"/pictures/letter/{found[1]}.jpg")
+    assert large.content[:2] == b"\xff\xd8"
+    for name in (f"{found[1]}.png", f"{'0' * 64}.jpg", "nonsense", f"{found[1][:-1]}G.jpg"):
+        assert marketer.get(f"/pictures/letter/{name}").status == 404
+    kept = marketer.post("/console/broadcasts", TWO | {"m1-picture": found[1], "then": "send"})
+    assert kept.location == "/console/broadcasts/1/send"
+    letter = newest(sqlite_db).letter
+    assert [part.kind for part in letter.parts] == ["card", "picture"]
+    assert letter.topic == "news"
+
+
+def test_what_is_no_picture_is_said_with_its_number_and_nothing_is_lost(marketer: Browser) -> None:
+    page = upload(marketer, TWO | {"then": "keep"}, b"GIF89a")
+    assert page.status == 422
+    assert "第 2 則：這不是可以用的圖片" in page.text
+    assert "夏茶上市" in page.text
+
+
+def test_what_is_still_missing_is_said_while_somebody_writes(marketer: Browser) -> None:
+    drawn = marketer.post("/console/broadcasts/draft", TWO).text
+    assert "第 2 則：請選一張圖片" in drawn
+    ready = marketer.post("/console/broadcasts/draft", FORM).text
+    assert "LINE 收得下" in ready
+
+
+# When, and how far --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("how", "pace", "most"),
+    [
+        ({}, "at_once", None),
+        ({"pace": "staggered", "hours": "3"}, "staggered", None),
+        ({"pace": "best_hour", "most": "1,000"}, "best_hour", 1_000),
+        ({"most": "200", "most_of": "money"}, "at_once", 7_000),  # 6,000 are free
+    ],
+)
+def test_it_is_planned_at_a_pace_and_with_a_limit(
+    sqlite_db: Database, marketer: Browser, how: dict[str, str], pace: str, most: int | None
+) -> None:
+    marketer.post("/console/broadcasts", FORM)
+    assert marketer.post("/console/broadcasts/1/plan", {"when": "now"} | how).status == 303
+    found = newest(sqlite_db)
+    assert (found.status, found.pace, found.most) == (rules.DUE, pace, most)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"pace": "staggered", "hours": "99"}, "請填 2–12 小時"),
+        ({"pace": "nonsense"}, "請選擇怎麼寄"),
+        ({"most": "many"}, "請填數字"),
+        ({"most": "0"}, "請填 1–"),
+    ],
+)
+def test_an_odd_plan_is_refused_and_what_was_chosen_stays(
+    marketer: Browser, how: dict[str, str], words: str
+) -> None:
+    marketer.post("/console/broadcasts", FORM)
+    typed = {"when": "later", "send_at": "2026-12-24T18:00"} | how
+    page = marketer.post("/console/broadcasts/1/plan", typed)
+    assert page.status == 422
+    assert words in page.text
+    assert 'value="2026-12-24T18:00"' in page.text
+
+
+def test_what_stopped_at_its_limit_goes_on_as_far_as_is_said(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    with sqlite_db.transaction() as session:
+        for _ in range(4):
+            regular(session)
+    marketer.post("/console/broadcasts", FORM)
+    marketer.post("/console/broadcasts/1/plan", {"when": "now", "most": "1"})
+    advance(sqlite_db, NOW)
+    assert "已到您設定的 1 則" in marketer.get("/console/broadcasts/1").text
+    assert marketer.post("/console/broadcasts/1/resume", {"more": "none"}).status == 422
+    marketer.post("/console/broadcasts/1/resume", {"more": "2"})
+    advance(sqlite_db, NOW)
+    assert "已到您設定的 3 則" in marketer.get("/console/broadcasts/1").text
+    marketer.post("/console/broadcasts/1/resume")
+    advance(sqlite_db, NOW)
+    assert "已完成" in marketer.get("/console/broadcasts/1").text

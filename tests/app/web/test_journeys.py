@@ -35,12 +35,12 @@ SETTINGS = {
 }
 LETTER = {
     "kind": "letter",
-    "title": "還順手嗎",
-    "body": "{姓名}您好。",
-    "coupon": "",
-    "label": "看門市",
-    "place": "stores",
-    "url": "",
+    "m0-title": "還順手嗎",
+    "m0-body": "{姓名}您好。",
+    "m0-coupon": "",
+    "m0-label": "看門市",
+    "m0-place": "stores",
+    "m0-url": "",
 }
 ONE = "/console/journeys/1"
 
@@ -195,8 +195,8 @@ def test_wrong_settings_are_said_and_nothing_typed_is_lost(
 @pytest.mark.parametrize(
     ("form", "says"),
     [
-        (LETTER | {"title": ""}, "請填寫標題"),
-        (LETTER | {"coupon": "gone"}, "這種優惠券已停止發放"),
+        (LETTER | {"m0-title": ""}, "請填寫標題"),
+        (LETTER | {"m0-coupon": "gone"}, "這種優惠券已停止發放"),
         ({"kind": "coupon"}, "請選擇優惠券"),
         ({"kind": "points", "points": "0"}, "點數須為 1–10,000"),
         ({"kind": "points", "points": "many"}, "點數須為 1–10,000"),
@@ -261,7 +261,7 @@ def test_every_kind_of_step_is_put_in_changed_and_moved(
 
 def test_a_letter_may_be_kept_unfinished(sqlite_db: Database, marketer: Browser) -> None:
     marketer.post("/console/journeys")
-    kept = marketer.post(f"{ONE}/steps", LETTER | {"body": "", "then": "keep"})
+    kept = marketer.post(f"{ONE}/steps", LETTER | {"m0-body": "", "then": "keep"})
     assert kept.status == 303
     assert codes(sqlite_db) == ["s1"]
     assert "請填寫內文" in marketer.get(ONE).text

@@ -6,8 +6,10 @@ import join from "./join.js";
 import used from "./used.js";
 import centre from "./centre.js";
 import invite from "./invite.js";
+import { coupon, gift, joined } from "./gift.js";
+import invoices from "./invoices.js";
 
-const VIEWS = { card, join, used, centre, invite };
+const VIEWS = { card, join, used, centre, invite, coupon, gift, joined, invoices };
 const FIRST = "card";
 const frame = document.querySelector("#view");
 const tabs = document.querySelector("#tabs");

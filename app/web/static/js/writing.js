@@ -9,6 +9,12 @@ for (const button of document.querySelectorAll("[data-insert]")) {
   });
 }
 
+// A chosen picture is put on at once; without this, the button beside it does it.
+for (const field of document.querySelectorAll("[data-presses]")) {
+  const button = document.getElementById(field.dataset.presses);
+  field.addEventListener("change", () => field.form.requestSubmit(button));
+}
+
 for (const field of document.querySelectorAll("[data-picks]")) {
   field.addEventListener("input", () => {
     document.getElementById(field.dataset.picks).checked = true;

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.attention import queries as topics
 from app.core.db import Database
 from app.members.models import Consent, Member
 from app.missions import service as missions
@@ -176,3 +177,17 @@ def test_leaving_and_coming_back(hana: Phone, shop_db: Database) -> None:
 
 def test_there_is_nothing_to_reopen_for_a_member(hana: Phone) -> None:
     assert hana.post("/liff/centre/reopen").header("x-go") == "/liff/join"
+
+
+def test_one_topic_is_turned_off_and_the_rest_stays(hana: Phone, shop_db: Database) -> None:
+    page = hana.view("centre").text
+    assert "想收哪些主題" in page
+    off = hana.post("/liff/centre/topic", {"code": "news", "is_wanted": "false"})
+    assert "（目前不收）" in off.text
+    with shop_db.reading() as session:
+        assert set(topics.stopped_by(session, person_of(session, HANA).id)) == {"news"}
+    on = hana.post("/liff/centre/topic", {"code": "news", "is_wanted": "true"})
+    assert "（目前不收）" not in on.text
+    assert hana.post("/liff/centre/topic", {"code": "moon"}).status == 404
+    hana.post("/liff/centre/marketing", {"is_given": "false"})
+    assert "想收哪些主題" not in hana.view("centre").text  # there is nothing left to choose
