@@ -13,7 +13,7 @@ STAMP_DEV := $(VENV)/.installed-dev
 # start dozens.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test soak bench fmt lint types constraints images clean
+.PHONY: help install demo test axe soak bench fmt lint types constraints images clean
 
 help:
 	@sed -n '1,4s/^# //p' Makefile
@@ -44,7 +44,17 @@ install: $(STAMP)
 demo: install
 	$(BIN)/regulars demo --port $(PORT)
 
-test: $(STAMP_DEV) lint types
+# What judges the accessibility of the pages, fetched when it is needed: it is no part of the product.
+AXE := .axe/node_modules/axe-core/axe.min.js
+$(AXE):
+	@if command -v npm >/dev/null 2>&1; then \
+	  npm install --silent --prefix .axe --no-save --no-package-lock --no-audit --no-fund \
+	    --ignore-scripts axe-core@4.10.3 || echo "axe-core could not be fetched"; \
+	else echo "npm is missing: the pages' accessibility is not judged"; fi
+
+axe: $(AXE)
+
+test: $(STAMP_DEV) lint types axe
 	$(BIN)/pytest -n 2 --dist worksteal -m "not browser" tests
 	$(BIN)/pytest -m browser tests
 
@@ -74,4 +84,4 @@ constraints:
 	uv pip compile -q --universal --python-version 3.11 --all-extras --no-header --no-annotate pyproject.toml -o constraints.txt
 
 clean:
-	rm -rf $(VENV) .demo .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .axe .demo .mypy_cache .ruff_cache .hypothesis

@@ -10,6 +10,7 @@ import app.draws.models
 import app.enrolments.models
 import app.experiments.models
 import app.firings.models
+import app.hooks.models
 import app.imports.models
 import app.inbox.models
 import app.invoices.models

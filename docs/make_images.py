@@ -44,6 +44,7 @@ PAGES: Final = {
     "/console/login": "console-login",
     "/console": "console-home",
     "/console/members": "console-members",
+    "/console/search": "console-search",
     "/console/members/{member_id}": "console-member",
     "/console/members/{member_id}/why": "console-why",
     "/console/members/{member_id}/merge": "console-merge",
@@ -98,12 +99,15 @@ PAGES: Final = {
     "/console/delivery": "console-delivery",
     "/console/audit": "console-audit",
     "/console/lookups": "console-lookups",
+    "/console/requests": "console-requests",
     "/console/staff": "console-staff",
     "/console/staff/{staff_id}": "console-staff-person",
     "/console/link/{token}": "console-link",
     "/console/stores": "console-stores",
     "/console/stores/{store_id}": "console-store",
     "/console/tokens": "console-tokens",
+    "/console/hooks": "console-hooks",
+    "/console/hooks/{hook_id}": "console-hook",
     "/console/account": "console-account",
     "/console/account/second": "console-second",
     "/clerk/login": "clerk-login",
@@ -396,6 +400,8 @@ def console(studio: Studio) -> None:
         keep(page, "console-home")
         page.goto(f"{studio.url}/console/members")
         keep(page, "console-members")
+        page.goto(f"{studio.url}/console/search?q=陳")
+        keep(page, "console-search")
         page.goto(f"{studio.url}/console/members?q={PHONE_OF_REGULAR}")
         page.click(".row-link")
         page.wait_for_selector(".moments")
@@ -475,6 +481,7 @@ def people_and_safety(page: Page, studio: Studio) -> None:
         ("stores/1", "console-store"),
         ("tokens", "console-tokens"),
         ("lookups", "console-lookups"),
+        ("requests", "console-requests"),
     ):
         page.goto(f"{studio.url}/console/{address}")
         keep(page, name)
@@ -490,6 +497,10 @@ def people_and_safety(page: Page, studio: Studio) -> None:
     keep(page, "console-staff")
     page.click("tr:has-text('clerk2') .row-link")
     keep(page, "console-staff-person")
+    page.goto(f"{studio.url}/console/hooks")
+    keep(page, "console-hooks")
+    page.click(".row-link")
+    keep(page, "console-hook")
     page.goto(f"{studio.url}/console/account")
     keep(page, "console-account")
     page.locator("[action$='/second/begin'] [name=password]").fill(brand.PASSWORD)

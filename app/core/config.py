@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     line_free_messages: int = Field(6_000, ge=0)
     line_message_price: Decimal = Field(Decimal("0.2"), ge=0, le=10)
     regulars_demo: bool = False
+    # Let webhooks go to http:// and to addresses of the own network: for tests and the demo only.
+    regulars_hooks_private: bool = False
     regulars_sms_url: str = ""  # where one-time passwords are posted; see app/line/sms.py
     regulars_sms_token: SecretStr = SecretStr("")
 

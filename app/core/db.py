@@ -129,6 +129,32 @@ def _as_it_is(element: Any, compiler: Any, **options: Any) -> str:
     return str(compiler.process(element.clauses, **options))
 
 
+class begins_with(sa.sql.functions.FunctionElement[Any]):  # noqa: N801  # reads as the words it is
+    """Whether a text column begins with these letters, as two comparisons that an index answers on
+    either database (on PostgreSQL one of `text_pattern_ops`). Capital letters count."""
+
+    inherit_cache = True
+    type = sa.types.NullType()  # as a Boolean it would be compared with 1 on SQLite: no index
+
+    def __init__(self, column: sa.SQLColumnExpression[Any], letters: str) -> None:
+        super().__init__(column, sa.literal(letters), sa.literal(letters + _LAST_SIGN))
+
+
+_LAST_SIGN = "\U0010ffff"
+
+
+@compiles(begins_with, "sqlite")
+def _begins_on_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    column, low, high = (compiler.process(one, **options) for one in element.clauses)
+    return f"({column} >= {low} AND {column} < {high})"
+
+
+@compiles(begins_with, "postgresql")
+def _begins_on_postgresql(element: Any, compiler: Any, **options: Any) -> str:
+    column, low, high = (compiler.process(one, **options) for one in element.clauses)
+    return f"({column} ~>=~ {low} AND {column} ~<~ {high})"
+
+
 class day_number(sa.sql.functions.FunctionElement[int]):  # noqa: N801  # reads as the word it is
     """A date as a whole number of days, so that two can be subtracted on either database."""
 

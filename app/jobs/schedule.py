@@ -23,10 +23,11 @@ from app.draws import queries as draw_queries
 from app.draws import service as draws
 from app.enrolments.service import joining
 from app.firings import service as firings
+from app.hooks import service as webhooks
 from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
-from app.jobs import broadcasts, experiments, journeys, menus, photos, profiles, scores
+from app.jobs import broadcasts, experiments, hooks, journeys, menus, photos, profiles, scores
 from app.jobs import imports as files
 from app.lifecycle import service as lifecycle
 from app.lifecycle.messages import Brand
@@ -189,6 +190,7 @@ def _forget(desk: Desk, now: datetime) -> dict[str, int]:
         "phone_hashes": partial(rights.forget_old, now=now),
         "tags": partial(tags.forget_old, now=now),
         "firings": partial(firings.forget_old, now=now),
+        "webhooks": partial(webhooks.forget_old, now=now),
     }
     found: dict[str, int] = {}
     for name, step in steps.items():
@@ -251,6 +253,16 @@ def _measure_scores(desk: Desk, now: datetime) -> dict[str, int]:
     return scores.advance(desk.db, is_stopping=desk.is_stopping.is_set, now=now)
 
 
+def _tell_hooks(desk: Desk, now: datetime) -> int:
+    return hooks.tell(
+        desk.db,
+        key=desk.config.secret_key.get_secret_value(),
+        allows_private=desk.config.regulars_hooks_private,
+        is_stopping=desk.is_stopping.is_set,
+        now=now,
+    )
+
+
 def _settle_invoices(desk: Desk, now: datetime) -> dict[str, int]:
     return _in_batches(desk, "invoices", partial(invoices.settle_due, now=now))
 
@@ -273,6 +285,7 @@ JOBS: tuple[Job, ...] = (
     Job("imports", "試算與匯入消費檔", _bring_files, every=timedelta(seconds=2)),
     Job("broadcasts", "凍結群發名單並寫好每一封", _send_broadcasts, every=timedelta(seconds=2)),
     Job("journeys", "讓會員進入旅程並走到下一步", _take_journeys_on, every=timedelta(seconds=5)),
+    Job("hooks", "把發生的事送到 webhook 位址", _tell_hooks, every=timedelta(seconds=2)),
     Job("menus", "發布圖文選單，替會員換上", _place_menus, every=timedelta(seconds=2)),
     Job("menu-turns", "入會、換等級的會員該換的選單", _follow_menus, every=timedelta(minutes=1)),
     Job("menu-review", "分眾與檔期的選單該給誰", _review_menus, cron="6 * * * *"),

@@ -81,7 +81,7 @@ class Entry:
     again: int | None = None
 
 
-Kind = Literal["letter", "coupon", "points", "tag", "wait", "until", "check", "split"]
+Kind = Literal["letter", "coupon", "points", "tag", "hook", "wait", "until", "check", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class Step:
     points: int = 0
     tag: str = ""  # id
     takes_off: bool = False  # the tag
+    hook: str = ""  # id of the webhook that is told
     days: int = 0
     hour: int | None = None  # of the day on which the wait ends; None: as late as it began
     fact: str = ""
@@ -115,6 +116,7 @@ KINDS: Final[Mapping[str, KindOf]] = {
     "coupon": KindOf("給優惠券"),
     "points": KindOf("送點數"),
     "tag": KindOf("貼標籤"),
+    "hook": KindOf("通知其他系統"),
     "wait": KindOf("等幾天"),
     "until": KindOf("等會員做一件事", ("做了", "時間到了還沒做")),
     "check": KindOf("看看是不是某一群人", ("是", "不是")),
@@ -239,10 +241,8 @@ def _step(step: Step) -> dict[str, Any]:
     match step.kind:
         case "letter":
             document["letter"] = step.letter.document()
-        case "coupon":
-            document["coupon"] = step.coupon
-        case "points":
-            document["points"] = step.points
+        case "coupon" | "points" | "hook":
+            document[step.kind] = getattr(step, step.kind)
         case "tag":
             document |= {"tag": step.tag, "takes_off": step.takes_off}
         case "wait":
@@ -418,7 +418,7 @@ def _move(steps: tuple[Step, ...], code: str, by: int) -> tuple[Step, ...]:
 
 # In words -----------------------------------------------------------------------------------------
 
-Names = Mapping[str, Mapping[str, str]]  # by the kind of choice: coupon, tag
+Names = Mapping[str, Mapping[str, str]]  # by the kind of choice: coupon, tag, hook
 
 
 def words(step: Step, names: Names) -> str:
@@ -435,6 +435,8 @@ def words(step: Step, names: Names) -> str:
         case "tag":
             verb = "撕掉" if step.takes_off else "貼上"
             return f"{verb}標籤「{names['tag'].get(step.tag, '還沒選')}」"
+        case "hook":
+            return f"通知「{names['hook'].get(step.hook, '還沒選')}」"
         case "wait":
             return _wait_words(step)
         case "until":
@@ -693,6 +695,7 @@ _NEEDS: Final[Mapping[str, tuple[Callable[[Step], bool], str, str]]] = {
         f"點數須為 1–{MOST_POINTS:,}",
     ),
     "tag": (lambda step: not step.tag, "tag", "請選擇標籤"),
+    "hook": (lambda step: not step.hook, "hook", "請選擇要通知誰"),
     "check": (lambda step: step.who is None, "who", "請選擇分眾"),
     "split": (lambda step: not 1 <= step.percent <= 99, "percent", "A 組須為 1–99%"),
 }

@@ -28,6 +28,13 @@ class Member(Table):
             sqlite_where=sa.text("merged_into_id IS NOT NULL"),
             postgresql_where=sa.text("merged_into_id IS NOT NULL"),
         ),
+        # For `begins_with`: people are looked up by how their name begins.
+        sa.Index("ix_members_name", "name", postgresql_ops={"name": "text_pattern_ops"}),
+        sa.Index(
+            "ix_members_display_name",
+            "display_name",
+            postgresql_ops={"display_name": "text_pattern_ops"},
+        ),
         sa.Index(
             "uq_members_phone",
             "phone",

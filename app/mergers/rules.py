@@ -26,6 +26,7 @@ FATES: Final[dict[str, Fate]] = {
     "draw_tallies.member_id": "stays",
     "draw_wins.member_id": "moves",
     "experiment_exposures.member_id": "moves",  # who was in it keeps their own arm
+    "hook_deliveries.member_id": "stays",  # told of the membership of that day
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
     "invoice_claims.member_id": "moves",
@@ -50,6 +51,7 @@ FATES: Final[dict[str, Fate]] = {
     "point_entries.member_id": "moves",
     "point_lots.member_id": "moves",
     "point_operations.member_id": "moves",
+    "privacy_requests.member_id": "moves",
     "purchase_days.member_id": "folded",
     "purchase_totals.member_id": "folded",
     "purchases.member_id": "moves",

@@ -1,6 +1,7 @@
 """What is held about somebody, and whether they are leaving."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -9,7 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.core import ids
 from app.core.db import Table
-from app.rights.models import Closing, ForgottenPhone
+from app.members.models import Member
+from app.rights import rules
+from app.rights.models import REQUESTS, Closing, ForgottenPhone
+from app.staff.models import Staff
 
 # Not the member's: keys of ours that would open something if they leaked, and the browsers of those
 # who looked.
@@ -26,6 +30,82 @@ def wipe_at(session: Session, member_id: int) -> datetime | None:
             Closing.member_id == member_id, Closing.undone_at.is_(None), Closing.wiped_at.is_(None)
         )
     )
+
+
+@dataclass(frozen=True, slots=True)
+class RequestShown:
+    id: int
+    member_id: int
+    name: str | None
+    kind: str
+    channel: str
+    asked_on: date
+    due_on: date
+    is_prolonged: bool
+    status: str
+    note: str
+    staff_name: str
+    closed_at: datetime | None
+
+    def days_left(self, today: date) -> int:
+        """Negative when it is late."""
+        return (self.due_on - today).days
+
+
+_REQUEST = (
+    sa.select(
+        REQUESTS.c.id,
+        REQUESTS.c.member_id,
+        sa.func.coalesce(Member.name, Member.display_name).label("name"),
+        *(REQUESTS.c[name] for name in ("kind", "channel", "asked_on", "due_on", "is_prolonged")),
+        REQUESTS.c.status,
+        REQUESTS.c.note,
+        Staff.name,
+        REQUESTS.c.closed_at,
+    )
+    .join(Member, Member.id == REQUESTS.c.member_id)
+    .join(Staff, Staff.id == REQUESTS.c.staff_id)
+)
+
+
+def open_requests(session: Session, *, limit: int = 200) -> list[RequestShown]:
+    """The longest overdue first."""
+    rows = session.execute(
+        _REQUEST.where(REQUESTS.c.status == rules.OPEN)
+        .order_by(REQUESTS.c.due_on, REQUESTS.c.id)
+        .limit(limit)
+    )
+    return [RequestShown(*tuple(row)) for row in rows]
+
+
+def decided_requests(
+    session: Session, *, before_id: int | None = None, limit: int = 50
+) -> list[RequestShown]:
+    """The newest first."""
+    query = _REQUEST.where(REQUESTS.c.status != rules.OPEN)
+    if before_id is not None:
+        query = query.where(REQUESTS.c.id < before_id)
+    rows = session.execute(query.order_by(REQUESTS.c.id.desc()).limit(limit))
+    return [RequestShown(*tuple(row)) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingShown:
+    """A membership that its member closed, and when its data go by themselves."""
+
+    member_id: int
+    asked_at: datetime
+    wipe_at: datetime
+
+
+def closings(session: Session, *, limit: int = 50) -> list[ClosingShown]:
+    rows = session.execute(
+        sa.select(Closing.member_id, Closing.asked_at, Closing.wipe_at)
+        .where(Closing.undone_at.is_(None), Closing.wiped_at.is_(None))
+        .order_by(Closing.wipe_at)
+        .limit(limit)
+    )
+    return [ClosingShown(*row) for row in rows]
 
 
 def is_forgotten(session: Session, *, phone: str, key: str, now: datetime) -> bool:

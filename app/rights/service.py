@@ -1,7 +1,7 @@
 """A member's rights under 個資法 Article 3 that change something: to leave, to come back within a
 week, and to be wiped after it."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from app.cards.models import CardToken
 from app.core import ids
-from app.core.db import Table, changed, insert_for, table_of
+from app.core.clock import taipei_date
+from app.core.db import Table, changed, insert_for, insert_ignore, table_of
 from app.core.errors import DomainError
+from app.hooks import service as hooks
 from app.inbox.models import InboxEvent
 from app.members import models as members
 from app.members import queries as member_queries
@@ -22,7 +24,7 @@ from app.points.models import CORRECTIONS, OPERATIONS
 from app.richmenus import service as menus
 from app.richmenus.models import RichMenuWearer
 from app.rights import rules
-from app.rights.models import Closing, ForgottenPhone
+from app.rights.models import REQUESTS, Closing, ForgottenPhone, PrivacyRequest
 from app.scores import service as scores
 from app.staff.models import AuditEntry
 from app.tags import service as tags
@@ -198,6 +200,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
         session.execute(statement)
     tags.strip(session, member_id=member_id)
     scores.forget(session, member_id=member_id)
+    hooks.wipe(session, member_id=member_id)
     _wipe_reasons(session, member_id)
     changed(
         session,
@@ -220,6 +223,7 @@ def _wipe_reasons(session: Session, member_id: int) -> None:
         .where(OPERATIONS.c.member_id == member_id, OPERATIONS.c.kind == "adjust")
         .values(reason=""),
         sa.update(CORRECTIONS).where(CORRECTIONS.c.member_id == member_id).values(reason=""),
+        sa.update(REQUESTS).where(REQUESTS.c.member_id == member_id).values(note=""),
         sa.update(Fact)
         .where(Fact.member_id == member_id, Fact.kind == "points.adjusted")
         .values(facts={}),
@@ -238,3 +242,89 @@ def _show_menu(session: Session, member_id: int, menu: str, now: datetime) -> No
             dedup_key=f"menu:{menu}:{member_id}:{now.timestamp():.6f}",
             now=now,
         )
+
+
+# Requests to a person -----------------------------------------------------------------------------
+
+
+class NotOpen(DomainError):
+    """It was decided, or prolonged, before."""
+
+
+def ask(
+    session: Session,
+    *,
+    member_id: int,
+    kind: str,
+    channel: str,
+    asked_on: date,
+    note: str,
+    form_id: str,
+    staff_id: int,
+    now: datetime,
+) -> bool:
+    """Write a request down with the day by which it is decided, once for each form. False when the
+    form came before. Raises Invalid."""
+    rules.check_request(kind, channel, asked_on, today=taipei_date(now))
+    is_new = insert_ignore(
+        session,
+        PrivacyRequest,
+        {
+            "key": ids.digest(form_id),
+            "member_id": member_id,
+            "kind": kind,
+            "channel": channel,
+            "asked_on": asked_on,
+            "due_on": rules.due_on(kind, asked_on),
+            "is_prolonged": False,
+            "status": rules.OPEN,
+            "note": rules.noted(note, is_needed=False),
+            "staff_id": staff_id,
+            "created_at": now,
+            "closed_at": None,
+        },
+    )
+    if is_new:
+        facts = {"kind": kind, "channel": channel}
+        timeline.record(session, member_id=member_id, kind="member.asked", at=now, facts=facts)
+    return bool(is_new)
+
+
+def prolong(session: Session, *, request_id: int, note: str, staff_id: int) -> None:
+    """Once, by as many days again; the person is told why in writing. Raises Invalid, NotOpen."""
+    reason = rules.noted(note, is_needed=True)
+    row = session.execute(
+        sa.select(REQUESTS.c.kind, REQUESTS.c.asked_on).where(REQUESTS.c.id == request_id)
+    ).one_or_none()
+    won = row is not None and changed(
+        session,
+        sa.update(REQUESTS)
+        .where(
+            REQUESTS.c.id == request_id,
+            REQUESTS.c.status == rules.OPEN,
+            REQUESTS.c.is_prolonged.is_(False),
+        )
+        .values(
+            is_prolonged=True,
+            due_on=rules.due_on(row.kind, row.asked_on, is_prolonged=True),
+            note=reason,
+            staff_id=staff_id,
+        ),
+    )
+    if not won:
+        raise NotOpen(request_id)
+
+
+def decide(
+    session: Session, *, request_id: int, status: str, note: str, staff_id: int, now: datetime
+) -> None:
+    """Done, refused (with a reason) or withdrawn. Raises Invalid, NotOpen."""
+    if status not in rules.OUTCOMES:
+        raise NotOpen(request_id)
+    values: dict[str, Any] = {"status": status, "staff_id": staff_id, "closed_at": now}
+    said = rules.noted(note, is_needed=status == rules.REFUSED)
+    if said:
+        values["note"] = said
+    here = sa.update(REQUESTS).where(REQUESTS.c.id == request_id, REQUESTS.c.status == rules.OPEN)
+    if not changed(session, here.values(**values)):
+        raise NotOpen(request_id)

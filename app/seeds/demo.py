@@ -38,7 +38,7 @@ from app.richmenus import queries as menu_queries
 from app.richmenus import service as menus
 from app.richmenus.publishing import publish_menus
 from app.richmenus.service import NotNow
-from app.seeds import banner, brand, history
+from app.seeds import banner, brand, history, hooks, requests
 from app.seeds.people import CAST, ROLES, SEEDED
 from app.simulator import SimulatorConfig, create_simulator
 from app.simulator.app import Simulator
@@ -110,6 +110,7 @@ def _settings(port: int, secrets: Secrets) -> Settings:
         public_base_url=base,
         secret_key=SecretStr(secrets.secret_key),
         regulars_demo=True,
+        regulars_hooks_private=True,
         regulars_sms_url=f"{base}{SIMULATOR}/control/sms",
     )
 
@@ -145,8 +146,10 @@ def _seeded(kept: Path, members: int) -> Secrets:
     )
     with db.transaction() as session:
         token = staff.create_token(session, name="demo-pos", role="pos", now=now)
+        secrets = Secrets(ids.secret_token(), ids.secret_token(), ids.secret_token(), token)
+        hooks.write(session, key=secrets.secret_key, now=now)
+        requests.write(session, now=now)
     db.dispose()
-    secrets = Secrets(ids.secret_token(), ids.secret_token(), ids.secret_token(), token)
     kept.touch(mode=0o600)
     kept.write_bytes(orjson.dumps(asdict(secrets)))
     half.replace(_database())

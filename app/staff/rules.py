@@ -28,6 +28,7 @@ class Permission(StrEnum):
     READ_MEMBERS = "read_members"  # lists and pages of members, masked unless:
     READ_MASKED = "read_masked"  # names and phones with their middle hidden
     READ_PERSONAL = "read_personal"  # names and phones in full
+    SEARCH = "search"  # members, sales and coupons, in one box
     READ_DELIVERY = "read_delivery"  # messages and events that wait for a person
     MERGE_MEMBERS = "merge_members"  # make one of two memberships, and two again
     RETRY_DELIVERY = "retry_delivery"
@@ -47,6 +48,8 @@ class Permission(StrEnum):
     MANAGE_STAFF = "manage_staff"  # invite people, say what they may, let them go
     MANAGE_STORES = "manage_stores"  # open, describe and close stores
     MANAGE_TOKENS = "manage_tokens"  # let tills and shops in by a token
+    MANAGE_HOOKS = "manage_hooks"  # say which addresses are told of what happens
+    HANDLE_RIGHTS = "handle_rights"  # requests of people about their own data
     READ_LOOKUPS = "read_lookups"  # who looked at whose personal data
 
 
@@ -58,6 +61,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
+            _P.SEARCH,
             _P.READ_DELIVERY,
             _P.RETRY_DELIVERY,
             _P.ADJUST_POINTS,
@@ -78,6 +82,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_MASKED,
+            _P.SEARCH,
             _P.SERVE,
             _P.REFUND,
             _P.ADJUST_POINTS,
@@ -91,7 +96,9 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.READ_NUMBERS,
             _P.READ_MEMBERS,
             _P.READ_PERSONAL,
+            _P.SEARCH,
             _P.MERGE_MEMBERS,
+            _P.HANDLE_RIGHTS,
             _P.TAG_MEMBERS,
             _P.REVIEW_INVOICES,
             _P.READ_DELIVERY,

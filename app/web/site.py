@@ -2,7 +2,10 @@
 
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exception_handlers import http_exception_handler
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 from app.web import letters, links, login, pages, proofs, security
 from app.web.clerk import codes, scan, serve, store, today
@@ -18,6 +21,7 @@ from app.web.console import (
     draws,
     experiments,
     home,
+    hooks,
     imports,
     invoices,
     journey_plan,
@@ -32,8 +36,10 @@ from app.web.console import (
     programme,
     programme_drafts,
     referrals,
+    requests,
     rewards,
     scores,
+    search,
     segments,
     setup,
     staff,
@@ -45,7 +51,7 @@ from app.web.console import (
     tokens,
     topics,
 )
-from app.web.headers import SecurityHeaders
+from app.web.headers import CSP, SecurityHeaders, is_under
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login.router,
@@ -54,6 +60,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     setup.router,
     imports.router,
     members.router,
+    search.router,
     segments.router,
     tags.router,
     tags.members,
@@ -84,9 +91,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     delivery.router,
     audit.router,
     lookups.router,
+    requests.router,
     staff.router,
     stores.router,
     tokens.router,
+    hooks.router,
     account.router,
     store.router,
     scan.router,
@@ -108,3 +117,34 @@ def add_staff_pages(app: FastAPI) -> None:
     for router in (*ROUTERS, *PUBLIC):
         app.include_router(router)
     app.mount("/static", pages.Static(), name="static")
+    app.add_exception_handler(HTTPException, _in_words)
+    app.add_exception_handler(Exception, _failed)
+
+
+async def _in_words(request: Request, error: Exception) -> Response:
+    """An address that leads nowhere, said as a page to who reads pages."""
+    assert isinstance(error, HTTPException)
+    if error.status_code != 404 or not _reads_pages(request):
+        return await http_exception_handler(request, error)
+    return security.refusal(request, 404, "這個網址沒有東西。可能打錯了，或是這一頁已經搬走。")
+
+
+async def _failed(request: Request, _: Exception) -> Response:
+    """Nobody expected it: it is logged where it is raised again, and this stands on the screen."""
+    if not _reads_pages(request):
+        return PlainTextResponse("Internal Server Error", 500)
+    at = pages.show_moment(request.app.state.clock())
+    answer = security.refusal(
+        request,
+        500,
+        f"系統出了問題，剛才的動作可能沒有完成。請回上一頁看一下再試；"
+        f"一直發生的話，請把時間 {at} 告訴管理系統的人。",
+    )
+    answer.headers["content-security-policy"] = CSP  # it stands outside what adds it elsewhere
+    answer.headers["cache-control"] = "no-store"
+    return answer
+
+
+def _reads_pages(request: Request) -> bool:
+    is_page = "text/html" in request.headers.get("accept", "")
+    return is_page and not is_under(request.url.path, ("/liff", "/api"))

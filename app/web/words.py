@@ -33,6 +33,7 @@ KINDS: Final = {
     "member.reopened": "取消結束會員",
     "member.wiped": "個人資料已清除",
     "member.corrected": "更正資料",
+    "member.asked": "提出個資請求",
     "member.unbound": "解除綁定",
     "member.merged": "與另一位會員合併",
     "member.parted": "取消合併",
@@ -154,6 +155,17 @@ ACTIONS: Final = {
     "store.opened": "恢復營業",
     "token.made": "新增 API 權杖",
     "token.revoked": "停用 API 權杖",
+    "list.exported": "下載名單",
+    "request.opened": "登記個資請求",
+    "request.prolonged": "延長個資請求",
+    "request.decided": "結案個資請求",
+    "hook.made": "新增 Webhook",
+    "hook.changed": "修改 Webhook",
+    "hook.paused": "暫停 Webhook",
+    "hook.resumed": "恢復 Webhook",
+    "hook.removed": "刪除 Webhook",
+    "hook.secret_changed": "換 Webhook 金鑰",
+    "hook.sent_again": "重送 Webhook",
     "topic.made": "新增訊息主題",
     "topic.worded": "修改訊息主題",
     "topic.offered": "啟用訊息主題",
@@ -324,6 +336,8 @@ OBJECTS: Final = {
     "topic": "訊息主題",
     "link": "連結",
     "token": "API 權杖",
+    "hook": "Webhook",
+    "request": "個資請求",
 }
 LOOKUPS: Final = {
     "page": "打開會員頁面",
@@ -337,6 +351,10 @@ LOOKUPS: Final = {
 }
 LISTS: Final = {
     "members": "會員清單",
+    "search": "全站搜尋",
+    "requests": "個資請求",
+    "audit": "操作紀錄",
+    "lookups": "個資查閱紀錄",
     "referrals": "好友推薦",
     "invoices": "發票",
     "segment": "分眾試看",
@@ -397,7 +415,7 @@ def object_of(name: str) -> str:
     """`member:78` as `會員 #78`."""
     kind, colon, number = name.partition(":")
     if not colon or kind not in OBJECTS:
-        return name
+        return LISTS.get(name, name)
     return f"{OBJECTS[kind]} #{number}" if number else OBJECTS[kind]
 
 

@@ -17,6 +17,7 @@ NOT_PAGES = {
     "/console/menus/{menu_id}/pictures/{number}",
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
+    "/console/members/list.csv", "/console/audit/list.csv", "/console/lookups/list.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep
 }  # fmt: skip
 

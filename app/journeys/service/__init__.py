@@ -12,6 +12,7 @@ from app.core.clock import TAIPEI, taipei_date
 from app.core.db import changed, table_of
 from app.core.errors import DomainError, Invalid, NotFound
 from app.coupons import queries as coupons
+from app.hooks import queries as hooks
 from app.journeys import queries, rules
 from app.journeys.models import JOURNEYS, RUNS, VERSIONS
 from app.journeys.queries import JourneyShown
@@ -161,6 +162,8 @@ def _missing(session: Session, step: Step, known_tags: dict[str, str]) -> Iterat
             yield Fault(step.code, "coupon", "這種優惠券已停止發放，請另選")
     if step.kind == "tag" and step.tag and step.tag not in known_tags:
         yield Fault(step.code, "tag", "這個標籤已刪除，請另選")
+    if step.kind == "hook" and step.hook and step.hook not in hooks.names(session):
+        yield Fault(step.code, "hook", "這個 Webhook 已刪除，請另選")
     if step.kind == "check" and step.who is not None and not _is_there(session, step.who):
         yield Fault(step.code, "who", "這個分眾已刪除，請另選")
 

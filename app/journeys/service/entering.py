@@ -23,15 +23,14 @@ from app.members.models import Member
 from app.segments import compiling
 from app.segments import queries as segments
 from app.segments.rules import EVERYBODY, Group
+from app.timeline import queries as timeline
 from app.timeline.models import Fact
+from app.timeline.queries import Mark, Portion
 
 AT_ONCE: Final = 5_000  # members a transaction
 FACTS_AT_ONCE: Final = 500  # their members are asked about by id, in every condition of a segment
 # A sale that a till tells of later lets nobody in any more, nor does last year's file.
 LATE: Final = timedelta(days=2)
-# So long a transaction that writes facts may take on PostgreSQL, where a smaller id can become
-# visible after a larger one; they take milliseconds.
-SETTLED_AFTER: Final = timedelta(minutes=5)
 DAY: Final = timedelta(days=1)
 _MEMBERS, _FACTS = table_of(Member), table_of(Fact)
 _ONCE: Final = "once"
@@ -44,26 +43,12 @@ def has_news(session: Session, journey: JourneyShown, *, now: datetime) -> bool:
     return _portion(session, journey, now) is not None
 
 
-def _portion(
-    session: Session, journey: JourneyShown, now: datetime
-) -> tuple[int, int, dict[str, Any]] | None:
-    """Facts after one id and up to another, and what the journey remembers when they were looked
-    at; None when there is nothing to look at."""
+def _portion(session: Session, journey: JourneyShown, now: datetime) -> Portion | None:
     names = ("read_to", "marked", "seen", "marked_at")
     row = session.execute(
         sa.select(*(JOURNEYS.c[name] for name in names)).where(JOURNEYS.c.id == journey.id)
     ).one()
-    if row.read_to < row.seen and now - row.marked_at >= SETTLED_AFTER:
-        until = min(row.marked, row.read_to + FACTS_AT_ONCE)
-        settled = {"marked": row.seen, "marked_at": now} if until == row.marked else {}
-        return row.read_to, until, {"read_to": until} | settled
-    newest = session.scalar(sa.select(sa.func.max(_FACTS.c.id))) or 0
-    if newest <= row.seen:
-        return None
-    until = min(newest, row.seen + FACTS_AT_ONCE)
-    is_alone = session.get_bind().dialect.name == "sqlite"  # one writer: ids come in order
-    moved = ("seen", "read_to", "marked") if is_alone else ("seen",)
-    return row.seen, until, dict.fromkeys(moved, until)
+    return timeline.portion(session, Mark(*row), now=now, limit=FACTS_AT_ONCE)
 
 
 def by_facts(session: Session, journey: JourneyShown, plan: Plan, *, now: datetime) -> bool:
@@ -72,12 +57,11 @@ def by_facts(session: Session, journey: JourneyShown, plan: Plan, *, now: dateti
     portion = _portion(session, journey, now)
     if portion is None:
         return False
-    after, until, remembered = portion
-    if not _hold(session, journey, **remembered):
+    if not _hold(session, journey, **portion.remembered):
         return False
     if plan.entry.fact:
-        _let_in(session, journey, plan, after, until, now)
-    _wake(session, journey, after, until, now)
+        _let_in(session, journey, plan, portion.after, portion.until, now)
+    _wake(session, journey, portion.after, portion.until, now)
     return True
 
 

@@ -21,6 +21,8 @@ from app.campaigns.service.mailing import Awaiting, Mailing, nobody
 from app.core.db import table_of
 from app.core.errors import NotFound
 from app.core.prepared import Prepared
+from app.hooks import service as hooks
+from app.hooks.rules import JOURNEY
 from app.journeys import messages, queries, rules
 from app.journeys.models import JOURNEYS, MARKS, RUNS
 from app.journeys.queries import JourneyShown
@@ -41,6 +43,7 @@ BOUGHT: Final = "已經消費"
 MATCHED: Final = "符合離開條件"
 HELD_OUT: Final = "對照組"
 NO_TAG: Final = "標籤已刪除"
+NO_HOOK: Final = "Webhook 已刪除"
 NIGHT: Final = f"{attention.NIGHT}，早上 9 點再送"
 _MEMBERS, _FACTS = table_of(Member), table_of(Fact)
 
@@ -336,6 +339,23 @@ class _Batch:
         for walker in here:
             walker.go(node, skipped=gone)
 
+    def hook(self, node: Node, here: Sequence[_Walker]) -> None:
+        code = node.step.code
+        gone = None
+        try:
+            hooks.owe(
+                self.session,
+                hook_id=int(node.step.hook),
+                kind=JOURNEY,
+                keys={one.member_id: f"journey:{one.id}:{code}" for one in here},
+                facts={"journey": self.journey.name, "step": code},
+                now=self.now,
+            )
+        except NotFound:
+            gone = NO_HOOK
+        for walker in here:
+            walker.go(node, skipped=gone)
+
     # Steps that wait, and steps that part ---------------------------------------------------------
 
     def wait(self, node: Node, here: Sequence[_Walker]) -> None:
@@ -399,6 +419,7 @@ _DO: Final[Mapping[str, Callable[[_Batch, Node, Sequence[_Walker]], None]]] = {
     "coupon": _Batch.coupon,
     "points": _Batch.points,
     "tag": _Batch.tag,
+    "hook": _Batch.hook,
     "wait": _Batch.wait,
     "until": _Batch.until,
     "check": _Batch.check,

@@ -1,5 +1,6 @@
 """/console/audit: who did what."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,8 +10,8 @@ from app.core import ids
 from app.staff import queries
 from app.staff.queries import AuditShown, StaffShown, Visitor
 from app.staff.rules import Permission
-from app.web import pages
-from app.web.console import facts
+from app.web import pages, words
+from app.web.console import exports, facts
 from app.web.params import QueryId
 from app.web.security import StaffRoute, require
 
@@ -59,6 +60,54 @@ def audit(
         is_first=before is None,
     )
     return pages.render(request, "console/audit.html", view=view, noted=facts.noted)
+
+
+@router.get("/list.csv")
+def file(
+    request: Request,
+    visitor: Reader,
+    staff: Annotated[str, Query(max_length=20)] = "",
+    action: Annotated[str, Query(max_length=40)] = "",
+) -> Response:
+    db, staff_id = request.app.state.db, ids.id_typed(staff)
+
+    def portions() -> Iterator[list[list[object]]]:
+        before: int | None = None
+        while True:
+            with db.reading() as session:
+                found = queries.audit_entries(
+                    session,
+                    before_id=before,
+                    staff_id=staff_id,
+                    action=action or None,
+                    limit=exports.PORTION,
+                )
+            yield [_cells(entry) for entry in found]
+            if len(found) < exports.PORTION:
+                return
+            before = found[-1].id
+
+    return exports.file(
+        request,
+        visitor,
+        name="audit",
+        head=["時間", "人員", "動作", "對象", "原本", "之後", "門市", "裝置"],
+        portions=portions(),
+        filters={"staff": staff_id, "action": action},
+    )
+
+
+def _cells(entry: AuditShown) -> list[object]:
+    return [
+        pages.show_moment(entry.at),
+        entry.staff_name or "系統",
+        words.of(words.ACTIONS, entry.action),
+        words.object_of(entry.object),
+        None if entry.before is None else facts.noted(entry.before),
+        None if entry.after is None else facts.noted(entry.after),
+        entry.store_name,
+        entry.device,
+    ]
 
 
 def _older_url(older: int | None, staff_id: int | None, action: str) -> str | None:

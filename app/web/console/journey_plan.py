@@ -14,6 +14,7 @@ from app.campaigns.rules import letters as letter_rules
 from app.campaigns.rules.letters import Letter
 from app.core import ids
 from app.core.errors import Invalid, NotFound
+from app.hooks import queries as hooks
 from app.journeys import queries, rules, service
 from app.journeys.queries import JourneyShown
 from app.journeys.rules import Audience, Entry, Fault, Place, Plan, Step
@@ -283,6 +284,7 @@ def _typed_step(session: Session, form: FormData, kept: Step | None, code: str) 
         "coupon": {"coupon": letters.typed(form, "coupon", 40)},
         "points": {"points": _number(form, "points")},
         "tag": {"tag": letters.typed(form, "tag", 19), "takes_off": form.get("does") == "off"},
+        "hook": {"hook": letters.typed(form, "hook", 19)},
         "wait": {"days": _number(form, "days", 0), "hour": _whole(hour) if hour else None},
         "until": {"fact": letters.typed(form, "fact", 40), "days": _number(form, "days")},
         "check": {"who": _audience(session, form, "who")},
@@ -295,6 +297,7 @@ def _step_page(request: Request, form: StepForm, status: int = 200) -> Response:
     with request.app.state.db.reading() as session:
         groups = {str(group.id): group.name for group in segments.segments(session)}
         choices = letters.choices(session)
+        known_hooks = hooks.names(session)
         preview, lacking, art = "", [], {}
         if form.step.kind == "letter":
             preview = letters.drawing(request, session, form.step.letter)
@@ -305,6 +308,7 @@ def _step_page(request: Request, form: StepForm, status: int = 200) -> Response:
         request,
         "console/journey_step.html",
         status,
+        hooks=known_hooks,
         form=form,
         kind=rules.KINDS[form.step.kind],
         groups=groups,

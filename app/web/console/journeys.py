@@ -13,6 +13,7 @@ from app.campaigns import rules as letter_rules
 from app.campaigns.rules import Uplift
 from app.core.errors import NotFound
 from app.coupons import queries as coupons
+from app.hooks import queries as hooks
 from app.journeys import queries, rules, service
 from app.journeys.queries import Counts, JourneyShown, Outcome, Version
 from app.journeys.rules import Fault, Plan
@@ -153,6 +154,7 @@ def _names(session: Session) -> Mapping[str, Mapping[str, str]]:
     return {
         "coupon": {kind.draft.code: kind.draft.name for kind in kinds},
         "tag": tags.names(session),
+        "hook": hooks.names(session),
     }
 
 

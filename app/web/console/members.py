@@ -1,6 +1,6 @@
 """/console/members: the list, and everything held about one member."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
@@ -34,14 +34,16 @@ from app.points.rules import Earned, Standing, formula_from_facts
 from app.programmes import queries as programmes
 from app.scores import queries as scores
 from app.scores.queries import ScoreShown
+from app.segments import compiling
+from app.segments import queries as segments
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.tags.queries import TagWorn
 from app.timeline import queries as timeline
 from app.timeline.queries import TimelineEntry
-from app.web import pages
-from app.web.console import corrections, facts, looks
+from app.web import pages, words
+from app.web.console import corrections, exports, facts, looks
 from app.web.console.facts import Moment
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
@@ -78,59 +80,131 @@ class ListView:
     status: str
     tier: str
     tiers: dict[str, str]
+    segment: str
+    segments: dict[str, str]
     next_url: str | None
+    first_url: str
+    file_url: str
     is_first: bool
     may_search_names: bool
 
     @property
     def is_filtered(self) -> bool:
-        return bool(self.words or self.status or self.tier)
+        return bool(self.words or self.status or self.tier or self.segment)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The list as the address asks for it."""
+
+    q: Words = ""
+    status: Code = ""
+    tier: Code = ""
+    segment: Code = ""
+
+    def query(self, **more: object) -> dict[str, object]:
+        named = {"q": self.q, "status": self.status, "tier": self.tier, "segment": self.segment}
+        return named | more
 
 
 @router.get("")
 def members(
-    request: Request,
-    visitor: Reader,
-    q: Words = "",
-    status: Code = "",
-    tier: Code = "",
-    before: QueryId = None,
+    request: Request, visitor: Reader, asked: Annotated[Asked, Depends()], before: QueryId = None
 ) -> Response:
     mask, now = mask_for(visitor), request.app.state.clock()
-    wanted = Wanted(
-        words=q,
-        status=status if status in STATUSES else "",
-        tier=tier,
-        by_name=mask.may_search_names,
-        by_phone=mask.may_search_names,
-    )
     with request.app.state.db.reading() as session:
         tiers = portrait.tier_names(session, now=now)
+        wanted = _wanted(session, visitor, asked, now)
         page = roster.members(session, wanted, before_id=before)
+        chosen = segments.segments(session) if visitor.may(Permission.REACH_MEMBERS) else []
     looks.note(
         request,
         visitor,
-        "search" if q.strip() else "list",
+        "search" if asked.q.strip() else "list",
         member_id=page.rows[0].id if len(page.rows) == 1 else None,
         source="members",
         people=len(page.rows),
     )
-    older = page.next_before
-    url = pages.with_query("/console/members", q=q, status=wanted.status, tier=tier, before=older)
+    older, here = page.next_before, "/console/members"
     view = ListView(
-        lines=tuple(_line(row, mask, tiers) for row in page.rows),
-        words=q,
+        lines=tuple(line(row, mask, tiers) for row in page.rows),
+        words=asked.q,
         status=wanted.status,
-        tier=tier,
+        tier=asked.tier,
         tiers=tiers,
-        next_url=None if older is None else url,
+        segment=asked.segment if wanted.among is not None else "",
+        segments={str(one.id): one.name for one in chosen},
+        next_url=None if older is None else pages.with_query(here, **asked.query(before=older)),
+        first_url=pages.with_query(here, **asked.query()),
+        file_url=pages.with_query(f"{here}/list.csv", **asked.query()),
         is_first=before is None,
         may_search_names=mask.may_search_names,
     )
     return pages.render(request, "console/members.html", view=view)
 
 
-def _line(row: Listed, mask: Mask, tiers: dict[str, str]) -> Line:
+def _wanted(session: Session, visitor: Visitor, asked: Asked, now: datetime) -> Wanted:
+    sees = mask_for(visitor).may_search_names
+    segment_id, among = ids.id_typed(asked.segment), None
+    if segment_id is not None and visitor.may(Permission.REACH_MEMBERS):
+        among = compiling.members(segments.segment(session, segment_id).tree, now=now)
+    return Wanted(
+        words=asked.q,
+        status=asked.status if asked.status in STATUSES else "",
+        tier=asked.tier,
+        by_name=sees,
+        by_phone=sees,
+        among=among,
+    )
+
+
+@router.get("/list.csv")
+def file(request: Request, visitor: Reader, asked: Annotated[Asked, Depends()]) -> Response:
+    """The whole list. For who sees no names it has no columns for them."""
+    db, now = request.app.state.db, request.app.state.clock()
+    mask = mask_for(visitor)
+    with db.reading() as session:
+        tiers = portrait.tier_names(session, now=now)
+        wanted = _wanted(session, visitor, asked, now)
+        people = roster.count(session, wanted)
+    looks.note(request, visitor, "file", source="members", people=people)
+
+    def portions() -> Iterator[list[list[object]]]:
+        before: int | None = None
+        while True:
+            with db.reading() as session:
+                page = roster.members(session, wanted, before_id=before, limit=exports.PORTION)
+            yield [_cells(line(row, mask, tiers), mask) for row in page.rows]
+            before = page.next_before
+            if before is None:
+                return
+
+    personal = ["姓名", "LINE 名稱", "手機"] if mask.may_search_names else []
+    return exports.file(
+        request,
+        visitor,
+        name="members",
+        head=["會員編號", *personal, "等級", "點數", "狀態", "可傳訊", "入會日"],
+        portions=portions(),
+        filters=asked.query(),
+    )
+
+
+def _cells(one: Line, mask: Mask) -> list[object]:
+    personal = [one.name, one.display_name, one.phone] if mask.may_search_names else []
+    return [
+        one.number,
+        *personal,
+        one.tier,
+        one.balance,
+        words.of(words.MEMBER_STATUSES, one.status),
+        "是" if one.is_friend else "否",
+        None if one.joined_at is None else pages.show_day(one.joined_at),
+    ]
+
+
+def line(row: Listed, mask: Mask, tiers: dict[str, str]) -> Line:
+    """As much of a member as the reader may see."""
     return Line(
         id=row.id,
         number=row.number,

@@ -57,6 +57,7 @@ _LEAVES = st.sampled_from(
         Step("", "points", points=5),
         Step("", "tag", tag="1"),
         Step("", "tag", tag="2", takes_off=True),
+        Step("", "hook", hook="3"),
         Step("", "wait", days=3),
         Step("", "wait", hour=11),
     ]
@@ -266,6 +267,7 @@ DEEP = split("s1", a=[split("s2", a=[split("s3", a=[split("s4", a=[letter("s5")]
         (replace(PLAN, steps=(Step("s1", "points"),)), [("s1", "points")]),
         (replace(PLAN, steps=(Step("s1", "points", points=10_001),)), [("s1", "points")]),
         (replace(PLAN, steps=(Step("s1", "tag"),)), [("s1", "tag")]),
+        (replace(PLAN, steps=(Step("s1", "hook"),)), [("s1", "hook")]),
         (replace(PLAN, steps=(wait("s1", 0),)), [("s1", "days")]),
         (replace(PLAN, steps=(wait("s1", 0, 9),)), []),
         (replace(PLAN, steps=(wait("s1", 366),)), [("s1", "days")]),

@@ -1,5 +1,6 @@
 """A journey from its draft to its end: who enters, what they get, why they leave."""
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,9 @@ from app.campaigns import messages as letter_messages
 from app.core.db import Database, switch
 from app.core.errors import Invalid, NotFound
 from app.coupons.models import COUPONS, KINDS
+from app.hooks import queries as hook_queries
+from app.hooks import service as hooks
+from app.hooks.rules import HookDraft
 from app.jobs import broadcasts
 from app.journeys import messages, queries, rules, service
 from app.journeys.models import JOURNEYS, MARKS, RUNS
@@ -88,6 +92,7 @@ def test_what_is_named_must_be_there(session: Session) -> None:
             Step("s2", "tag", tag="9"),
             ended,
             Step("s4", "check", who=Audience(99), branches=((), ())),
+            Step("s5", "hook", hook="9"),
         ),
         leave=Audience(98),
     )
@@ -98,6 +103,7 @@ def test_what_is_named_must_be_there(session: Session) -> None:
         ("s2", "tag"),
         ("s3", "coupon"),
         ("s4", "who"),
+        ("s5", "hook"),
     }
 
 
@@ -553,6 +559,34 @@ def test_points_and_tags(db: Database) -> None:
         assert [(tag.name, tag.source) for tag in worn_by(session, hana, now=START)] == [
             ("常客", "journey")
         ]
+
+
+def test_another_system_is_told_once_of_each_member_who_comes_by(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+        hana, ken = person(session), person(session)
+        draft = HookDraft("ERP", "https://erp.example.tw/in", ())
+        made, gone = (
+            hooks.create(session, draft=draft, key="k", allows_private=False, now=START)
+            for _ in range(2)
+        )
+        started(
+            session,
+            Step("s1", "hook", hook=str(made.hook_id)),
+            Step("s2", "hook", hook=str(gone.hook_id)),
+            entry=Entry("member.joined"),
+        )
+        hooks.remove(session, hook_id=gone.hook_id)
+        for member_id in (hana, ken):
+            timeline.record(session, member_id=member_id, kind="member.joined", at=START, facts={})
+    tick(db)
+    tick(db)
+    with db.reading() as session:
+        lines = hook_queries.deliveries(session, made.hook_id)
+        assert {one.member_id for one in lines} == {hana, ken}
+        assert len(lines) == 2
+        assert json.loads(lines[0].body)["data"]["step"] == "s1"
+        assert passed(session, hana)[1] == ("s2", "skipped")
 
 
 def test_a_wait_ends_when_the_member_does_it(db: Database) -> None:
