@@ -278,6 +278,36 @@ def member_pages(studio: Studio) -> None:
         page.click("a.ticket")
         page.wait_for_selector(".view-coupon")
         keep_tall(page, "liff-coupon")
+    gift(studio)
+
+
+SHARE: Final = """async (address) => {
+  const app = document.querySelector("script[type=module]").src;
+  const visit = await import(app.replace("app.js", "visit.js"));
+  const answer = await visit.send(address, { method: "POST" });
+  return answer.text();
+}"""
+
+
+def gift(studio: Studio) -> None:
+    """The regular puts a coupon aside for a friend, who opens the link."""
+    with studio.page() as page, studio.page() as friends:
+        liff(studio, page, "coupons", REGULAR)
+        links = page.locator("a.ticket").evaluate_all("all => all.map((each) => each.href)")
+        for link in links:
+            page.goto(link)
+            page.wait_for_selector(".view-coupon")
+            if page.locator("[data-share]").count():
+                break
+        keep_tall(page, "liff-coupon")
+        address = page.get_attribute("[data-share]", "data-share")
+        shared = page.evaluate(SHARE, address)
+        token = re.search(r"/gift/([\w-]+)", shared)
+        assert token is not None
+        friends.goto(f"{studio.url}/liff/gift/{token[1]}?liff.user={ROLES[1].line_user_id}")
+        friends.wait_for_selector(".view-gift")
+        keep_tall(friends, "liff-gift")
+        page.evaluate(SHARE, f"{address}/back")
 
 
 def liff(studio: Studio, page: Page, view: str, person: str) -> None:

@@ -230,6 +230,9 @@ MESSAGES: Final = {
     "broadcast": "群發",
     "journey": "旅程",
     "trial": "群發試寄",
+    "coupon.gift_given": "朋友收下優惠券",
+    "coupon.gift_received": "收到朋友送的優惠券",
+    "coupon.gift_lapsed": "送出的優惠券沒人收下",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
 }
