@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import service as governor
 from app.cards.models import CardToken
 from app.core import ids
 from app.core.clock import taipei_date
@@ -137,6 +138,7 @@ def _wipe_row(session: Session, member_id: int, key: str, now: datetime) -> None
             insert.on_conflict_do_update(index_elements=["phone_hash"], set_={"until": until})
         )
     _wipe_messages(session, member_id)
+    governor.forget(session, member_id=member_id)
     _wipe_traces(session, member_id, None if phone is None else ids.keyed_hash(key, phone))
     _wipe_person(session, member_id)
 

@@ -230,7 +230,7 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
         "draws", "experiments", "imports", "import_faults",
         "job_runs", "journey_versions", "journeys", "login_attempts",
         "richmenus", "richmenu_versions", "richmenu_pages",
-        "richmenu_pictures",
+        "richmenu_pictures", "letter_pictures", "marketing_topics",
         "merger_rows", "mission_versions", "missions", "outbox_quota",
         "programmes", "recovery_codes", "reward_offers", "rewards", "score_cells",
         "score_runs", "segments", "staff",
