@@ -165,7 +165,7 @@ def test_why_reads_as_people_speak() -> None:
     )
     assert rules.why(90, None, 3_000, "S2") == (
         "上次消費 90 天前，只來過一次，全部會員平均每 30 天來一次，"
-        "已是平常間隔的 3 倍，所以是「半睡顧客」。"
+        "是平常間隔的 3 倍，所以是「半睡顧客」。"
     )
     assert rules.why(0, 150, 1, "E0").startswith("今天剛消費，平均每 1.5 天來一次")
 
