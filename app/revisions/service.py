@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import changed, insert_or_ignore
 from app.core.errors import Conflict, DomainError, Invalid
+from app.cutoffs import service as cutoffs
 from app.programmes import queries as programme_queries
 from app.programmes import rules as programme_rules
 from app.programmes import service as programmes
@@ -280,12 +281,13 @@ def _publish(session: Session, draft: Draft, by: Person, now: datetime) -> int:
         for item in programme_queries.versions(session, now=now)
         if item.starts_at > starts_at
     }
+    terms = cutoffs.freeze(session, draft.terms, now=now)
     follows, first = draft.based_on, 0
     for instant in (starts_at, *sorted(planned)):
         try:
             follows = programmes.publish(
                 session,
-                draft.terms,
+                terms,
                 starts_at=instant,
                 actor=f"staff:{by.staff_id}",
                 now=now,

@@ -180,9 +180,15 @@ def _field(path: Sequence[str | int], terms: Terms) -> str:
     return "other"
 
 
+def _ladder(terms: Terms) -> list[Tier]:
+    """The first tier and those that money can reach, lowest first."""
+    above = (tier for tier in terms.tiers if tier.threshold and not tier.is_invite_only)
+    return [terms.tiers[0], *above]
+
+
 def movable(terms: Terms) -> list[Tier]:
-    """Tiers that money alone can reach, lowest first."""
-    return [tier for tier in terms.tiers if tier.threshold and not tier.is_invite_only]
+    """Of them those whose threshold somebody sets: that of a tier for the top few is counted."""
+    return [tier for tier in _ladder(terms)[1:] if tier.top_percent is None]
 
 
 def with_thresholds(terms: Terms, values: Mapping[str, int]) -> Terms:
@@ -242,8 +248,8 @@ def _view(
 ) -> DesignView:
     found = spread.buckets(session, terms, now=request.app.state.clock())
     values, problems = _typed(terms, found, given)
-    tiers = [terms.tiers[0], *movable(terms)]
-    ladder = [(tier.code, values.get(tier.code, 0)) for tier in tiers]
+    tiers = _ladder(terms)
+    ladder = [(tier.code, values.get(tier.code, tier.threshold)) for tier in tiers]
     ladder.sort(key=lambda item: item[1])
     after = cuts.cut(found, ladder)
     before = cuts.cut(found, [(tier.code, tier.threshold) for tier in tiers])
@@ -254,7 +260,7 @@ def _view(
     note = given.get("note")
     return DesignView(
         handles=tuple(
-            _handle(tier, values[tier.code], ladder, after, top, members) for tier in tiers[1:]
+            _handle(tier, values[tier.code], ladder, after, top, members) for tier in movable(terms)
         ),
         bars=tuple(_bars(found, top)),
         scale=tuple(_scale(top)),
@@ -268,7 +274,7 @@ def _view(
         falls=sum(n for (held, to), n in after.moves.items() if rank[to] < rank.get(held, 0)),
         members=members,
         below=sum(bucket.members for bucket in found if bucket.step == 0),
-        data=_data(found, tiers, terms, gifts, top),
+        data=_data(found, tiers, values, terms, gifts, top),
         window=words.window(terms.tiering),
         also=not terms.counts_only_spend,
         formula=f"點數：該等級會員{words.window(terms.tiering)}的消費 ÷ "
@@ -367,6 +373,7 @@ def _handle(
 def _data(
     found: Sequence[Bucket],
     tiers: Sequence[Tier],
+    values: Mapping[str, int],
     terms: Terms,
     gifts: Mapping[str, int],
     top: int,
@@ -390,6 +397,7 @@ def _data(
                     "code": tier.code,
                     "rank": rank[tier.code],
                     "threshold": tier.threshold,
+                    "moves": tier.code in values,
                     "percent": tier.percent,
                     "gift": gifts.get(tier.gift or "", 0),
                 }

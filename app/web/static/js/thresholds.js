@@ -2,8 +2,8 @@
 // The same counting is `app/tiers/rules/cuts.py`; a browser test holds the two against each other.
 const form = document.querySelector("[data-thresholds]");
 const all = JSON.parse(form.dataset.thresholds);
-const ladder = all.tiers.map((tier) => ({ ...tier, at: tier.threshold }));
-const movable = ladder.slice(1);
+const ladder = all.tiers.map((tier, place) => ({ ...tier, at: place ? tier.threshold : 0 }));
+const movable = ladder.filter((tier) => tier.moves);
 const fields = new Map();
 for (const tier of movable) {
   fields.set(tier.code, {
@@ -40,7 +40,7 @@ function cut() {
     moves[held][ladder.indexOf(reached)] += members;
     if (reached.rank > held) rises += members;
     if (reached.rank < held) falls += members;
-    for (const tier of movable) {
+    for (const tier of ladder.slice(1)) {
       if (tier.at * 4 <= amount * 5 && amount < tier.at) found.get(tier.code).near += members;
     }
   }
@@ -118,9 +118,9 @@ function showHandle(tier, found, typing) {
 
 // A threshold stays between its neighbours.
 function move(tier, wanted, typing) {
-  const at = movable.indexOf(tier);
-  const low = (at ? movable[at - 1].at : 0) + all.step;
-  const high = at + 1 < movable.length ? movable[at + 1].at - all.step : all.highest;
+  const at = ladder.indexOf(tier);
+  const low = ladder[at - 1].at + all.step;
+  const high = at + 1 < ladder.length ? ladder[at + 1].at - all.step : all.highest;
   tier.at = typing ? wanted : Math.min(Math.max(wanted, low), Math.max(low, high));
   show(typing);
 }
