@@ -14,6 +14,7 @@ NOT_PAGES = {
     "/console/journeys/{journey_id}/size",
     "/console/menus/new", "/console/menus/{menu_id}/live",
     "/console/menus/{menu_id}/pictures/{number}",
+    "/clerk/worker.js", "/clerk/offline/settings",
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep

@@ -1,5 +1,6 @@
 // What every page of the till has: a clock, forms that are sent once, a keypad.
 import { sendOnce } from "./once.js";
+import * as queue from "./queue.js";
 
 for (const clock of document.querySelectorAll("[data-clock]")) tick(clock);
 dress(document.querySelector("main"));
@@ -10,6 +11,24 @@ function dress(main) {
   for (const pad of main.querySelectorAll("[data-keypad]")) keypad(pad);
   for (const choice of main.querySelectorAll("[data-choice]")) fold(choice);
   for (const field of main.querySelectorAll("[data-points]")) payWithPoints(field);
+}
+
+// Without network this page would be gone: a worker keeps one that can take sales meanwhile. What it
+// kept is sent from whatever page of the till is open.
+if ("serviceWorker" in navigator && "indexedDB" in window) {
+  navigator.serviceWorker.register("/clerk/worker.js", { scope: "/clerk" }).catch(() => {});
+  queue.onChange(showWaiting);
+  queue.keepSending();
+}
+
+async function showWaiting() {
+  const note = document.querySelector("[data-waiting]");
+  const all = await queue.sales();
+  const refused = all.filter((sale) => sale.refused).length;
+  note.hidden = all.length === 0;
+  note.querySelector("[data-waiting-say]").textContent = refused
+    ? `離線登錄：等待送出 ${all.length - refused} 筆，未成功 ${refused} 筆，請店長處理`
+    : `離線登錄：等待送出 ${all.length} 筆`;
 }
 
 // The server's time, running on; a phone's own clock may be wrong.
