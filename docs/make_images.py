@@ -325,7 +325,7 @@ def till(studio: Studio) -> None:
         page.wait_for_selector("#amount")
         keep(page, "clerk-refund")
         page.goto(f"{studio.url}/clerk/today")
-        page.click("text=換貨 >> nth=-1")
+        page.get_by_role("link", name="換貨", exact=True).last.click()
         page.fill("#amount", "1680")
         page.click("text=下一步")
         page.wait_for_selector("text=確認換貨")

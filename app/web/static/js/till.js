@@ -1,6 +1,5 @@
 // What every page of the till has: a clock, forms that are sent once, a keypad.
 import { sendOnce } from "./once.js";
-import * as queue from "./queue.js";
 
 for (const clock of document.querySelectorAll("[data-clock]")) tick(clock);
 dress(document.querySelector("main"));
@@ -15,13 +14,17 @@ function dress(main) {
 
 // Without network this page would be gone: a worker keeps one that can take sales meanwhile. What it
 // kept is sent from whatever page of the till is open.
-if ("serviceWorker" in navigator && "indexedDB" in window) {
+if ("serviceWorker" in navigator && "indexedDB" in window) sendWhatWaits();
+
+// Loaded after the rest: keys and buttons must not wait for it.
+async function sendWhatWaits() {
   navigator.serviceWorker.register("/clerk/worker.js", { scope: "/clerk" }).catch(() => {});
-  queue.onChange(showWaiting);
+  const queue = await import("./queue.js");
+  queue.onChange(() => showWaiting(queue));
   queue.keepSending();
 }
 
-async function showWaiting() {
+async function showWaiting(queue) {
   const note = document.querySelector("[data-waiting]");
   const all = await queue.sales();
   const refused = all.filter((sale) => sale.refused).length;
