@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse
 
@@ -22,12 +22,15 @@ from app.staff.rules import Permission
 from app.staff.service import LoginBlocked
 from app.web import cookies, pages, security
 from app.web.clerk import refusals
+from app.web.clerk.scan import body
 from app.web.clerk.today import NOT_APPROVED, approver_of
 from app.web.login import wait_words
 from app.web.security import MaybeVisitor, StaffRoute, require
 
 router = APIRouter(prefix="/clerk", route_class=StaffRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
+# Read after the guards, which also refuse forms.
+Sent = Annotated[bytes, Depends(body)]
 WORKER: Final = Path(__file__).with_name("worker.js")
 PAGE: Final = "/clerk/offline"
 # All that the page loads; it must come up whole without network.
@@ -103,9 +106,13 @@ def settings(request: Request, visitor: Server) -> Response:
 
 
 @router.post("/offline/sales")
-def take_in(request: Request, visitor: Server, sale: Sale) -> Response:
+def take_in(request: Request, visitor: Server, sent: Sent) -> Response:
     """One sale of the page. 200: it is recorded, now or before. 409 with `is_refused`: it stays on
     the page with the reason. Anything else: it goes on waiting."""
+    try:
+        sale = Sale.model_validate_json(sent)
+    except ValidationError:
+        return _malformed()
     if sale.store_id != visitor.store_id:
         return JSONResponse({"error": "這筆是在別家門市輸入的，請先換回那家門市再送出。"}, 409)
     entry = Entry(sale.id, sale.code, sale.amount, sale.at, sale.store_id, sale.typed_by)
@@ -144,8 +151,12 @@ def _take_in(
 
 
 @router.post("/offline/dismissals")
-def dismiss(request: Request, visitor: Server, dismissal: Dismissal) -> Response:
+def dismiss(request: Request, visitor: Server, sent: Sent) -> Response:
     """A manager looked at a refused sale; the page may forget it."""
+    try:
+        dismissal = Dismissal.model_validate_json(sent)
+    except ValidationError:
+        return _malformed()
     try:
         approver = approver_of(request, visitor, dismissal.login, dismissal.password)
     except LoginBlocked as blocked:
@@ -163,6 +174,10 @@ def dismiss(request: Request, visitor: Server, dismissal: Dismissal) -> Response
             request, session, visitor, "offline.dismissed", _object(dismissal.id), after=after
         )
     return JSONResponse({"done": True})
+
+
+def _malformed() -> Response:
+    return JSONResponse({"error": security.MALFORMED}, 422)
 
 
 def limits_of(request: Request) -> Limits:
