@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, ViewportSize, sync_playwright
 
@@ -32,6 +33,7 @@ class Site:
     db: Database
     shop: Shop
     watch: Watch
+    app: FastAPI
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def site(sqlite_db: Database) -> Iterator[Site]:
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     until(lambda: server.started, "the server did not start")
-    yield Site(url, sqlite_db, shop, watch)
+    yield Site(url, sqlite_db, shop, watch, app)
     server.should_exit = True
     thread.join()
 
