@@ -84,6 +84,8 @@ def _check_broadcasts(session: Session, design: Design) -> None:
         raise Invalid("arms", "版本必須是還沒排程的群發草稿")
     if len({(one.segment_id, one.unpressed_of) for one in found}) != 1:
         raise Invalid("arms", "各版本要寄給同一群人，請先把草稿的對象改成一樣")
+    if len({one.letter.topic for one in found}) != 1:
+        raise Invalid("arms", "各版本的訊息主題要一樣：關掉主題的人不會收到，兩邊就不能比")
 
 
 def _check_journey(session: Session, design: Design) -> None:
@@ -212,7 +214,8 @@ def note(session: Session, found: ExperimentShown, *, now: datetime) -> int:
 
 def _note_broadcasts(session: Session, found: ExperimentShown, now: datetime) -> int:
     """Everybody on the frozen lists counts, whether the letter reached them or not: nothing but
-    chance tells the arms apart then. The brand's own hold-out is in no arm."""
+    chance tells the arms apart then. The brand's own hold-out is in no arm, nor is who turned the
+    letters' topic off."""
     if found.is_listed:
         return 0
     rows = session.execute(
@@ -265,7 +268,10 @@ def _new_on_list(session: Session, experiment_id: int, broadcast_id: int) -> lis
         ids = session.scalars(
             sa.select(RECIPIENTS.c.member_id)
             .where(
-                RECIPIENTS.c.broadcast_id == broadcast_id, RECIPIENTS.c.member_id > after, ~known
+                RECIPIENTS.c.broadcast_id == broadcast_id,
+                RECIPIENTS.c.member_id > after,
+                RECIPIENTS.c.status != letters.DECLINED,
+                ~known,
             )
             .order_by(RECIPIENTS.c.member_id)
             .limit(AT_ONCE)

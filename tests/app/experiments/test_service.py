@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.attention import rules as attention
+from app.attention import service as topics
 from app.campaigns import queries as campaigns
 from app.campaigns import service as campaign_service
 from app.campaigns.models import RECIPIENTS
@@ -22,7 +23,7 @@ from app.jobs import experiments as job
 from app.journeys.rules import Step
 from app.mergers import service as mergers
 from app.staff.models import Store
-from tests.app.campaigns.brand import START, advance, but, drafted
+from tests.app.campaigns.brand import LETTER, START, advance, but, drafted
 from tests.app.journeys import brand as journey_brand
 from tests.support.at_once import at_once
 from tests.support.loyalty import new_member, new_store, publish
@@ -149,6 +150,29 @@ def test_arms_must_be_drafts_to_the_same_people(session: Session) -> None:
     )
     with pytest.raises(Invalid):
         service.create(session, design=design, staff_id=None, now=START)
+
+
+def test_arms_must_be_of_one_topic(session: Session) -> None:
+    _people(session, 3)
+    design = _design(session)
+    other = drafted(session, replace(LETTER, topic=attention.NEWS), name="別的主題")
+    arms = (design.arms[0], replace(design.arms[1], broadcast=other))
+    with pytest.raises(Invalid):
+        service.create(session, design=replace(design, arms=arms), staff_id=None, now=START)
+
+
+def test_who_turned_the_topic_off_is_in_no_arm(db: Database) -> None:
+    with db.transaction() as session:
+        people = [one for one in _people(session, 30) if not attention.is_held_out(one)]
+        _started(session)
+        for member in people[::3]:
+            topics.stop_topic(
+                session, member_id=member, topic=LETTER.topic, channel="chat", now=START
+            )
+    advance(db)
+    _tick(db)
+    with db.reading() as session:
+        assert sorted(_arms(session)) == sorted(set(people) - set(people[::3]))
 
 
 def test_a_letter_that_cannot_go_out_keeps_all_from_starting(db: Database) -> None:
