@@ -22,6 +22,8 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.coupons import service as coupons
+from app.coupons.rules import KindDraft
 from app.main import create_app
 from app.members import queries as members
 from app.rewards import queries as reward_queries
@@ -197,6 +199,30 @@ def exchanged(place: Place) -> int:
         return done.exchange_id
 
 
+def gift(place: Place) -> str:
+    """The token of a coupon that a friend put aside for her."""
+    with place.db.transaction() as session:
+        person = members.person_by_line_id(session, REGULAR)
+        assert person is not None
+        giver = sa.text("SELECT min(id) FROM members WHERE status = 'member' AND id <> :her")
+        giver_id = session.scalars(giver, {"her": person.id}).one()
+        kind = KindDraft("a11y", "茶品券", "amount_off", 100, valid_days=30, giving="once")
+        coupons.create_kind(session, draft=kind, now=place.now)
+        held = coupons.issue(
+            session,
+            kind_code="a11y",
+            member_id=giver_id,
+            source="test",
+            dedup_key="a11y",
+            now=place.now,
+        )
+        assert held is not None
+        offered = coupons.offer_gift(
+            session, coupon_id=held.coupon_id, giver_id=giver_id, now=place.now
+        )
+    return offered.token
+
+
 # How they are looked at ---------------------------------------------------------------------------
 
 
@@ -310,6 +336,7 @@ def till(page: Page, place: Place) -> None:
 
 def members_pages(page: Page, place: Place) -> None:
     IDS_OF["/liff/view/exchanges/{exchange_id}"] = {"{exchange_id}": f"SELECT {exchanged(place)}"}
+    IDS_OF["/liff/view/gift/{token}"] = {"{token}": f"SELECT '{gift(place)}'"}
     page.goto(f"{place.url}/liff/card?liff.user={REGULAR}")
     page.wait_for_selector("[data-qr] svg")
     for path in PAGES:
