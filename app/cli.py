@@ -482,6 +482,7 @@ def program_apply(
     dry_run: Annotated[bool, typer.Option(help="only say what would happen")] = False,
 ) -> None:
     """Put it in force from now on. Members keep the tiers, coupons and points they have."""
+    from app.programmes.service import ProgrammeMoved
     from app.rulebooks import service
 
     config = settings()
@@ -490,8 +491,11 @@ def program_apply(
     if dry_run:
         return
     now = clock_from(config.regulars_clock)()
-    with db.transaction() as session:
-        applied = service.apply(session, book, starts_at=now, actor="cli", now=now, note=note)
+    try:
+        with db.transaction() as session:
+            applied = service.apply(session, book, starts_at=now, actor="cli", now=now, note=note)
+    except ProgrammeMoved:
+        _stop("剛才有人發布了另一版，請再看一次 diff / another version came in between")
     if applied.version is not None:
         typer.echo(f"會員制度第 {applied.version} 版已生效")
 

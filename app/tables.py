@@ -8,6 +8,7 @@ import app.coupons.models
 import app.cutoffs.models
 import app.draws.models
 import app.enrolments.models
+import app.experiments.models
 import app.firings.models
 import app.hooks.models
 import app.imports.models
@@ -24,9 +25,11 @@ import app.points.models
 import app.programmes.models
 import app.purchases.models
 import app.referrals.models
+import app.revisions.models
 import app.rewards.models
 import app.richmenus.models
 import app.rights.models
+import app.scores.models
 import app.segments.models
 import app.staff.models
 import app.stamps.models

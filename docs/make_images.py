@@ -60,6 +60,15 @@ PAGES: Final = {
     "/console/draws": "console-draws",
     "/console/draws/{draw_id}": "console-draw",
     "/draws/{code}": "draw-proof",
+    "/console/programme": "console-programme",
+    "/console/programme/compare": "console-programme-compare",
+    "/console/programme/try": "console-programme-try",
+    "/console/programme/new": "console-programme-new",
+    "/console/programme/drafts/{draft_id}": "console-programme-draft",
+    "/console/programme/thresholds": "console-thresholds",
+    "/console/setup": "console-setup",
+    "/console/setup/tiers": "console-setup-tiers",
+    "/console/setup/poster": "console-setup-poster",
     "/console/missions": "console-missions",
     "/console/stamps": "console-stamps",
     "/console/segments": "console-segments",
@@ -78,6 +87,10 @@ PAGES: Final = {
     "/console/journeys/{journey_id}/steps/new": "console-journey-new-step",
     "/console/journeys/{journey_id}/steps/{code}": "console-journey-step",
     "/console/lifecycle": "console-lifecycle",
+    "/console/scores": "console-scores",
+    "/console/experiments": "console-experiments",
+    "/console/experiments/new": "console-experiment-new",
+    "/console/experiments/{experiment_id}": "console-experiment",
     "/console/menus": "console-menus",
     "/console/menus/{menu_id}": "console-menu",
     "/console/imports": "console-imports",
@@ -265,6 +278,36 @@ def member_pages(studio: Studio) -> None:
         page.click("a.ticket")
         page.wait_for_selector(".view-coupon")
         keep_tall(page, "liff-coupon")
+    gift(studio)
+
+
+SHARE: Final = """async (address) => {
+  const app = document.querySelector("script[type=module]").src;
+  const visit = await import(app.replace("app.js", "visit.js"));
+  const answer = await visit.send(address, { method: "POST" });
+  return answer.text();
+}"""
+
+
+def gift(studio: Studio) -> None:
+    """The regular puts a coupon aside for a friend, who opens the link."""
+    with studio.page() as page, studio.page() as friends:
+        liff(studio, page, "coupons", REGULAR)
+        links = page.locator("a.ticket").evaluate_all("all => all.map((each) => each.href)")
+        for link in links:
+            page.goto(link)
+            page.wait_for_selector(".view-coupon")
+            if page.locator("[data-share]").count():
+                break
+        keep_tall(page, "liff-coupon")
+        address = page.get_attribute("[data-share]", "data-share")
+        shared = page.evaluate(SHARE, address)
+        token = re.search(r"/gift/([\w-]+)", shared)
+        assert token is not None
+        friends.goto(f"{studio.url}/liff/gift/{token[1]}?liff.user={ROLES[1].line_user_id}")
+        friends.wait_for_selector(".view-gift")
+        keep_tall(friends, "liff-gift")
+        page.evaluate(SHARE, f"{address}/back")
 
 
 def liff(studio: Studio, page: Page, view: str, person: str) -> None:
@@ -356,6 +399,29 @@ def chat(studio: Studio) -> None:
         menu(studio, page, REGULAR, "richmenu-member")
 
 
+def programme(studio: Studio, page: Page) -> None:
+    """What holds, what waits for the owner, other thresholds, and the guide for a new brand."""
+    for path, name in (
+        ("programme", "console-programme"),
+        ("programme/compare", "console-programme-compare"),
+        ("programme/try", "console-programme-try"),
+        ("programme/new", "console-programme-new"),
+        ("setup", "console-setup"),
+        ("setup/tiers", "console-setup-tiers"),
+        ("setup/poster", "console-setup-poster"),
+    ):
+        page.goto(f"{studio.url}/console/{path}")
+        keep_whole(page, name)
+    page.goto(f"{studio.url}/console/programme")
+    page.click("a[href^='/console/programme/drafts/']")
+    keep_whole(page, "console-programme-draft")
+    page.goto(f"{studio.url}/console/programme/thresholds")
+    page.get_by_role("slider", name="金卡的門檻", exact=True).focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowLeft")
+    keep_whole(page, "console-thresholds")
+
+
 def console(studio: Studio) -> None:
     with studio.page(DESKTOP) as page:
         page.goto(f"{studio.url}/console/login")
@@ -377,6 +443,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-merge")
         page.goto(f"{studio.url}/console/liability")
         keep(page, "console-liability")
+        programme(studio, page)
         page.goto(f"{studio.url}/console/coupons/new")
         keep(page, "console-coupon-new")
         page.goto(f"{studio.url}/console/coupons")
@@ -427,6 +494,7 @@ def console(studio: Studio) -> None:
         keep(page, "console-tag")
         write_letter(page, studio)
         follow_journey(page, studio)
+        weigh(page, studio)
         draw_menu(page, studio)
         bring_sales(page, studio)
         page.goto(f"{studio.url}/console/invoices")
@@ -512,6 +580,18 @@ def follow_journey(page: Page, studio: Studio) -> None:
     keep(page, "console-journey-new-step")
     page.goto(f"{studio.url}/console/lifecycle")
     keep(page, "console-lifecycle")
+
+
+def weigh(page: Page, studio: Studio) -> None:
+    """How the members buy, and two letters tried on them."""
+    page.goto(f"{studio.url}/console/scores")
+    keep(page, "console-scores")
+    page.goto(f"{studio.url}/console/experiments")
+    keep(page, "console-experiments")
+    page.click("text=直接說或問一句")
+    keep(page, "console-experiment")
+    page.goto(f"{studio.url}/console/experiments/new")
+    keep(page, "console-experiment-new")
 
 
 def draw_menu(page: Page, studio: Studio) -> None:
@@ -650,6 +730,15 @@ def keep_tall(page: Page, name: str) -> None:
     page.set_viewport_size({"width": PHONE["width"], "height": tall})
     keep(page, name)
     page.set_viewport_size(PHONE)
+
+
+def keep_whole(page: Page, name: str) -> None:
+    """Photograph a desktop so tall that it shows what lies below, up to twice a usual one."""
+    needed = int(page.evaluate("document.documentElement.scrollHeight"))
+    tall = max(DESKTOP["height"], min(needed, 2 * DESKTOP["height"]))
+    page.set_viewport_size({"width": DESKTOP["width"], "height": tall})
+    keep(page, name)
+    page.set_viewport_size(DESKTOP)
 
 
 def store(image: Image.Image, name: str) -> None:

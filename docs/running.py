@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 CLOCK = "2026-07-04T15:20:00+08:00"  # a Saturday afternoon: the shop is busy
+BASIC_ID = "@lichuan"  # for the sheet that the shop prints
 MEMBERS = 400
 START_SECONDS = 300.0
 
@@ -27,7 +28,7 @@ def demo() -> Iterator[str]:
             process = subprocess.Popen(
                 [*command, *options],
                 cwd=folder,
-                env=os.environ | {"REGULARS_CLOCK": CLOCK},
+                env=os.environ | {"REGULARS_CLOCK": CLOCK, "LINE_BASIC_ID": BASIC_ID},
                 stdout=out,
                 stderr=out,
             )

@@ -91,6 +91,7 @@ def _choice(theme: Theme, choice: ChoiceView) -> Node:
     about = [
         parts.fact(theme, _name(option.name, "權益"), wording.clip(option.gives, 30))
         for option in options
+        if option.gives.strip() and option.gives != option.name
     ]
     is_open = not choice.chosen
     chosen = f"✓ {choice.period}已選「{_name(choice.chosen, '權益')}」"

@@ -40,7 +40,7 @@ def gift_message(view: GiftView, theme: Theme) -> Message:
             coupons.ticket(theme, view.coupon),
             parts.note(
                 theme,
-                f"限一位收下，{wording.until(view.until)}前有效；收下時會請您加入會員。",
+                f"限一位收下，有效{wording.until(view.until)}。還不是會員的話，先加入就能收下。",
                 margin="lg",
             ),
             paddingAll="20px",

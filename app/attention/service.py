@@ -158,6 +158,11 @@ def share_stops(session: Session, *, from_id: int, to_id: int) -> None:
     session.execute(copied.on_conflict_do_nothing())
 
 
+def forget(session: Session, *, member_id: int) -> None:
+    """What somebody who is wiped wanted to hear no more of."""
+    changed(session, sa.delete(TOPIC_STOPS).where(TOPIC_STOPS.c.member_id == member_id))
+
+
 def add_topic(session: Session, *, name: str, about: str) -> str:
     """Return its code. Raises Invalid."""
     values = _worded(name, about)

@@ -36,6 +36,7 @@ class Broadcast(Table):
     segment_version: Mapped[int | None] = mapped_column(sa.Integer)
     tree: Mapped[Any] = mapped_column(Json, nullable=True)
     letter: Mapped[Any] = mapped_column(Json)
+    share: Mapped[Any] = mapped_column(Json, nullable=True)  # of the members, in an experiment
     send_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     pace: Mapped[str] = mapped_column(sa.String(10))
     hours: Mapped[int] = mapped_column(sa.Integer)  # over so many it is spread

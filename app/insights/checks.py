@@ -15,6 +15,7 @@ from app.points import queries as points
 from app.purchases import queries as purchases
 from app.referrals import queries as referrals
 from app.rewards import queries as rewards
+from app.scores import queries as scores
 from app.tiers import queries as tiers
 
 JOB = "ledgers"  # the job that keeps the result
@@ -37,6 +38,7 @@ def broken_invariants(session: Session, *, now: datetime, limit: int = MOST) -> 
         ),
         *purchases.broken(session, limit=limit),
         *tiers.broken(session, limit=limit),
+        *scores.broken(session, limit=limit),
         *coupons.broken(session, limit=limit),
         *referrals.broken(session, limit=limit),
         *rewards.broken(session, limit=limit),

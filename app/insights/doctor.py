@@ -329,6 +329,7 @@ def _programme(session: Session, now: datetime) -> Iterator[Finding]:
         yield wrong(
             "還沒有會員制度，無法累點也沒有等級",
             "no programme is in force: no points, no tiers",
+            "/console/setup/tiers，或 / or: "
             "regulars program export --starter > p.yaml && regulars program apply p.yaml",
         )
         return

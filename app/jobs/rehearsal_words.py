@@ -14,6 +14,7 @@ _NAMES: Final = {
     "broadcast": "群發",
     "tier.upgraded": "升等通知",
     "referral.rewarded": "好友推薦獎勵",
+    "coupon.gift_lapsed": "送出的優惠券沒人收下",
     "draw.won": "中獎通知",
 }
 

@@ -27,7 +27,7 @@ from app.hooks import service as webhooks
 from app.imports import service as imports
 from app.insights import checks
 from app.invoices import service as invoices
-from app.jobs import broadcasts, hooks, journeys, menus, photos, profiles
+from app.jobs import broadcasts, experiments, hooks, journeys, menus, photos, profiles, scores
 from app.jobs import imports as files
 from app.lifecycle import service as lifecycle
 from app.lifecycle.messages import Brand
@@ -245,6 +245,14 @@ def _review_menus(desk: Desk, now: datetime) -> int:
     return menus.hourly(desk.db, now=now)
 
 
+def _advance_experiments(desk: Desk, now: datetime) -> dict[str, int]:
+    return experiments.advance(desk.db, is_stopping=desk.is_stopping.is_set, now=now)
+
+
+def _measure_scores(desk: Desk, now: datetime) -> dict[str, int]:
+    return scores.advance(desk.db, is_stopping=desk.is_stopping.is_set, now=now)
+
+
 def _tell_hooks(desk: Desk, now: datetime) -> int:
     return hooks.tell(
         desk.db,
@@ -284,5 +292,12 @@ JOBS: tuple[Job, ...] = (
     Job("invoices", "發票比對與保留期滿", _settle_invoices, cron="4 * * * *"),
     Job("wipes", "清除一週前刪除的會員資料", _wipe_closed, cron="10 * * * *"),
     Job("forgetting", "清除過期的會員碼、驗證碼與登入", _forget, cron="20 * * * *"),
+    Job(
+        "experiments",
+        "記下誰看到哪個版本，時間到了結束實驗",
+        _advance_experiments,
+        cron="* * * * *",
+    ),
+    Job("scores", "每晚計算 RFM、NES 與顧客價值", _measure_scores, cron="15 3 * * *"),
     Job(LEDGER_CHECK, "每晚核對點數、等級、優惠券與消費帳", _check_ledgers, cron="30 4 * * *"),
 )

@@ -51,6 +51,10 @@ FACTS: Final[Mapping[str, str]] = {
     "benefit.claimed": "選擇等級權益",
     "referral.joined": "推薦的好友加入",
     "draw.won": "抽中獎項",
+    "nes.s1": "開始瞌睡（超過平常間隔 2 倍沒來）",
+    "nes.s2": "變成半睡（超過平常間隔 2.5 倍沒來）",
+    "nes.s3": "變成沉睡（超過平常間隔 3 倍沒來）",
+    "nes.e0": "成為或回到主力顧客",
 }
 
 

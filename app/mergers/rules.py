@@ -25,6 +25,7 @@ FATES: Final[dict[str, Fate]] = {
     "draw_entries.member_id": "stays",  # what they win goes to the member they became
     "draw_tallies.member_id": "stays",
     "draw_wins.member_id": "moves",
+    "experiment_exposures.member_id": "moves",  # who was in it keeps their own arm
     "hook_deliveries.member_id": "stays",  # told of the membership of that day
     "invite_codes.member_id": "stays",
     "invite_shares.member_id": "moves",
@@ -59,6 +60,7 @@ FATES: Final[dict[str, Fate]] = {
     "reward_exchanges.member_id": "moves",
     "reward_holdings.member_id": "folded",
     "richmenu_wearers.member_id": "stays",  # the next look at who sees what takes it away
+    "scores.member_id": "stays",  # the next night measures what the kept member has now
     "staff_memberships.member_id": "moves",
     "stamp_rewards.member_id": "moves",
     "tier_periods.member_id": "stays",

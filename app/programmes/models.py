@@ -16,6 +16,9 @@ class Programme(Table):
     __table_args__ = (sa.Index("ix_programmes_starts_at", "starts_at", "id"),)
 
     id: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=True)  # the version
+    # The version published before this one, 0 for the first. Unique: of two changes of one version
+    # made at the same moment one is refused, instead of the later silently undoing the earlier.
+    follows: Mapped[int] = mapped_column(sa.Integer, unique=True)
     starts_at: Mapped[datetime] = mapped_column(UtcDateTime)
     terms: Mapped[Any] = mapped_column(Json)
     digest: Mapped[str] = mapped_column(sa.String(64))  # of the terms; caches go by it

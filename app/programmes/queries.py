@@ -1,5 +1,6 @@
 """The terms in force at an instant."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +56,53 @@ def terms_at(session: Session, instant: datetime) -> Terms:
     terms = known_terms(session, version=row.id, digest=row.digest)
     session.info[_KEPT] = instant, terms
     return terms
+
+
+def newest(session: Session) -> int:
+    """The version published last, in force or not yet; 0 before the first."""
+    return int(session.scalar(sa.select(sa.func.max(Programme.id))) or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version; it ends where the next one to start begins (None: it holds on)."""
+
+    id: int
+    starts_at: datetime
+    note: str
+    actor: str
+    created_at: datetime
+    ends_at: datetime | None
+    is_in_force: bool = False
+    is_planned: bool = False  # still to come
+
+
+def versions(session: Session, *, now: datetime) -> list[Version]:
+    """Newest first. One that another replaced before it began never holds: it ends at its start."""
+    rows = session.execute(
+        sa.select(
+            Programme.id,
+            Programme.starts_at,
+            Programme.note,
+            Programme.actor,
+            Programme.created_at,
+        ).order_by(Programme.starts_at, Programme.id)
+    ).all()
+    later = [*(row.starts_at for row in rows[1:]), None]
+    found = [
+        Version(
+            id=row.id,
+            starts_at=row.starts_at,
+            note=row.note,
+            actor=row.actor,
+            created_at=row.created_at,
+            ends_at=end,
+            is_in_force=row.starts_at <= now and (end is None or now < end),
+            is_planned=row.starts_at > now and row.starts_at != end,
+        )
+        for row, end in zip(rows, later, strict=True)
+    ]
+    return sorted(found, key=lambda item: -item.id)
 
 
 def forget_kept(session: Session) -> None:

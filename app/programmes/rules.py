@@ -243,6 +243,13 @@ class InvoiceTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """How a change of the programme itself comes into force."""
+
+    second_person: bool = True  # another one than its author approves it, if there is another
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     tiers: tuple[Tier, ...]  # lowest first
     earning: Earning = field(default_factory=Earning)
@@ -253,6 +260,7 @@ class Terms:
     gifts: Gifts = field(default_factory=Gifts)
     referral: ReferralTerms = field(default_factory=ReferralTerms)
     invoices: InvoiceTerms = field(default_factory=InvoiceTerms)
+    changes: Changes = field(default_factory=Changes)
     return_window_days: int = 30
     version: int = 0  # given when published
 
@@ -349,6 +357,7 @@ _PARTS: Mapping[str, type] = {
     "tiering": TierTerms,
     "gifts": Gifts,
     "invoices": InvoiceTerms,
+    "changes": Changes,
 }
 
 

@@ -2,14 +2,18 @@
 
 from datetime import datetime
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import dump_json
+from app.core.db import dump_json, insert_or_ignore
+from app.core.errors import DomainError
 from app.core.ids import digest
 from app.programmes import queries, rules
 from app.programmes.models import Programme
 from app.programmes.rules import ContradictoryTerms, Terms
+
+
+class ProgrammeMoved(DomainError):
+    """Another version was published since the terms were read."""
 
 
 def publish(
@@ -20,16 +24,22 @@ def publish(
     actor: str,
     now: datetime,
     note: str = "",
+    follows: int | None = None,
 ) -> int:
     """Put the terms in force from `starts_at` and return the version. Rolling back is publishing
-    older terms again. Raises ContradictoryTerms."""
+    older terms again. `follows` is the newest version they were made from, 0 before the first; None
+    takes whichever is the newest.
+
+    Raises ContradictoryTerms, ProgrammeMoved."""
     faults = rules.check(terms)
     if faults:
         raise ContradictoryTerms(faults)
     document = rules.to_document(terms)
-    version: int = session.execute(
-        sa.insert(Programme).returning(Programme.id),
+    statement = insert_or_ignore(Programme, session.get_bind().dialect.name)
+    version: int | None = session.execute(
+        statement.returning(Programme.id),
         {
+            "follows": queries.newest(session) if follows is None else follows,
             "starts_at": starts_at,
             "terms": document,
             "digest": digest(dump_json(document)),
@@ -37,6 +47,8 @@ def publish(
             "actor": actor,
             "created_at": now,
         },
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if version is None:
+        raise ProgrammeMoved
     queries.forget_kept(session)
     return version

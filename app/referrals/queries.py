@@ -187,6 +187,10 @@ def waiting_for_review(session: Session, *, limit: int = 100) -> list[Listed]:
     return [Listed(*tuple(row)) for row in session.execute(_LISTED.where(_WAITS).limit(limit))]
 
 
+def review_count(session: Session) -> int:
+    return session.scalar(sa.select(sa.func.count()).select_from(REFERRALS).where(_WAITS)) or 0
+
+
 def broken(session: Session, *, limit: int = 20) -> list[str]:
     """Evidence of referrals whose state and events differ."""
     said = {BOUND: "bound", JOINED: "joined", PENDING: "purchased", REWARDED: "rewarded"}

@@ -7,6 +7,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.attention import service as governor
 from app.cards.models import CardToken
 from app.core import ids
 from app.core.clock import taipei_date
@@ -25,6 +26,7 @@ from app.richmenus import service as menus
 from app.richmenus.models import RichMenuWearer
 from app.rights import rules
 from app.rights.models import REQUESTS, Closing, ForgottenPhone, PrivacyRequest
+from app.scores import service as scores
 from app.staff.models import AuditEntry
 from app.tags import service as tags
 from app.timeline import service as timeline
@@ -136,6 +138,7 @@ def _wipe_row(session: Session, member_id: int, key: str, now: datetime) -> None
             insert.on_conflict_do_update(index_elements=["phone_hash"], set_={"until": until})
         )
     _wipe_messages(session, member_id)
+    governor.forget(session, member_id=member_id)
     _wipe_traces(session, member_id, None if phone is None else ids.keyed_hash(key, phone))
     _wipe_person(session, member_id)
 
@@ -198,6 +201,7 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
     ):
         session.execute(statement)
     tags.strip(session, member_id=member_id)
+    scores.forget(session, member_id=member_id)
     hooks.wipe(session, member_id=member_id)
     _wipe_reasons(session, member_id)
     changed(

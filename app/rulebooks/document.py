@@ -50,6 +50,7 @@ HINTS: Mapping[str, str] = {
     "redemption.minimum": "點",
     "redemption.max_percent": "折扣與優惠券之後金額的百分比",
     "adjustments": "點；一次可調整的點數，超過需另一人核准，null 為不限",
+    "changes.second_person": "後台的修改須由作者以外的人核准；只有一位有權限的人時不需要",
     "tiering.window": "rolling 近 N 個月、calendar_year 當年 1–12 月、anniversary 會員年度、"
     "lifetime 入會以來（沒有到期日）",
     "tiering.window_months": "rolling 時使用",

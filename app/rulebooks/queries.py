@@ -36,12 +36,12 @@ def book_at(session: Session, instant: datetime) -> Book | None:
         terms = programmes.terms_at(session, instant)
     except NoProgramme:
         return None
-    return _with_lists(session, terms)
+    return with_lists(session, terms)
 
 
 def book_of(session: Session, version: int) -> Book:
     """The terms of a version with the lists of now. Raises NoProgramme."""
-    return _with_lists(session, programmes.terms_of(session, version))
+    return with_lists(session, programmes.terms_of(session, version))
 
 
 def as_applied(session: Session, book: Book, *, now: datetime) -> Book:
@@ -51,7 +51,7 @@ def as_applied(session: Session, book: Book, *, now: datetime) -> Book:
     return replace(book, terms=frozen(book.terms, cuts))
 
 
-def _with_lists(session: Session, terms: Terms) -> Book:
+def with_lists(session: Session, terms: Terms) -> Book:
     given = (kind.draft for kind in coupons.kinds(session) if kind.is_active)
     offered = (reward for reward in rewards.rewards(session) if reward.is_active)
     by_age = sorted(offered, key=lambda reward: reward.reward_id)
@@ -85,8 +85,8 @@ def effects(session: Session, old: Terms, new: Terms, *, now: datetime) -> Effec
 
 def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Crowd]:
     dialect = session.get_bind().dialect.name
-    before = _sums(old, now, "sums_before", dialect)
-    after = _sums(new, now, "sums_after", dialect)
+    before = window_sums(old, now, "sums_before", dialect)
+    after = window_sums(new, now, "sums_after", dialect)
     reached_before = _reached(old, before).label("reached_before")
     reached_after = _reached(new, after).label("reached_after")
     statement = (
@@ -102,7 +102,7 @@ def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Cro
     return [Crowd(*tuple(row)) for row in session.execute(statement)]
 
 
-def _sums(terms: Terms, now: datetime, name: str, dialect: str) -> sa.Subquery:
+def window_sums(terms: Terms, now: datetime, name: str, dialect: str) -> sa.Subquery:
     """What each member's window that ends today comes to, by measure."""
     today = taipei_date(now)
     is_by_member = terms.tiering.window == "anniversary"

@@ -277,6 +277,8 @@ NAMES: Mapping[str, str] = {
     "invoices.claim_days": "補登期限天數",
     "invoices.cap_per_day": "每人每日張數",
     "invoices.cap_per_period": "每人每期張數",
+    "changes": "修改會員制度",
+    "changes.second_person": "須由另一位同仁核准",
     "return_window_days": "退貨期限天數",
     "coupons": "優惠券",
     "coupons.name": "名稱",

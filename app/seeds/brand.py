@@ -162,8 +162,9 @@ STAFF: Final = (
 )
 
 
-def _terms_text(*lines: str) -> str:
-    return "\n".join((*lines, "限本人使用，不得兌換現金或找零。"))
+def _terms_text(*lines: str, is_own: bool = True) -> str:
+    own = "限本人使用，" if is_own else ""
+    return "\n".join((*lines, f"{own}不得兌換現金或找零。"))
 
 
 KINDS: Final = (
@@ -225,7 +226,7 @@ KINDS: Final = (
         stacking="stackable",
         valid_days=45,
         giving="once",
-        terms=_terms_text("門市兌換當季茶品一杯，冷熱不拘。"),
+        terms=_terms_text("門市兌換當季茶品一杯，冷熱不拘。", is_own=False),
     ),
     KindDraft(
         code="delivery",
@@ -247,7 +248,7 @@ KINDS: Final = (
         cap=300,
         valid_days=60,
         giving="once",
-        terms=_terms_text("單筆 9 折，最高折抵 NT$300。"),
+        terms=_terms_text("單筆 9 折，最高折抵 NT$300。", is_own=False),
     ),
     KindDraft(
         code="reward_tote",

@@ -48,7 +48,8 @@ from app.referrals.rules import Newcomer as Joiner
 from app.rewards import queries as reward_queries
 from app.rewards import service as rewards
 from app.rewards.rules import RewardRefused
-from app.seeds import brand, draws, journeys, letters, people, tags, visits
+from app.scores import service as scores
+from app.seeds import brand, changes, draws, experiments, journeys, letters, people, tags, visits
 from app.seeds.brand import Shop
 from app.seeds.people import CAST, Newcomer
 from app.seeds.visits import Visit
@@ -60,6 +61,7 @@ from flex_templates.theme import CAMPHOR
 SEED: Final = 20260704
 BROUGHT_BY_A_FRIEND: Final = 0.2
 NOT_SENT: Final = "示範資料：在啟用之前"
+LATE: Final = timedelta(hours=9)  # before midnight in Taipei, on the same day in London
 POINTS_STEP: Final = 10  # points are redeemed in tens, NT$1 each
 _MEMBERS, _FACTS, _CONSENTS = table_of(Member), table_of(Fact), table_of(Consent)
 
@@ -131,6 +133,7 @@ def write(
             for event in month:
                 chronicle.live(session, event)
                 at = event.at
+            _measure(session, at, now)
         share = (at - opened_at) / (now - opened_at)
         on_progress(Progress(min(1.0, share), chronicle.sales))
     with db.transaction() as session:
@@ -144,11 +147,22 @@ def write(
         _connect(session, everybody, ids)
         _employ(session, shop, now)
         tags.write(session, now=now)
+        scores.night(session, now=now)
         letters.write(session, rng=Random(seed + 5), now=now)  # noqa: S311  # as above
         journeys.write(session, rng=Random(seed + 6), now=now)  # noqa: S311  # as above
+        experiments.write(session, rng=Random(seed + 7), now=now)  # noqa: S311  # as above
+        changes.write(session, now=now)
         _pass_over(session, now)
     joined = sum(person.joined_at is not None for person in everybody)
     return Told(joined, len(everybody) - joined, chronicle.sales)
+
+
+def _measure(session: Session, at: datetime, now: datetime) -> None:
+    """The last night of a month that is over; the models are for today."""
+    first = taipei_date(at - LATE).replace(day=1)
+    end = taipei_midnight((first + timedelta(days=32)).replace(day=1)) - LATE
+    if end < now:
+        scores.night(session, now=end, with_models=False)
 
 
 # The plan -----------------------------------------------------------------------------------------

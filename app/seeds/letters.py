@@ -166,6 +166,14 @@ def _lived(session: Session, past: Past, segment_id: int | None, at: datetime, r
         session, name=past.name, segment_id=segment_id, letter=letter, staff_id=None, now=at
     )
     service.plan(session, broadcast_id=broadcast_id, send_at=at, now=at)
+    go_out(session, at, rng, clicked=past.clicked, stopped=past.stopped)
+
+
+def go_out(
+    session: Session, at: datetime, rng: Random, *, clicked: float, stopped: float = 0
+) -> None:
+    """The next broadcast that was due then; so many of who got it pressed its button or turned its
+    topic off."""
     work = freezing.begin(session, now=at)
     assert work is not None
     members, ids = freezing.meant(session, work)
@@ -173,12 +181,12 @@ def _lived(session: Session, past: Past, segment_id: int | None, at: datetime, r
     freezing.close(session, work, members=members)
     # No button of it leads to an address, so that no link has to be signed.
     letterhead = Brand(themes.named("camphor", brand=brand.NAME), "https://tea.example.tw", "")
-    going = queries.broadcast(session, broadcast_id)
+    going = queries.broadcast(session, work.id)
     while composing.compose(session, going, brand=letterhead, now=at):
         pass
-    service.finish(session, broadcast_id=broadcast_id, now=at)
-    _taken(session, broadcast_id, at)
-    _pressed(session, broadcast_id, past, at, rng)
+    service.finish(session, broadcast_id=work.id, now=at)
+    _taken(session, work.id, at)
+    _pressed(session, going, at, rng, clicked=clicked, stopped=stopped)
 
 
 def _taken(session: Session, broadcast_id: int, at: datetime) -> None:
@@ -196,20 +204,28 @@ def _taken(session: Session, broadcast_id: int, at: datetime) -> None:
     )
 
 
-def _pressed(session: Session, broadcast_id: int, past: Past, at: datetime, rng: Random) -> None:
+def _pressed(
+    session: Session,
+    going: queries.BroadcastShown,
+    at: datetime,
+    rng: Random,
+    *,
+    clicked: float,
+    stopped: float,
+) -> None:
     """The letter's buttons, and the line that turns its topic off."""
     got = session.scalars(
         sa.select(RECIPIENTS.c.member_id)
-        .where(RECIPIENTS.c.broadcast_id == broadcast_id, RECIPIENTS.c.status == QUEUED)
+        .where(RECIPIENTS.c.broadcast_id == going.id, RECIPIENTS.c.status == QUEUED)
         .order_by(RECIPIENTS.c.member_id)
     ).all()
     for member_id in got:
-        if rng.random() < past.clicked:
+        if rng.random() < clicked:
             moment = at + timedelta(minutes=rng.randint(1, 600))
-            service.followed(session, broadcast_id=broadcast_id, member_id=member_id, now=moment)
-        if past.stopped and rng.random() < past.stopped:
+            service.followed(session, broadcast_id=going.id, member_id=member_id, now=moment)
+        if stopped and rng.random() < stopped:
             moment = at + timedelta(minutes=rng.randint(1, 600))
-            topic = past.letter.topic
+            topic = going.letter.topic
             governor.stop_topic(
                 session, member_id=member_id, topic=topic, channel="chat", now=moment
             )

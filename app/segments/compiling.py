@@ -18,6 +18,7 @@ from app.coupons.models import COUPONS, ISSUED, KINDS
 from app.members.models import Member
 from app.points.models import ACCOUNTS, LOTS
 from app.purchases.models import DAYS, ITEMS, PURCHASES, TOTALS
+from app.scores.models import SCORES
 from app.segments.rules import THIS_MONTH, Condition, Group, Part
 from app.staff.models import Store
 from app.tags import queries as tags
@@ -196,6 +197,25 @@ def _cycle(condition: Condition, at: _At) -> Chosen:
     return _in(at, query)
 
 
+def _scored(condition: Condition, at: _At, value: sa.ColumnElement[Any]) -> Chosen:
+    """Of the last night's scores; nobody without any."""
+    query = sa.select(SCORES.c.member_id).where(SCORES.c.nes.is_not(None))
+    if condition.at_least is not None:
+        query = query.where(value >= condition.at_least)
+    if condition.at_most is not None:
+        query = query.where(value <= condition.at_most)
+    return _in(at, query)
+
+
+def _next(condition: Condition, at: _At) -> Chosen:
+    """Days until the last purchase and the usual gap are over; less than none counts as none. Who
+    came once has no gap of their own."""
+    today = day_number(sa.literal(at.today, sa.Date))
+    gap = sa.cast((SCORES.c.cycle + 50) // 100, sa.Integer)
+    days = sa.cast(day_number(SCORES.c.last_day) - today, sa.Integer) + gap
+    return _scored(condition, at, sa.case((days > 0, days), (days <= 0, 0)))
+
+
 def _joined(condition: Condition, at: _At) -> Chosen:
     found: list[Chosen] = [_MEMBERS.c.joined_at.is_not(None)]
     if condition.at_least is not None:
@@ -297,6 +317,10 @@ def _sample(condition: Condition, at: _At) -> Chosen:
     return stirred < (100 if condition.at_most is None else condition.at_most)
 
 
+def _group_or_state(condition: Condition, at: _At, column: sa.ColumnElement[Any]) -> Chosen:
+    return _in(at, sa.select(SCORES.c.member_id).where(column.in_(condition.any_of)))
+
+
 def _tag(condition: Condition, at: _At) -> Chosen:
     ids = [int(code) for code in condition.any_of]
     return _in(
@@ -315,6 +339,16 @@ _COMPILED: Final[Mapping[str, Callable[[Condition, _At], Chosen]]] = {
     "cycle": _cycle,
     "last_visit": lambda condition, at: _ago(condition, TOTALS.c.last_day, at),
     "first_visit": lambda condition, at: _ago(condition, TOTALS.c.first_day, at),
+    "rfm": lambda condition, at: _group_or_state(condition, at, SCORES.c.rfm),
+    "nes": lambda condition, at: _group_or_state(condition, at, SCORES.c.nes),
+    "r": lambda condition, at: _scored(condition, at, SCORES.c.r),
+    "f": lambda condition, at: _scored(condition, at, SCORES.c.f),
+    "m": lambda condition, at: _scored(condition, at, SCORES.c.m),
+    "fm": lambda condition, at: _scored(condition, at, (SCORES.c.f + SCORES.c.m + 1) // 2),
+    "gap": lambda condition, at: _scored(condition, at, (SCORES.c.cycle + 50) // 100),
+    "next": _next,
+    "ltv": lambda condition, at: _scored(condition, at, SCORES.c.ltv),
+    "alive": lambda condition, at: _scored(condition, at, SCORES.c.alive),
     "bought": _bought,
     "store": _store,
     "points": _points,

@@ -15,6 +15,7 @@ from app.coupons import queries as coupons
 from app.members.models import Member
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
+from app.scores.rules import GROUPS, NES
 from app.segments import compiling, rules
 from app.segments.models import SEGMENTS
 from app.segments.rules import THIS_MONTH, Group
@@ -156,4 +157,6 @@ def choices(session: Session, *, now: datetime) -> Mapping[str, Mapping[str, str
         "coupon": coupons.names(session),
         "source": {source: source for source in sources},
         "tag": tags.names(session),
+        "rfm": {code: group.name for code, group in GROUPS.items()},
+        "nes": {code: f"{code} {name}" for code, name in NES.items()},
     }

@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 from app.core import ids, money
 
 Match = Literal["all", "any", "none"]
-Choices = Literal["", "tier", "city", "gender", "month", "store", "coupon", "source", "tag", "text"]
+Choices = Literal[
+    "", "tier", "city", "gender", "month", "store", "coupon", "source", "tag", "text", "rfm", "nes"
+]  # fmt: skip
 MOST_PARTS: Final = 20
 DEEPEST: Final = 4
 MOST_DAYS: Final = 3_650
@@ -20,7 +22,7 @@ MOST_DAYS: Final = 3_650
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`unit` follows a number in words; NT$ goes before it."""
+    """`unit` follows a number in words; NT$ goes before it. `help` says what is meant."""
 
     name: str
     unit: str = ""
@@ -28,10 +30,15 @@ class Field:
     has_days: bool = False
     needs_days: bool = False
     choices: Choices = ""
+    help: str = ""
 
 
-def _choice(name: str, choices: Choices, *, has_days: bool = False) -> Field:
-    return Field(name, has_range=False, has_days=has_days, choices=choices)
+def _choice(name: str, choices: Choices, *, has_days: bool = False, help: str = "") -> Field:
+    return Field(name, has_range=False, has_days=has_days, choices=choices, help=help)
+
+
+_NIGHTLY: Final = "每晚計算，看到的是今天凌晨的結果。"
+_SCORE: Final = f"近 365 天，1–5 分，5 分最好。{_NIGHTLY}"
 
 
 FIELDS: Final[Mapping[str, Field]] = {
@@ -54,6 +61,22 @@ FIELDS: Final[Mapping[str, Field]] = {
     "gender": _choice("性別", "gender"),
     "source": _choice("入會來源", "source"),
     "tag": _choice("標籤", "tag"),
+    "rfm": _choice(
+        "RFM 客群", "rfm", help=f"依最近消費、次數、金額分成 11 群，見「顧客結構」。{_NIGHTLY}"
+    ),
+    "r": Field("R 分數（最近消費）", "分", help=_SCORE),
+    "f": Field("F 分數（消費次數）", "分", help=_SCORE),
+    "m": Field("M 分數（消費金額）", "分", help=_SCORE),
+    "fm": Field("FM 分數（次數與金額的中間）", "分", help=_SCORE),
+    "nes": _choice(
+        "NES 狀態", "nes", help=f"依每個人自己的平均消費間隔判斷，不是固定天數。{_NIGHTLY}"
+    ),
+    "gap": Field("平均消費間隔", "天", help=f"每幾天來一次，來過兩天以上的人才有。{_NIGHTLY}"),
+    "next": Field(
+        "離預估下次消費", "天", help=f"上次消費加上平均間隔；已經過了算 0 天。{_NIGHTLY}"
+    ),
+    "ltv": Field("未來一年價值", "NT$", help=f"估計未來一年的消費金額，只適合比較多少。{_NIGHTLY}"),
+    "alive": Field("還會再來的機率", "%", help=f"由消費紀錄估計，資料不足的品牌沒有。{_NIGHTLY}"),
     "marketing": Field("收到的行銷訊息", "則", has_days=True, needs_days=True),
     "sample": Field("隨機抽樣", "%"),
 }
@@ -105,7 +128,29 @@ READY: Final[Mapping[str, tuple[str, Group]]] = {
     "points": ("點數快到期", _all(Condition("points_expiring", at_least=50, days=30))),
     "year": ("入會滿一年", _all(Condition("joined", at_least=365, at_most=371))),
     "tier": ("等級快到期", _all(Condition("tier_ends", at_most=30))),
+    "champions": ("冠軍客（鐵粉）", _all(Condition("rfm", any_of=("champions",)))),
+    "precious": (
+        "以前很好、快要失去的客人",
+        _all(Condition("rfm", any_of=("at_risk", "cannot_lose"))),
+    ),
+    "dozing": ("剛開始瞌睡的客人", _all(Condition("nes", any_of=("S1",)))),
+    "soon": (
+        "這週該回來的客人",
+        _all(Condition("next", at_most=7), Condition("nes", any_of=("N0", "E0"))),
+    ),
 }
+
+
+def ready(code: str) -> tuple[str, Group]:
+    """One of `READY`; or all of a named group (`rfm-lost`), a state (`nes-S1`) or a cell of R and
+    FM (`cell-53`), which the page of scores leads to; or everybody."""
+    what, _, which = code.partition("-")
+    if what in ("rfm", "nes") and which:
+        return "", _all(Condition(what, any_of=(which,)))
+    if what == "cell" and len(which) == 2 and set(which) <= set("12345"):
+        r, fm = map(int, which)
+        return "", _all(Condition("r", r, r), Condition("fm", fm, fm))
+    return READY.get(code, ("", EVERYBODY))
 
 
 def to_document(part: Part) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Permission(StrEnum):
     REACH_MEMBERS = "reach_members"  # say who is meant, and send to them
     TAG_MEMBERS = "tag_members"  # put tags on a member, and take them off
     WRITE_COUPONS = "write_coupons"  # say what coupons offer, begin and stop giving them
+    WRITE_PROGRAMME = "write_programme"  # change tiers and points, approve what another changed
     RUN_DRAWS = "run_draws"  # freeze, draw, hand prizes over
     REVIEW_INVOICES = "review_invoices"  # confirm or reject what members registered
     REVIEW_REFERRALS = "review_referrals"  # approve or reject what looks odd
@@ -68,6 +69,7 @@ PERMISSIONS: Final[dict[str, frozenset[Permission]]] = {
             _P.REVIEW_REFERRALS,
             _P.RUN_DRAWS,
             _P.WRITE_COUPONS,
+            _P.WRITE_PROGRAMME,
             _P.IMPORT_SALES,
             _P.REACH_MEMBERS,
             _P.TAG_MEMBERS,
@@ -135,6 +137,10 @@ def home_store(role: str, store_id: int | None) -> int | None:
 def is_allowed(role: str, permission: Permission) -> bool:
     """False for a role nobody knows."""
     return permission in PERMISSIONS.get(role, frozenset())
+
+
+def roles_that_may(permission: Permission) -> tuple[str, ...]:
+    return tuple(role for role, allowed in PERMISSIONS.items() if permission in allowed)
 
 
 # Machines ----------------------------------------------------------------------------------------

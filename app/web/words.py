@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from app.scores.rules import NES
+
 ROLES: Final = {
     "owner": "負責人",
     "marketer": "行銷",
@@ -73,8 +75,15 @@ KINDS: Final = {
     "benefit.kept": "等級撤回前已使用的權益",
     "mission.completed": "完成任務",
     "stamps.reached": "集點卡達成",
+    "nes.n0": "成為新顧客",
+    "nes.e0": "成為主力顧客",
+    "nes.s1": "開始瞌睡",
+    "nes.s2": "變成半睡",
+    "nes.s3": "變成沉睡",
+    "rfm.moved": "換了 RFM 客群",
     "message.sent": "送出訊息",
 }
+NES_STATES: Final = NES
 ACTIONS: Final = {
     "login": "登入",
     "store.chosen": "選擇門市",
@@ -87,12 +96,24 @@ ACTIONS: Final = {
     "coupon_kind.revised": "修改優惠券種類",
     "coupon_kind.paused": "停止發放優惠券",
     "coupon_kind.resumed": "恢復發放優惠券",
+    "programme.apply": "以檔案套用會員制度",
+    "programme.begun": "開始會員制度",
+    "programme.written": "撰寫會員制度草稿",
+    "programme.asked": "送出會員制度草稿",
+    "programme.approved": "核准會員制度草稿",
+    "programme.rejected": "退回會員制度草稿",
+    "programme.withdrawn": "收回會員制度草稿",
+    "programme.renewed": "會員制度草稿放到最新版",
     "points.corrected": "調整點數",
     "points.correction_asked": "申請調整點數",
     "points.correction_approved": "核准調整點數",
     "points.correction_rejected": "退回調整點數",
     "message.retried": "重送訊息",
     "staff.linked": "登記人員的會員編號",
+    "experiment.saved": "建立實驗",
+    "experiment.started": "開始實驗",
+    "experiment.stopped": "提早停止實驗",
+    "experiment.removed": "丟掉實驗草稿",
     "draw.created": "建立抽獎",
     "draw.frozen": "凍結抽獎名單",
     "draw.decided": "開獎",
@@ -209,6 +230,9 @@ MESSAGES: Final = {
     "broadcast": "群發",
     "journey": "旅程",
     "trial": "群發試寄",
+    "coupon.gift_given": "朋友收下優惠券",
+    "coupon.gift_received": "收到朋友送的優惠券",
+    "coupon.gift_lapsed": "送出的優惠券沒人收下",
     "referral.joined": "推薦的好友加入",
     "referral.rewarded": "好友推薦獎勵",
 }

@@ -6,7 +6,7 @@ from alembic import op
 from app.core import db
 
 revision = "0026"
-down_revision = "0020"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 

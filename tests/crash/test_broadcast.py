@@ -39,12 +39,12 @@ FAULTS = (
     {"status": 429, "every": 47, "body": {"message": "The API rate limit has been exceeded."}},
 )
 
-MANY_KILLS = 4
-# There are fewer requests: every few of them goes wrong.
+MANY_KILLS = 3
+# There are few requests: most of them go wrong, and are asked again.
 MANY_FAULTS = (
-    {"status": 500, "every": 4},
-    {"status": 500, "every": 5, "when": "after"},
-    {"drop": "after", "every": 7},
+    {"status": 500, "every": 3, "when": "after"},
+    {"drop": "after", "every": 2},
+    {"status": 500, "every": 5},
 )
 
 
@@ -183,19 +183,16 @@ def test_a_letter_for_many_at_once_reaches_everybody_once_whatever_dies(
         broadcast_id = service.create(
             session, name="夏茶", segment_id=None, letter=SAME, staff_id=None, now=NOW
         )
-        # In portions of their own hour's slots, so that there are many requests to die between.
-        service.plan(
-            session, broadcast_id=broadcast_id, send_at=NOW, now=NOW, pace="staggered", hours=2
-        )
+        service.plan(session, broadcast_id=broadcast_id, send_at=NOW, now=NOW)
     left: set[int] = set()
 
     def has_come_to(letters: int) -> bool:
-        clock.forward(20)
+        clock.forward(2)
         return arrived(place).total() >= letters
 
     for kill in range(MANY_KILLS):
-        goal = kill * len(meant) // (MANY_KILLS + 1) + rng.randrange(100)
-        until(lambda: has_come_to(goal), "nothing arrives any more", seconds=120)  # noqa: B023
+        goal = kill * len(meant) // (MANY_KILLS + 1)
+        until(lambda: has_come_to(goal), "nothing arrives any more", seconds=60)  # noqa: B023
         with db.transaction() as session:
             member = rng.choice(NUMBERS)
             members.consent(
@@ -213,13 +210,13 @@ def test_a_letter_for_many_at_once_reaches_everybody_once_whatever_dies(
     place.line.http.delete("/control/faults")
 
     def is_over() -> bool:
-        clock.forward(20)
+        clock.forward(2)
         with db.reading() as session:
             sending = queries.counts(session, broadcast_id).by_sending
             is_done = queries.broadcast(session, broadcast_id).status == rules.DONE
         return is_done and set(sending) <= {"sent", "parked", "cancelled"}
 
-    until(is_over, "it does not end", seconds=240)
+    until(is_over, "it does not end", seconds=180)
     found = arrived(place)
     assert set(found.values()) == {1}
     maybe = {f"U{number:032x}" for number in left}

@@ -12,6 +12,7 @@ NOT_PAGES = {
     "/console/live", "/console/imports/{import_id}/live", "/console/segments/{segment_id}/size",
     "/console/segments/new", "/console/broadcasts/new", "/console/broadcasts/{broadcast_id}/live",
     "/console/journeys/{journey_id}/size",
+    "/console/programme/drafts/{draft_id}/edit",
     "/console/menus/new", "/console/menus/{menu_id}/live",
     "/console/menus/{menu_id}/pictures/{number}",
     "/b/{token}",  # parts of pages, some that look like others, and a way out

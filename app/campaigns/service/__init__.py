@@ -13,6 +13,7 @@ from app.campaigns import pictures, queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS, LetterPicture
 from app.campaigns.rules import costs, letters, timing
 from app.campaigns.rules.letters import Letter
+from app.campaigns.rules.shares import Share
 from app.core.db import changed, insert_ignore
 from app.core.errors import DomainError, Invalid
 from app.core.prepared import Prepared
@@ -126,10 +127,12 @@ def plan(
     pace: str = timing.AT_ONCE,
     hours: int = 0,
     most: int | None = None,
+    share: Share | None = None,
 ) -> None:
     """From now on nothing of it changes: the letter and the segment's conditions are copied, and
     at `send_at` the list is made. A time gone by means at once. It goes out at its `pace`, spread
-    over so many `hours` if that says so, and stops for a person after `most` messages.
+    over so many `hours` if that says so, and stops for a person after `most` messages. `share`:
+    for those alone.
 
     Raises Invalid with the first thing that is wrong, NotFound, NotNow."""
     found = queries.broadcast(session, broadcast_id)
@@ -163,6 +166,7 @@ def plan(
         pace=pace,
         hours=hours if pace == timing.STAGGERED else 0,
         most=most,
+        share=sa.null() if share is None else share.document(),
         changed_at=now,
         **values,
     )

@@ -21,6 +21,7 @@ from app.campaigns import messages, queries, rules
 from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.campaigns.rules import letters, timing
 from app.campaigns.rules.letters import Letter
+from app.campaigns.rules.shares import Share
 from app.core import ids
 from app.core.db import changed, table_of
 from app.core.prepared import Prepared, among
@@ -45,20 +46,17 @@ class Freezing:
     letter: Letter
     pace: str
     hours: int
+    share: Share | None = None
 
 
 _AT_ONCE: Final[Mapping[int, datetime]] = MappingProxyType({})
+_READ: Final = ("id", "tree", "unpressed_of", "share", "lease", "letter", "pace", "hours")
 
 
 def begin(session: Session, *, now: datetime) -> Freezing | None:
     """Take the next broadcast whose time has come, or whose list was left half made."""
     row = session.execute(
-        sa.select(
-            *(
-                BROADCASTS.c[name]
-                for name in ("id", "tree", "unpressed_of", "lease", "letter", "pace", "hours")
-            )
-        )
+        sa.select(*(BROADCASTS.c[name] for name in _READ))
         .where(
             sa.or_(
                 sa.and_(BROADCASTS.c.status == rules.DUE, BROADCASTS.c.send_at <= now),
@@ -90,14 +88,19 @@ def begin(session: Session, *, now: datetime) -> Freezing | None:
     session.execute(sa.delete(RECIPIENTS).where(RECIPIENTS.c.broadcast_id == row.id))
     tree = None if row.tree is None else segment_rules.from_document(row.tree)
     letter = letters.letter_of(row.letter)
-    return Freezing(row.id, lease, tree, row.unpressed_of, now, letter, row.pace, row.hours)
+    share = None if row.share is None else Share(**row.share)
+    return Freezing(row.id, lease, tree, row.unpressed_of, now, letter, row.pace, row.hours, share)
 
 
 def meant(session: Session, work: Freezing) -> tuple[int, list[int]]:
     """How many members are meant, and the ids of those who can be reached, of one snapshot."""
     members = queries.meant(work.tree, work.unpressed_of, now=work.at)
     reachable = members.where(segments.reachable()).order_by(_MEMBERS.c.id)
-    return segments.size_of(session, members).members, segments.ids(session, reachable)
+    if work.share is None:
+        return segments.size_of(session, members).members, segments.ids(session, reachable)
+    holds = work.share.holds
+    found = [one for one in segments.ids(session, reachable) if holds(one)]
+    return sum(map(holds, segments.ids(session, members))), found
 
 
 def turns(session: Session, work: Freezing, member_ids: Sequence[int]) -> Mapping[int, datetime]:
@@ -141,11 +144,12 @@ def write(
     topic = messages.topic_of(session, work.letter)
     why = None if topic is None else attention.declined(topic[1])
     declined = topics.declined(session, member_ids, work.letter.topic)
+    share = work.share
     arms: dict[tuple[str, datetime, str | None], list[int]] = defaultdict(list)
     for member_id in member_ids:
         if member_id in declined:
             arms[rules.DECLINED, work.at, why].append(member_id)
-        elif attention.is_held_out(member_id):
+        elif attention.is_held_out(member_id) or (share and share.is_control(member_id)):
             arms[rules.CONTROL, work.at, None].append(member_id)
         else:
             arms[rules.TO_DO, when.get(member_id, work.at), None].append(member_id)

@@ -23,6 +23,8 @@ from app.explanations import queries as explanations
 from app.insights.queries import portrait, till
 from app.insights.queries.till import SaleShown
 from app.members import queries as members
+from app.scores import messages as score_words
+from app.scores import queries as scores
 from app.staff import queries
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
@@ -97,6 +99,7 @@ class ServeView:
     may_redeem: bool
     has_phone: bool
     typed: Typed
+    hint: str = ""  # kind words about how they buy
     error: str = ""
 
     @property
@@ -419,5 +422,6 @@ def _serve_view(
         may_redeem=given.may_redeem,
         has_phone=members.person(session, given.member_id).phone is not None,
         typed=typed,
+        hint=score_words.for_clerk(scores.score(session, given.member_id)),
         error=error,
     )

@@ -32,6 +32,7 @@ SHELVES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "會員": ("tier", "tier_ends", "joined", "birth_month", "city", "gender", "source", "tag"),
     "點數與優惠券": ("points", "points_expiring", "coupon"),
+    "消費習慣（每晚計算）": ("rfm", "nes", "r", "f", "m", "fm", "gap", "next", "ltv", "alive"),
     "訊息": ("marketing", "sample"),
 }
 MOST_BLOCKS: Final = 5

@@ -14,6 +14,7 @@ from app.insights.queries import numbers
 from app.insights.queries.numbers import Delivery
 from app.outbox import queries as outbox
 from app.outbox import service as outbox_service
+from app.outbox.models import MULTICAST
 from app.outbox.queries import Sending
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
@@ -30,11 +31,13 @@ DONE = {"1": "已重新排入，幾秒內會再試一次。", "0": "這一筆已
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """A message that was not sent. `excerpt` is what it says, for somebody who may read it."""
+    """A message that was not sent. `excerpt` is what it says, for somebody who may read it;
+    `readers` how many people a multicast is for."""
 
     row: Sending
     excerpt: str
     may_retry: bool
+    readers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,20 @@ def delivery(
     with request.app.state.db.reading() as session:
         state = numbers.delivery(session, now=request.app.state.clock())
         rows = outbox.parked_rows(session)
+        readers = outbox.readers_of(session, [row.id for row in rows if row.channel == MULTICAST])
         events = inbox.parked_events(session)
     looks.note(request, visitor, "list", source="delivery", people=len(rows))
     may_retry = visitor.may(Permission.RETRY_DELIVERY)
     view = DeliveryView(
         state=state,
         messages=tuple(
-            Parked(row, excerpt(row), may_retry and row.channel != "reply") for row in rows
+            Parked(
+                row,
+                excerpt(row),
+                may_retry and row.channel != "reply",
+                readers.get(row.id, 0),
+            )
+            for row in rows
         ),
         events=tuple(events),
         notice=DONE.get(done, ""),

@@ -73,10 +73,9 @@ def problems(request: Request, session: Session, letter: Letter) -> Iterator[tup
         return
     shown = brand(request)
     parts = urlsplit(shown.base_url)
-    if parts.scheme != "https" and parts.hostname not in _LOOPBACK and letter.parts:
-        if rules.pictures_of(letter):
-            yield "parts", "圖片要從 https 網址提供：請系統管理人設定 PUBLIC_BASE_URL"
-        return
+    is_served = parts.scheme == "https" or parts.hostname in _LOOPBACK
+    if rules.pictures_of(letter) and not is_served:
+        yield "parts", "圖片要從 https 網址提供：請系統管理人設定 PUBLIC_BASE_URL"
     # A trial on this machine is judged as it would be on the shop's own address.
     at_home = replace(shown, base_url=f"https://{parts.netloc}")
     now = request.app.state.clock()

@@ -32,6 +32,8 @@ from app.points import queries as points
 from app.points.queries import Movement
 from app.points.rules import Earned, Standing, formula_from_facts
 from app.programmes import queries as programmes
+from app.scores import queries as scores
+from app.scores.queries import ScoreShown
 from app.segments import compiling
 from app.segments import queries as segments
 from app.staff.queries import Visitor
@@ -242,6 +244,7 @@ class MemberView:
     usable_coupons: int
     purchases: tuple[Bought, ...]
     spent: Spent
+    score: ScoreShown | None
     consents: tuple[Agreed, ...]
     declined: tuple[tuple[str, datetime], ...]  # topics that are turned off, and since when
     messages: tuple[Sending, ...]
@@ -338,6 +341,7 @@ def _member_view(
         usable_coupons=sum(_is_usable(coupon, now) for coupon in coupons),
         purchases=tuple(portrait.purchases(session, member_id, store_id=home)),
         spent=portrait.spent(session, member_id, now=now),
+        score=scores.score(session, member_id),
         consents=tuple(portrait.consents(session, member_id)),
         declined=_declined(session, member_id),
         messages=tuple(outbox.sendings_to(session, member_id, limit=20)),

@@ -63,7 +63,7 @@ def listed(request: Request, _visitor: Marketer) -> Response:
 def new(
     request: Request, visitor: Marketer, ready: Annotated[str, Query(max_length=30)] = ""
 ) -> Response:
-    name, tree = rules.READY.get(ready, ("", rules.EVERYBODY))
+    name, tree = rules.ready(ready)
     return _page(request, visitor, Draft(name, conditions.blocks_of(tree)))
 
 

@@ -6,7 +6,9 @@ import re
 
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
 from PIL import Image
+from starlette.testclient import TestClient
 
 from app.campaigns import messages, queries, rules, service
 from app.campaigns.models import RECIPIENTS
@@ -20,6 +22,7 @@ from app.segments import service as segments
 from app.segments.rules import Condition, Group
 from app.staff.models import AuditEntry
 from app.staff.rules import Role
+from app.web import pictures
 from tests.app.campaigns.brand import LETTER, advance
 from tests.support.loyalty import publish
 from tests.support.people import bought, regular
@@ -390,15 +393,22 @@ def test_a_picture_is_put_on_shown_and_served(sqlite_db: Database, marketer: Bro
     shown = upload(marketer, TWO | {"do": "upload"}, picture())
     found = re.search(r'name="m1-picture" value="([0-9a-f]{64})"', shown.text)
     assert found, shown.text
-    small = marketer.http.get(f"/pictures/letter/{found[1]}-small.jpg")
+    site = FastAPI()
+    site.state.db = sqlite_db
+    site.include_router(pictures.router)
+    phone = TestClient(site)  # without a log-in, as LINE fetches it
+    small = phone.get(f"/pictures/letter/{found[1]}-small.jpg")
     assert (small.status_code, small.headers["content-type"]) == (200, "image/jpeg")
     assert "immutable" in small.headers["cache-control"]
-    large = marketer.http.get(f"/pictures/letter/{found[1]}.jpg")
+    large = phone.get(f"/pictures/letter/{found[1]}.jpg")
     assert large.content[:2] == b"\xff\xd8"
     for name in (f"{found[1]}.png", f"{'0' * 64}.jpg", "nonsense", f"{found[1][:-1]}G.jpg"):
-        assert marketer.get(f"/pictures/letter/{name}").status == 404
-    kept = marketer.post("/console/broadcasts", TWO | {"m1-picture": found[1], "then": "send"})
-    assert kept.location == "/console/broadcasts/1/send"
+        assert phone.get(f"/pictures/letter/{name}").status_code == 404
+    # The site of this test has no https, and LINE fetches pictures over nothing else.
+    form = TWO | {"m1-picture": found[1]}
+    refused = marketer.post("/console/broadcasts", form | {"then": "send"})
+    assert (refused.status, "圖片要從 https 網址提供" in refused.text) == (422, True)
+    assert marketer.post("/console/broadcasts", form).location == "/console/broadcasts/1"
     letter = newest(sqlite_db).letter
     assert [part.kind for part in letter.parts] == ["card", "picture"]
     assert letter.topic == "news"

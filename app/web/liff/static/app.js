@@ -121,7 +121,7 @@ document.addEventListener("submit", async (event) => {
   if (!form) return;
   event.preventDefault();
   const button = event.submitter || form.querySelector("[type=submit]");
-  if (form.dataset.confirm && !(await sure(form.dataset.confirm, button.textContent))) return;
+  if (form.dataset.confirm && !(await sure(form.dataset.confirm, button.dataset.yes || button.textContent))) return;
   post(form.dataset.post, new URLSearchParams(new FormData(form)), button);
 });
 
