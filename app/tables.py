@@ -20,6 +20,7 @@ import app.lookups.models
 import app.members.models
 import app.mergers.models
 import app.missions.models
+import app.offline.models
 import app.outbox.models
 import app.points.models
 import app.programmes.models

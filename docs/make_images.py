@@ -116,10 +116,13 @@ PAGES: Final = {
     "/clerk/serve/{sealed}": "clerk-serve",
     "/clerk/serve/{sealed}/code": "clerk-code",
     "/clerk/serve/{sealed}/why": "clerk-why",
+    "/clerk/serve/{sealed}/goodwill": "clerk-goodwill",
     "/clerk/serve/{sealed}/confirm": "clerk-confirm",
     "/clerk/serve/{sealed}/done": "clerk-done",
     "/clerk/today": "clerk-today",
     "/clerk/today/{external_id}/refund": "clerk-refund",
+    "/clerk/today/{external_id}/exchange": "clerk-exchange",
+    "/clerk/offline": "clerk-offline",
     "/liff/view/join": "liff-join",
     "/liff/view/join/phone": "liff-join-phone",
     "/liff/view/card": "liff-card",
@@ -346,6 +349,8 @@ def till(studio: Studio) -> None:
         served = page.url
         page.goto(f"{served}/why")
         keep_tall(page, "clerk-why")
+        page.goto(f"{served}/goodwill")
+        keep_tall(page, "clerk-goodwill")
         page.goto(served)
         for key in ("1", "2", "9", "0"):
             page.click(f'[data-key="{key}"]')
@@ -367,8 +372,31 @@ def till(studio: Studio) -> None:
         page.click("text=退款 >> nth=-1")
         page.wait_for_selector("#amount")
         keep(page, "clerk-refund")
+        page.goto(f"{studio.url}/clerk/today")
+        page.get_by_role("link", name="換貨", exact=True).last.click()
+        page.fill("#amount", "1680")
+        page.click("text=下一步")
+        page.wait_for_selector("text=確認換貨")
+        keep_tall(page, "clerk-exchange")
+        offline(studio, page)
         page.goto(f"{studio.url}/clerk/store")
         keep(page, "clerk-store")
+
+
+def offline(studio: Studio, page: Page) -> None:
+    """Two sales wait because the network is lost."""
+    page.goto(f"{studio.url}/clerk")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.goto(f"{studio.url}/clerk/offline")
+    page.wait_for_selector("text=網路已恢復")
+    page.context.set_offline(True)
+    for code, amount in ((PHONE_OF_REGULAR, "790"), ("0912345678", "1280")):
+        page.fill("#code", code)
+        page.fill("#amount", amount)
+        page.click("text=保留這筆")
+        page.wait_for_selector(f"text=NT${int(amount):,}")
+    keep_tall(page, "clerk-offline")
+    page.context.set_offline(False)
 
 
 def card_code(studio: Studio, page: Page) -> str:

@@ -75,6 +75,29 @@ class RefundView:
 
 
 @dataclass(frozen=True, slots=True)
+class ExchangeView:
+    """Goods of NT$ `back` returned and others of NT$ `amount` (after coupons and points) taken,
+    with the points that went, came back and were earned."""
+
+    back: int
+    amount: int
+    revoked: int
+    earned: int
+    balance: int
+    store: str
+    at: datetime
+    card: Tap
+    restored: int = 0
+    pending: int = 0
+    coupons: tuple[CouponTaken, ...] = ()
+    points_used: int = 0
+    points_worth: int = 0  # NT$ that they paid
+    coupon_returned: str = ""
+    notes: tuple[str, ...] = ()
+    history: Tap | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PurchaseLine:
     """One purchase of the history; `refunded` NT$ of it came back."""
 
@@ -173,7 +196,7 @@ def _coupons(theme: Theme, coupons: tuple[CouponTaken, ...]) -> list[Node]:
     ]
 
 
-def _paid_with_points(theme: Theme, view: ReceiptView) -> Node | None:
+def _paid_with_points(theme: Theme, view: ReceiptView | ExchangeView) -> Node | None:
     if view.points_used <= 0:
         return None
     used = f"使用點數 {wording.points(view.points_used)}"
@@ -226,12 +249,16 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
     return parts.flex(summary(view), parts.bubble(theme, body, footer=footer))
 
 
+def _owed(balance: int) -> str:
+    return "點數不足扣回，不足的部分將由下次獲得的點數補足。" if balance < 0 else ""
+
+
+def _returned(coupon: str) -> str:
+    return f"優惠券「{wording.clip(coupon, 40)}」已退回您的優惠券匣。" if coupon else ""
+
+
 def refund_message(view: RefundView, theme: Theme) -> Message:
     """Tell what was given back, and what it means for points, coupon and tier."""
-    owed = "點數不足扣回，不足的部分將由下次獲得的點數補足。" if view.balance < 0 else ""
-    returned = ""
-    if view.coupon_returned:
-        returned = f"優惠券「{wording.clip(view.coupon_returned, 40)}」已退回您的優惠券匣。"
     body = parts.column(
         parts.masthead(theme, "退貨通知"),
         parts.text("退款金額", theme.quiet, "xs", margin="xl"),
@@ -255,7 +282,11 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
         ),
         *(
             parts.note(theme, wording.clip(words, 120), margin="md")
-            for words in (owed, returned, *view.notes[:MOST_NOTES])
+            for words in (
+                _owed(view.balance),
+                _returned(view.coupon_returned),
+                *view.notes[:MOST_NOTES],
+            )
             if words
         ),
         paddingAll="20px",
@@ -264,6 +295,69 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
     footer = parts.buttons(parts.button(theme, "查看會員卡", view.card, "soft"))
     back = f"，扣回 {wording.points(view.revoked)}" if view.revoked > 0 else ""
     alt = f"已退款 {wording.money(view.amount)}{back}，目前 {wording.points(view.balance)}"
+    return parts.flex(alt, parts.bubble(theme, body, footer=footer))
+
+
+def _difference(view: ExchangeView) -> tuple[str, str]:
+    """What the customer paid or got back besides: a label and a figure."""
+    more = view.amount - view.back
+    if more == 0:
+        return "等值換貨", "不補不退"
+    return ("補差額" if more > 0 else "退差額"), wording.money(abs(more))
+
+
+def exchange_message(view: ExchangeView, theme: Theme) -> Message:
+    """Tell what came back, what went out, the difference in money and in points."""
+    label, figure = _difference(view)
+    pending = f"另有 {wording.points(view.pending)}待生效" if view.pending > 0 else ""
+    body = parts.column(
+        parts.masthead(theme, "換貨通知"),
+        parts.text(label, theme.quiet, "xs", margin="xl"),
+        parts.figure(theme, figure, ""),
+        parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
+        parts.column(
+            parts.fact(theme, "退回的商品", wording.money(-view.back)),
+            parts.fact(theme, "換出（實付）", wording.money(view.amount)),
+            *_coupons(theme, view.coupons),
+            _paid_with_points(theme, view),
+            spacing="sm",
+            margin="lg",
+        ),
+        parts.panel(
+            theme,
+            parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點"),
+            parts.fact(theme, "退回點數", f"{wording.signed(view.restored)} 點")
+            if view.restored > 0
+            else None,
+            parts.fact(theme, "新獲得點數", f"{wording.signed(view.earned)} 點"),
+            parts.fact(
+                theme,
+                "目前可用",
+                wording.points(view.balance),
+                weight="bold",
+                colour=theme.alert if view.balance < 0 else theme.ink,
+            ),
+            parts.text(pending, theme.quiet, "xxs", align="end") if pending else None,
+            margin="lg",
+        ),
+        *(
+            parts.note(theme, wording.clip(words, 120), margin="md")
+            for words in (
+                _owed(view.balance),
+                _returned(view.coupon_returned),
+                *view.notes[:MOST_NOTES],
+            )
+            if words
+        ),
+        paddingAll="20px",
+        paddingBottom="12px",
+    )
+    footer = parts.buttons(
+        parts.button(theme, "查看會員卡", view.card, "soft"),
+        parts.button(theme, "消費紀錄", view.history, "quiet") if view.history else None,
+    )
+    money = label if label == "等值換貨" else f"{label} {figure}"
+    alt = f"已換貨，{money}，目前 {wording.points(view.balance)}"
     return parts.flex(alt, parts.bubble(theme, body, footer=footer))
 
 

@@ -74,6 +74,40 @@ def shown(session: Session, *, text: str, now: datetime) -> Shown:
     return Shown(row.id, row.member_id, row.expires_at)
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A code that was scanned without network and comes in when it is dead."""
+
+    token_id: int
+    member_id: int
+    issued_at: datetime
+    expires_at: datetime
+
+
+def late(session: Session, *, text: str) -> Late:
+    """Whose code this was and when it lived. Raises TokenDead when it is unknown (by now)."""
+    row = session.execute(
+        sa.select(
+            _TOKENS.c.id, _TOKENS.c.member_id, _TOKENS.c.issued_at, _TOKENS.c.expires_at
+        ).where(_TOKENS.c.digest == ids.digest(text.strip()))
+    ).one_or_none()
+    if row is None:
+        raise TokenDead("unknown")
+    return Late(*tuple(row))
+
+
+def use_late(session: Session, *, token_id: int, purpose: str, now: datetime) -> None:
+    """Use a code up after its life. Raises TokenDead when it was used: by then, or since."""
+    won = changed(
+        session,
+        sa.update(_TOKENS)
+        .where(_TOKENS.c.id == token_id, _TOKENS.c.used_at.is_(None))
+        .values(used_at=now, purpose=purpose),
+    )
+    if not won:
+        raise TokenDead("used")
+
+
 def use_token(session: Session, *, text: str, purpose: str, now: datetime) -> int:
     """Use the code up and return the member's id: of two scans exactly one gets it.
 

@@ -1,17 +1,21 @@
 """What a member is told seconds after the till."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from app.core.clock import TAIPEI, taipei_date
-from app.line.taps import ShowCard, ShowPurchases
+from app.core.text import show_date
+from app.coupons.rules import last_day
+from app.coupons.service import Issued
+from app.line.taps import ShowCard, ShowCoupons, ShowPurchases
 from app.points.rules import Earned, Formula, Standing
 from app.programmes.rules import Tier
 from app.tiers import rules as tier_rules
 from app.tiers.rules import Progress, words
 from flex_templates import purchases, tiers
-from flex_templates.parts import Press
-from flex_templates.purchases import CouponTaken, Reason, ReceiptView, RefundView
+from flex_templates.parts import Press, say
+from flex_templates.purchases import CouponTaken, ExchangeView, Reason, ReceiptView, RefundView
 from flex_templates.theme import CAMPHOR, Theme
 from flex_templates.tiers import TierChangedView
 
@@ -99,6 +103,46 @@ def refund(
         notes=notes,
     )
     return purchases.refund_message(view, theme)
+
+
+def exchange(
+    *,
+    facts: Mapping[str, Any],
+    at: datetime,
+    store: str,
+    moved: tuple[str, ...] = (),
+    theme: Theme = CAMPHOR,
+) -> dict[str, Any]:
+    """`facts` as the till is answered; `moved` are sentences about the tier."""
+    told, points = facts["exchange"], facts["points"]
+    view = ExchangeView(
+        back=told["back"],
+        amount=told["amount"],
+        revoked=points["revoked"],
+        restored=points["restored"],
+        earned=points["earned"],
+        balance=points["balance"],
+        pending=points["pending"],
+        store=store,
+        at=at.astimezone(TAIPEI),
+        card=CARD,
+        coupons=tuple(CouponTaken(one["name"], one["discount"]) for one in facts["coupons"]),
+        points_used=points["redeemed"],
+        points_worth=points["discount"],
+        coupon_returned="、".join(facts["coupons_returned"]),
+        notes=(*moved, *facts["notes"]),
+        history=HISTORY,
+    )
+    return purchases.exchange_message(view, theme)
+
+
+def goodwill(issued: Issued) -> dict[str, Any]:
+    """What a member reads who was given a coupon to make up for something."""
+    until = ""
+    if issued.expires_at is not None:
+        until = f"，可以用到 {show_date(last_day(issued.expires_at))}"
+    words = f"這次給您添麻煩了，我們送您一張「{issued.kind_name}」{until}。"
+    return say(words, (("優惠券", Press(ShowCoupons().pack(), says="優惠券")),))
 
 
 def upgraded(

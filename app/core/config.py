@@ -1,5 +1,6 @@
 """Settings from the environment. Names are part of the contract with who installs the product."""
 
+from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
 
@@ -36,6 +37,12 @@ class Settings(BaseSettings):
     regulars_hooks_private: bool = False
     regulars_sms_url: str = ""  # where one-time passwords are posted; see app/line/sms.py
     regulars_sms_token: SecretStr = SecretStr("")
+    # What a clerk's page may keep while the network is lost: NT$ of one sale, how many sales and
+    # how much NT$ a device keeps and a clerk brings in a day, hours until it is too late.
+    offline_sale_max: int = Field(20_000, ge=1, le=2_000_000)
+    offline_sales: int = Field(50, ge=0, le=1_000)
+    offline_amount: int = Field(200_000, ge=0, le=100_000_000)
+    offline_hours: int = Field(72, ge=1, le=168)
 
     @property
     def is_real_line(self) -> bool:
@@ -50,6 +57,10 @@ class Settings(BaseSettings):
     def theme(self) -> Theme:
         """How the brand's messages look, and the name they carry."""
         return themes.named(self.brand_theme, brand=self.brand_name)
+
+    @property
+    def offline_lasts(self) -> timedelta:
+        return timedelta(hours=self.offline_hours)
 
     @property
     def cookies_are_secure(self) -> bool:

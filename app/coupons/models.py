@@ -44,6 +44,7 @@ class CouponKind(Table):
     spent: Mapped[int] = mapped_column(sa.BigInteger, default=0, server_default="0")  # NT$
     word: Mapped[str | None] = mapped_column(sa.String(20), unique=True)  # typed to get one
     word_for_days: Mapped[int | None] = mapped_column(sa.Integer)  # of membership, at most
+    goodwill: Mapped[bool] = mapped_column(sa.Boolean, default=False, server_default="0")
     is_active: Mapped[bool] = mapped_column(sa.Boolean, default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -196,6 +197,17 @@ class CouponWordTry(Table):
     tries: Mapped[int] = mapped_column(sa.Integer)
 
 
+class CouponGoodwill(Table):
+    """How many coupons somebody gave as goodwill on a Taipei day (`2026-07-04`) or in a month
+    (`2026-07`): the row that makes the quota hold."""
+
+    __tablename__ = "coupon_goodwill"
+
+    staff_id: Mapped[int] = mapped_column(sa.ForeignKey("staff.id"), primary_key=True)
+    period: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    given: Mapped[int] = mapped_column(sa.Integer)
+
+
 class CouponEvent(Table):
     """Append-only: issued, reserved, released, redeemed, rolled_back, expired, revoked; offered,
     moved and withdrawn of a gift."""
@@ -223,4 +235,5 @@ HOLDINGS = cast(sa.Table, CouponHolding.__table__)
 GIFTS = cast(sa.Table, CouponGift.__table__)
 EVENTS = cast(sa.Table, CouponEvent.__table__)
 COUPON_DAYS = cast(sa.Table, CouponDay.__table__)
+GOODWILL = cast(sa.Table, CouponGoodwill.__table__)
 TRIES = cast(sa.Table, CouponWordTry.__table__)

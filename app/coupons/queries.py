@@ -17,6 +17,7 @@ from app.coupons.models import (
     COUPONS,
     EVENTS,
     GIFTS,
+    GOODWILL,
     ISSUED,
     KINDS,
     OFFERS,
@@ -25,9 +26,10 @@ from app.coupons.models import (
     RESERVED,
 )
 from app.coupons.rules import GIFT_ORDER, Chosen, Conditions, KindDraft, Offer
+from app.purchases.models import Purchase
 from app.staff.models import Store
 
-_STORES = table_of(Store)
+_STORES, _PURCHASES = table_of(Store), table_of(Purchase)
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +357,68 @@ def names_on_sale(session: Session, purchase_id: int) -> list[tuple[int, str]]:
         .order_by(COUPONS.c.id)
     )
     return [(row.id, row.name) for row in rows]
+
+
+def used_on_sale(session: Session, purchase_id: int) -> list[HeldCoupon]:
+    rows = session.execute(
+        _HELD.where(COUPONS.c.purchase_id == purchase_id, COUPONS.c.status == REDEEMED).order_by(
+            COUPONS.c.id
+        )
+    )
+    return [_held(row) for row in rows]
+
+
+def used_of_word(
+    session: Session, word: str, *, member_id: int, order_id: str, since: datetime
+) -> HeldCoupon | None:
+    """The coupon of a word that this order used, or that was handed over without one since."""
+    row = session.execute(
+        _HELD.outerjoin(_PURCHASES, _PURCHASES.c.id == COUPONS.c.purchase_id)
+        .where(
+            KINDS.c.word == word,
+            COUPONS.c.member_id == member_id,
+            COUPONS.c.source == "word",
+            COUPONS.c.status == REDEEMED,
+            COUPONS.c.redeemed_at >= since,
+            sa.or_(COUPONS.c.purchase_id.is_(None), _PURCHASES.c.external_id == order_id),
+        )
+        .order_by(COUPONS.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else _held(row)
+
+
+def goodwill_kinds(session: Session) -> list[KindState]:
+    """What staff may give now, by name."""
+    rows = session.execute(
+        _KIND_STATES.where(KINDS.c.goodwill.is_(True), KINDS.c.is_active.is_(True)).order_by(
+            OFFERS.c.name
+        )
+    ).mappings()
+    return [_kind_state(row) for row in rows]
+
+
+def goodwill_given(session: Session, staff_id: int, *, now: datetime) -> tuple[int, int]:
+    """How many this person gave today and this month."""
+    periods = rules.goodwill_periods(now)
+    rows = session.execute(
+        sa.select(GOODWILL.c.period, GOODWILL.c.given).where(
+            GOODWILL.c.staff_id == staff_id, GOODWILL.c.period.in_(periods.values())
+        )
+    )
+    given = {row.period: int(row.given) for row in rows}
+    return given.get(periods["day"], 0), given.get(periods["month"], 0)
+
+
+def goodwill_of(session: Session, dedup_key: str, *, member_id: int) -> HeldCoupon | None:
+    """What this form gave the member."""
+    row = session.execute(
+        _HELD.where(
+            COUPONS.c.dedup_key == f"{rules.GOODWILL_SOURCE}:{dedup_key}",
+            COUPONS.c.member_id == member_id,
+        )
+    ).one_or_none()
+    return None if row is None else _held(row)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,8 @@ class Import(Table):
     repeated: Mapped[int] = mapped_column(sa.Integer)  # were recorded before
     refused: Mapped[int] = mapped_column(sa.Integer)
     strangers: Mapped[int] = mapped_column(sa.Integer)  # of the created: without a member
-    amount: Mapped[int] = mapped_column(sa.BigInteger)  # NT$ of the created
+    refunds: Mapped[int] = mapped_column(sa.Integer, server_default="0")  # of the created
+    amount: Mapped[int] = mapped_column(sa.BigInteger)  # NT$ of the created, less refunds
     points: Mapped[int] = mapped_column(sa.BigInteger)
     first_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

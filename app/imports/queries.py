@@ -34,6 +34,7 @@ class Progress:
     repeated: int
     refused: int
     strangers: int
+    refunds: int
     amount: int
     points: int
     first_at: datetime | None
@@ -67,6 +68,7 @@ _PROGRESS = (
         IMPORTS.c.repeated,
         IMPORTS.c.refused,
         IMPORTS.c.strangers,
+        IMPORTS.c.refunds,
         IMPORTS.c.amount,
         IMPORTS.c.points,
         IMPORTS.c.first_at,

@@ -10,7 +10,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from itertools import groupby
 from typing import Final
@@ -44,6 +44,11 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         ),
     ),
     "time": ("時間", "交易時刻", "time"),
+    "kind": ("類型", *("交易類型", "銷退別", "銷售類型", "單別", "type", "kind")),
+    "refund_of": (
+        "原交易編號",
+        *("原單號", "原訂單編號", "原銷售單號", "原交易序號", "original order", "refund of"),
+    ),
     "amount": (
         "金額",
         *("實付金額", "消費金額", "交易金額", "總金額", "總計", "合計", "amount", "total"),
@@ -59,6 +64,8 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "unit_price": ("單價", "售價", "price", "unit price"),
 }
 NEEDED: Final = ("sold_at", "amount")
+SOLD: Final = frozenset({"銷售", "銷貨", "消費", "銷", "sale", "sold", "s"})
+RETURNED: Final = frozenset({"退貨", "退款", "銷退", "退", "refund", "return", "returned", "r"})
 ITEM_FIELDS: Final = ("sku", "name", "category", "quantity", "unit_price")
 
 
@@ -185,6 +192,22 @@ class Sale:
     items: tuple[Item, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """What the rows from `line` on give back of the sale `refund_of`, NT$ `amount`. `sale` and
+    `previous`: that sale and the refund of it before this one, where they stand in the same file,
+    for a rehearsal, which leaves none of them behind."""
+
+    line: int
+    external_id: str
+    refund_of: str
+    at: datetime
+    amount: int
+    store: str | None = None
+    sale: Sale | None = None
+    previous: "Refund | None" = None
+
+
 @dataclass(slots=True)
 class _Ids:
     """Numbers for rows without one: the same file gives the same again, and two equal rows of it
@@ -198,21 +221,89 @@ class _Ids:
         return f"csv-{same}-{self.seen[same]}"
 
 
-def sales(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[Sale | Fault]:
-    """Each sale of the file, or what is wrong with it, in the order of the file."""
+def sales(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[Sale | Refund | Fault]:
+    """Each sale of the file, or what is wrong with it, in the order of the file; then the refunds,
+    so that they may stand anywhere in it."""
     ids = _Ids()
+    sold: dict[str, Sale] = {}
+    refunds: list[Refund] = []
     for together in _groups(sheet, mapping):
+        line, rows = together[0].line, [_cells(row.cells, mapping) for row in together]
         try:
-            yield _sale(together[0].line, [_cells(row.cells, mapping) for row in together], ids)
+            if _is_refund(rows[0]):
+                refunds.append(_refund(line, rows, ids))
+                continue
+            sale = _sale(line, rows, ids)
         except Invalid as wrong:
-            yield Fault(together[0].line, wrong.field, wrong.reason)
+            yield Fault(line, wrong.field, wrong.reason)
+            continue
+        sold.setdefault(sale.external_id, sale)
+        yield sale
+    latest: dict[str, Refund] = {}
+    for refund in refunds:
+        sale_id = refund.refund_of
+        latest[sale_id] = replace(refund, sale=sold.get(sale_id), previous=latest.get(sale_id))
+        yield latest[sale_id]
+
+
+def _is_refund(cells: Mapping[str, str]) -> bool:
+    """By what the row calls itself, or by an amount below nothing. Raises Invalid."""
+    is_negative = _is_negative(cells.get("amount", ""))
+    said = text.half_width(cells.get("kind", "")).strip().lower()
+    if said in RETURNED or (not said and is_negative):
+        return True
+    if said and said not in SOLD:
+        raise Invalid("kind", "類型請寫「銷售」或「退貨」")
+    if is_negative:
+        raise Invalid("amount", "銷售的金額不能是負的")
+    return False
+
+
+def _is_negative(words: str) -> bool:
+    return text.half_width(words).strip().startswith(("-", "(", "−"))
+
+
+def _refund(line: int, rows: Sequence[dict[str, str]], ids: _Ids) -> Refund:
+    """Raises Invalid."""
+    first = rows[0]
+    _check_rows(rows)
+    own, sale_id = first.get("external_id"), first.get("refund_of")
+    if sale_id is None or sale_id == own:  # the number is the sale's, and the refund has none
+        own, sale_id = None, sale_id or own
+    if sale_id is None:
+        raise Invalid("refund_of", "退貨要寫原交易編號")
+    words = text.half_width(first["amount"]).strip().strip("()-−").strip()
+    amount = _dollars(words, "amount", "金額須為整數元，例如 -300")
+    if amount == 0:
+        raise Invalid("amount", "退貨金額不能是 0")
+    return Refund(
+        line=line,
+        external_id=own or ids.of([f"{k}={first[k]}" for k in sorted(first)]),
+        refund_of=sale_id,
+        at=_moment(first["sold_at"], first.get("time")),
+        amount=amount,
+        store=first.get("store"),
+    )
 
 
 def _groups(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[list[Row]]:
-    """Rows in a row with one transaction number are one sale; a row without one is a sale."""
-    for _, group in groupby(
-        sheet.rows, key=lambda row: _cells(row.cells, mapping).get("external_id") or row.line
-    ):
+    """Rows in a row with one transaction number are one sale, or one refund; a row without one is
+    by itself."""
+
+    def key(row: Row) -> object:
+        cells = _cells(row.cells, mapping)
+        number = cells.get("external_id")
+        if number is None:
+            return row.line
+        try:
+            is_refund = _is_refund(cells)
+        except Invalid:
+            is_refund = False
+        # A refund that carries the number of its sale is by itself: parts may follow each other.
+        is_own = is_refund and cells.get("refund_of") in (None, number)
+        return (number, is_refund, row.line if is_own else 0)
+
+    for _, group in groupby(sheet.rows, key=key):
         yield list(group)
 
 
@@ -224,13 +315,7 @@ def _cells(row: Sequence[str], mapping: Mapping[str, int]) -> dict[str, str]:
 
 def _sale(line: int, rows: Sequence[dict[str, str]], ids: _Ids) -> Sale:
     first = rows[0]
-    for name in NEEDED:
-        if name not in first:
-            raise Invalid(name, f"沒有{FIELDS[name][0]}")
-    for cells in rows[1:]:
-        for name in first.keys() - {*ITEM_FIELDS}:
-            if cells.get(name, first[name]) != first[name]:
-                raise Invalid(name, "同一交易編號的幾列寫得不一樣")
+    _check_rows(rows)
     sold_at = _moment(first["sold_at"], first.get("time"))
     return Sale(
         line=line,
@@ -245,6 +330,18 @@ def _sale(line: int, rows: Sequence[dict[str, str]], ids: _Ids) -> Sale:
         ),
         items=tuple(_item(cells) for cells in rows if cells.keys() & {"sku", "name"}),
     )
+
+
+def _check_rows(rows: Sequence[dict[str, str]]) -> None:
+    """Raises Invalid."""
+    first = rows[0]
+    for name in NEEDED:
+        if name not in first:
+            raise Invalid(name, f"沒有{FIELDS[name][0]}")
+    for cells in rows[1:]:
+        for name in first.keys() - {*ITEM_FIELDS}:
+            if cells.get(name, first[name]) != first[name]:
+                raise Invalid(name, "同一交易編號的幾列寫得不一樣")
 
 
 def _said(name: str, reason: str, parse: object, cells: Mapping[str, str]) -> str | None:
@@ -292,10 +389,7 @@ def _time(words: str) -> time:
 
 
 def _amount(words: str) -> int:
-    plain = text.half_width(words).strip()
-    if plain.startswith(("-", "(", "−")):
-        raise Invalid("amount", "金額是負的：退貨請在門市服務的「今日」或 POS 退款")
-    return _dollars(plain, "amount", "金額須為整數元，例如 1,240")
+    return _dollars(text.half_width(words).strip(), "amount", "金額須為整數元，例如 1,240")
 
 
 def _dollars(words: str, name: str, reason: str) -> int:
@@ -328,6 +422,9 @@ def _item(cells: Mapping[str, str]) -> Item:
     )
 
 
+_NUMBER: Final = re.compile(r"-[0-9][0-9,]*(\.[0-9]+)?")  # no spreadsheet runs that
+
+
 # Writing ----------------------------------------------------------------------------------------
 
 
@@ -347,4 +444,6 @@ def faulty_rows(sheet: Sheet, mapping: Mapping[str, int], faults: Mapping[int, s
 
 
 def _harmless(cell: str) -> str:
+    if _NUMBER.fullmatch(cell):
+        return cell
     return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

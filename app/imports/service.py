@@ -5,7 +5,7 @@ so that a process that dies goes on where it was, and a file that is brought twi
 each sale is known by its number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.core import money
 from app.core.clock import taipei_date
 from app.core.db import changed
-from app.core.errors import Conflict, DomainError, Invalid
+from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.core.text import invoice_period, show_date
 from app.imports import queries, rules
 from app.imports.models import (
@@ -30,10 +31,11 @@ from app.imports.models import (
     RUNNING,
 )
 from app.imports.queries import Progress
-from app.imports.rules import Fault, Sale
+from app.imports.rules import Fault, Refund, Sale
 from app.members import queries as members
 from app.programmes.queries import NoProgramme
-from app.purchases.rules import PurchaseOrder
+from app.purchases import queries as purchases
+from app.purchases.rules import EARLY, PurchaseOrder, RefundOrder, RefundTooLarge
 from app.staff import queries as staff
 
 AT_ONCE: Final = 100  # sales a transaction
@@ -44,6 +46,7 @@ _ZERO: Final[dict[str, Any]] = {
     "repeated": 0,
     "refused": 0,
     "strangers": 0,
+    "refunds": 0,
     "amount": 0,
     "points": 0,
     "first_at": None,
@@ -150,13 +153,16 @@ class _Outcome:
     created: int = 0
     repeated: int = 0
     strangers: int = 0
+    refunds: int = 0
     amount: int = 0
     points: int = 0
     moments: list[datetime] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
 
-def step(session: Session, work: Progress, sales: Sequence[Sale | Fault], *, now: datetime) -> bool:
+def step(
+    session: Session, work: Progress, sales: Sequence[Sale | Refund | Fault], *, now: datetime
+) -> bool:
     """Try or record the next sales of a file. False when somebody else did, or it was stopped: then
     the caller must roll back."""
     stores = {store.code: store.id for store in staff.open_stores(session)}
@@ -173,7 +179,7 @@ def step(session: Session, work: Progress, sales: Sequence[Sale | Fault], *, now
 def _all(
     session: Session,
     work: Progress,
-    sales: Sequence[Sale | Fault],
+    sales: Sequence[Sale | Refund | Fault],
     stores: Mapping[str, int],
     outcome: _Outcome,
     now: datetime,
@@ -184,7 +190,10 @@ def _all(
             continue
         try:
             with session.begin_nested():
-                _one(session, work, sale, stores, outcome, now)
+                if isinstance(sale, Refund):
+                    _back(session, work, sale, stores, outcome, now)
+                else:
+                    _one(session, work, sale, stores, outcome, now)
         except DomainError as refused:
             outcome.faults.append(_fault(sale, refused))
 
@@ -197,11 +206,7 @@ def _one(
     outcome: _Outcome,
     now: datetime,
 ) -> None:
-    store_id = work.store_id
-    if sale.store is not None:
-        store_id = stores.get(sale.store)
-        if store_id is None:
-            raise Invalid("store", f"沒有門市 {sale.store[:40]}")
+    store_id = _store(work, sale.store, stores)
     member_id = _member(session, sale, keeps_strangers=work.keeps_strangers)
     order = PurchaseOrder(
         external_id=sale.external_id,
@@ -225,6 +230,64 @@ def _one(
         outcome.strangers += 1
     else:
         outcome.points += done.facts["points"]["earned"]
+
+
+def _store(work: Progress, code: str | None, stores: Mapping[str, int]) -> int | None:
+    """Raises Invalid."""
+    if code is None:
+        return work.store_id
+    if code not in stores:
+        raise Invalid("store", f"沒有門市 {code[:40]}")
+    return stores[code]
+
+
+def _back(
+    session: Session,
+    work: Progress,
+    refund: Refund,
+    stores: Mapping[str, int],
+    outcome: _Outcome,
+    now: datetime,
+) -> None:
+    if work.status == CHECKING:
+        _bring_back(session, work, refund, stores, now)
+    if refund.at > now + EARLY:
+        raise Invalid("sold_at", "日期在未來")
+    sale = purchases.purchase_by_external_id(session, refund.refund_of)
+    if sale is not None and taipei_date(refund.at) < taipei_date(sale.sold_at):
+        raise Invalid("sold_at", "退貨的日期早於原本的消費")
+    order = RefundOrder(
+        external_id=refund.external_id,
+        purchase_external_id=refund.refund_of,
+        amount=refund.amount,
+        store_id=_store(work, refund.store, stores),
+        refunded_at=refund.at,
+    )
+    done = checkouts.refund_purchase(session, order=order, now=now, is_quiet=not work.tells)
+    outcome.moments.append(refund.at)
+    if not done.is_new:
+        outcome.repeated += 1
+        return
+    outcome.created += 1
+    outcome.refunds += 1
+    outcome.amount -= refund.amount
+    outcome.points -= done.facts["points"]["revoked"]
+
+
+def _bring_back(
+    session: Session, work: Progress, refund: Refund, stores: Mapping[str, int], now: datetime
+) -> None:
+    """A rehearsal left nothing of what stands earlier in the file: the sale and its other refunds
+    happen again, back to one that is still there. What was wrong with them is told where they
+    stand."""
+    missing = list[Sale | Refund]()
+    one = refund.previous
+    while one is not None and not purchases.is_refund_known(session, one.external_id):
+        missing.append(replace(one, sale=None, previous=None))
+        one = one.previous
+    if one is None and refund.sale is not None:
+        missing.append(refund.sale)
+    _all(session, work, missing[::-1], stores, _Outcome(), now)
 
 
 def _member(session: Session, sale: Sale, *, keeps_strangers: bool) -> int | None:
@@ -257,7 +320,9 @@ _CONFLICTS: Final = {
 }
 
 
-def _fault(sale: Sale, refused: DomainError) -> Fault:
+def _fault(sale: Sale | Refund, refused: DomainError) -> Fault:
+    if isinstance(sale, Refund):
+        return _fault_of_refund(sale, refused)
     match refused:
         case Invalid(field=name, reason=reason):
             where = name.partition(".")[0]
@@ -267,6 +332,24 @@ def _fault(sale: Sale, refused: DomainError) -> Fault:
         case NoProgramme():
             day = show_date(taipei_date(sale.sold_at))
             return Fault(sale.line, "sold_at", f"{day} 還沒有會員制度")
+    raise refused
+
+
+def _fault_of_refund(refund: Refund, refused: DomainError) -> Fault:
+    match refused:
+        case RefundTooLarge(rest=rest):
+            return Fault(refund.line, "amount", f"原交易最多只能再退 {money.show(rest)}")
+        case NotFound():
+            reason = "找不到原交易：請把那筆消費放在同一個檔案，或先匯入"
+            return Fault(refund.line, "refund_of", reason)
+        case Conflict():
+            return Fault(refund.line, "external_id", "這個編號已經有一筆內容不同的退貨")
+        case Invalid(field=name, reason=reason):
+            where = name.partition(".")[0]
+            is_own = where in ("sold_at", "store")
+            return Fault(refund.line, where, reason if is_own else _REASONS.get(where, reason))
+        case NoProgramme():
+            return Fault(refund.line, "sold_at", "那天還沒有會員制度")
     raise refused
 
 
@@ -289,6 +372,7 @@ def _write_down(
             repeated=IMPORTS.c.repeated + outcome.repeated,
             refused=IMPORTS.c.refused + len(outcome.faults),
             strangers=IMPORTS.c.strangers + outcome.strangers,
+            refunds=IMPORTS.c.refunds + outcome.refunds,
             amount=IMPORTS.c.amount + outcome.amount,
             points=IMPORTS.c.points + outcome.points,
             first_at=min(moments, default=None),

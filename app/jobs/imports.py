@@ -8,7 +8,7 @@ from app.core.db import Database
 from app.core.errors import Invalid, NotFound
 from app.imports import queries, rules, service
 from app.imports.queries import Progress
-from app.imports.rules import Fault, Sale, Sheet
+from app.imports.rules import Fault, Refund, Sale, Sheet
 from app.staff import queries as staff
 
 
@@ -26,7 +26,7 @@ def advance(db: Database, *, is_stopping: Callable[[], bool], now: datetime) -> 
 def _work(
     db: Database,
     work: Progress,
-    sales: Sequence[Sale | Fault],
+    sales: Sequence[Sale | Refund | Fault],
     *,
     is_stopping: Callable[[], bool],
     now: datetime,

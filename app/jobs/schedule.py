@@ -44,7 +44,7 @@ from app.verifications import service as verifications
 from app.visits import service as visits
 
 COMPOSED_AT_ONCE = 200
-CARD_CODES_KEPT = timedelta(hours=1)
+CARD_CODES_KEPT = timedelta(days=8)  # a code scanned without network comes in later
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,23 @@ class Adjustments:
 
 
 @dataclass(frozen=True, slots=True)
+class Goodwill:
+    """How many coupons one person of a role may give as goodwill, a Taipei day and a month. None:
+    without limit. Which kinds may be given is said with each kind."""
+
+    clerk_per_day: int | None = 2
+    clerk_per_month: int | None = 20
+    store_manager_per_day: int | None = 10
+    store_manager_per_month: int | None = 100
+    owner_per_day: int | None = None
+    owner_per_month: int | None = None
+
+    def quota(self, role: str) -> tuple[int | None, int | None]:
+        """A day and a month; 0 for a role that is not named."""
+        return getattr(self, f"{role}_per_day", 0), getattr(self, f"{role}_per_month", 0)
+
+
+@dataclass(frozen=True, slots=True)
 class TierTerms:
     """What is counted together, and how long a tier lasts: `rolling` months before each sale and
     months from the upgrade; calendar years or years of membership through the end of the next one;
@@ -256,6 +273,7 @@ class Terms:
     points: PointTerms = field(default_factory=PointTerms)
     redemption: Redemption = field(default_factory=Redemption)
     adjustments: Adjustments = field(default_factory=Adjustments)
+    goodwill: Goodwill = field(default_factory=Goodwill)
     tiering: TierTerms = field(default_factory=TierTerms)
     gifts: Gifts = field(default_factory=Gifts)
     referral: ReferralTerms = field(default_factory=ReferralTerms)
@@ -354,6 +372,7 @@ _PARTS: Mapping[str, type] = {
     "points": PointTerms,
     "redemption": Redemption,
     "adjustments": Adjustments,
+    "goodwill": Goodwill,
     "tiering": TierTerms,
     "gifts": Gifts,
     "invoices": InvoiceTerms,
@@ -423,6 +442,15 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
                 (terms.adjustments.limit(item.name) or 0) < 0,
                 f"adjustments.{item.name}",
                 "點數調整上限不可為負",
+            )
+        ),
+        *(
+            fault
+            for item in fields(Goodwill)
+            for fault in _when(
+                (getattr(terms.goodwill, item.name) or 0) < 0,
+                f"goodwill.{item.name}",
+                "補償券張數不可為負",
             )
         ),
         *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),

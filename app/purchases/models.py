@@ -44,7 +44,7 @@ class Purchase(Table):
     member_id: Mapped[int | None] = mapped_column(sa.ForeignKey("members.id"))  # NULL: unidentified
     store_id: Mapped[int | None] = mapped_column(sa.ForeignKey("stores.id"))
     staff_id: Mapped[int | None] = mapped_column(sa.ForeignKey("staff.id"))
-    channel: Mapped[str] = mapped_column(sa.String(10))  # pos | clerk | import | invoice
+    channel: Mapped[str] = mapped_column(sa.String(10))  # one of rules.CHANNELS
     sold_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sold_on: Mapped[date] = mapped_column(sa.Date)  # Taipei
     amount: Mapped[int] = mapped_column(sa.Integer)  # NT$ paid, tax included

@@ -96,6 +96,10 @@ def recent_at_store(
     return [Bought(*tuple(row)) for row in rows]
 
 
+def is_refund_known(session: Session, external_id: str) -> bool:
+    return bool(session.scalar(sa.select(sa.exists().where(_REFUNDS.c.external_id == external_id))))
+
+
 def items_of(session: Session, purchase_id: int) -> list[BoughtItem]:
     rows = session.execute(
         sa.select(

@@ -39,7 +39,7 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class PurchaseOrder:
     """A sale to be recorded. `amount` is what was paid, after discounts and points; `channel` is
-    pos, clerk, import or invoice."""
+    one of CHANNELS."""
 
     external_id: str
     amount: int
@@ -64,6 +64,9 @@ class RefundOrder:
     items: tuple[Mapping[str, Any], ...] = ()
     store_id: int | None = None
     staff_id: int | None = None
+    refunded_at: datetime | None = None  # left out: now; a file of old refunds says when
+    # What the caller sent, where the refund is only a part of it, as in an exchange.
+    said: Mapping[str, Any] | None = None
 
 
 def content_hash(content: Any) -> str:
@@ -80,11 +83,14 @@ def purchase_hash(order: PurchaseOrder) -> str:
 
 
 def refund_hash(order: RefundOrder) -> str:
+    if order.said is not None:
+        return content_hash(dict(order.said))
     return content_hash([order.purchase_external_id, order.amount, [dict(i) for i in order.items]])
 
 
 EARLY = timedelta(minutes=10)  # how far a till's clock may run ahead
 ID_LENGTH = 80
+CHANNELS = ("pos", "clerk", "offline", "import", "invoice")  # offline: typed without network
 MOST_ITEMS = 500
 QUANTITY_MAX = 1_000_000
 
@@ -94,8 +100,8 @@ def check(order: PurchaseOrder, *, now: datetime) -> None:
     _check_id(order.external_id)
     if not 0 <= order.amount <= AMOUNT_MAX:
         raise Invalid("amount", f"must be 0 to {AMOUNT_MAX}")
-    if order.channel not in ("pos", "clerk", "import", "invoice"):
-        raise Invalid("channel", "is none of pos, clerk, import, invoice")
+    if order.channel not in CHANNELS:
+        raise Invalid("channel", f"is none of {', '.join(CHANNELS)}")
     if order.sold_at > now + EARLY:
         raise Invalid("sold_at", "lies in the future")
     if order.sold_at.year < 2000:

@@ -285,7 +285,7 @@ def _add_refund(
             "store_id": order.store_id,
             "staff_id": order.staff_id,
             "receipt": None,
-            "refunded_at": now,
+            "refunded_at": order.refunded_at or now,
             "created_at": now,
         },
     ).scalar_one_or_none()

@@ -13,6 +13,8 @@ from app.core import ids
 from app.core.clock import taipei_date
 from app.core.db import Table, changed, insert_for, insert_ignore, table_of
 from app.core.errors import DomainError
+from app.coupons.models import COUPONS, EVENTS
+from app.coupons.rules import GOODWILL_SOURCE
 from app.hooks import service as hooks
 from app.inbox.models import InboxEvent
 from app.members import models as members
@@ -219,8 +221,15 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
 
 
 def _wipe_reasons(session: Session, member_id: int) -> None:
-    """Why staff corrected points is free text and may name somebody; the points stay."""
+    """Why staff corrected points or gave a coupon is free text and may name somebody; the points
+    and the coupon stay."""
+    given = sa.select(COUPONS.c.id).where(
+        COUPONS.c.member_id == member_id, COUPONS.c.source == GOODWILL_SOURCE
+    )
     for statement in (
+        sa.update(EVENTS)
+        .where(EVENTS.c.coupon_id.in_(given), EVENTS.c.kind == "issued")
+        .values(facts={"source": GOODWILL_SOURCE}),
         sa.update(OPERATIONS)
         .where(OPERATIONS.c.member_id == member_id, OPERATIONS.c.kind == "adjust")
         .values(reason=""),

@@ -51,6 +51,8 @@ HINTS: Mapping[str, str] = {
     "redemption.max_percent": "折扣與優惠券之後金額的百分比",
     "adjustments": "點；一次可調整的點數，超過需另一人核准，null 為不限",
     "changes.second_person": "後台的修改須由作者以外的人核准；只有一位有權限的人時不需要",
+    "goodwill": "張；標為補償券的優惠券，一個人一天、一個月可以送幾張，null 為不限",
+    "coupons.goodwill": "門市可以送給會員當補償",
     "tiering.window": "rolling 近 N 個月、calendar_year 當年 1–12 月、anniversary 會員年度、"
     "lifetime 入會以來（沒有到期日）",
     "tiering.window_months": "rolling 時使用",

@@ -226,6 +226,7 @@ KINDS: Final = (
         stacking="stackable",
         valid_days=45,
         giving="once",
+        goodwill=True,
         terms=_terms_text("門市兌換當季茶品一杯，冷熱不拘。", is_own=False),
     ),
     KindDraft(

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 
 from app.web import letters, links, login, pages, proofs, security
-from app.web.clerk import codes, scan, serve, store, today
+from app.web.clerk import codes, exchanges, goodwill, offline, scan, serve, store, today
 from app.web.console import (
     account,
     audit,
@@ -102,6 +102,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     codes.router,
     serve.router,
     today.router,
+    exchanges.router,
+    goodwill.router,
+    offline.router,
 )
 # For anybody: what was published and how it can be recomputed; the links of letters, which name
 # their reader by a signature.

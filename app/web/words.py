@@ -90,6 +90,11 @@ ACTIONS: Final = {
     "member.identified": "識別會員",
     "member.viewed": "查看會員資料",
     "purchase.recorded": "登錄消費",
+    "purchase.exchanged": "換貨",
+    "coupon.goodwill": "送補償券",
+    "offline.recorded": "離線登錄送出",
+    "offline.refused": "離線登錄未成功",
+    "offline.dismissed": "離線登錄由店長處理",
     "purchase.refunded": "退款",
     "coupon.redeemed": "核銷優惠券",
     "coupon_kind.created": "新增優惠券種類",
@@ -188,6 +193,7 @@ ACTIONS: Final = {
 CHANNELS: Final = {
     "pos": "POS",
     "clerk": "店員登錄",
+    "offline": "離線登錄",
     "import": "匯入",
     "invoice": "發票",
     "reply": "回覆",
@@ -216,6 +222,8 @@ SOURCES: Final = {
 MESSAGES: Final = {
     "receipt": "消費收據",
     "refund": "退款通知",
+    "exchange": "換貨通知",
+    "goodwill": "補償券通知",
     "tier.upgraded": "升等通知",
     "welcome": "歡迎訊息",
     "unbound": "解除綁定通知",

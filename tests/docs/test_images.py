@@ -15,6 +15,7 @@ NOT_PAGES = {
     "/console/programme/drafts/{draft_id}/edit",
     "/console/menus/new", "/console/menus/{menu_id}/live",
     "/console/menus/{menu_id}/pictures/{number}",
+    "/clerk/worker.js", "/clerk/offline/settings",
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/console/members/list.csv", "/console/audit/list.csv", "/console/lookups/list.csv",

@@ -770,6 +770,24 @@ def plain(theme: Theme) -> dict[str, Message]:
             ),
             theme,
         ),
+        "purchase_exchange": purchases.exchange_message(
+            purchases.ExchangeView(
+                790,
+                1_280,
+                7,
+                12,
+                128,
+                "台北信義店",
+                NOON,
+                CARD,
+                120,
+                12,
+                (purchases.CouponTaken("入會迎新禮", 100),),
+                notes=("任務「九月常客」2/3",),
+                history=PAGE,
+            ),
+            theme,
+        ),
         "purchase_history": purchases.history_message(HISTORY, theme),
         "purchase_history_empty": purchases.history_message(purchases.HistoryView((), CARD), theme),
         "rewards": rewards.catalogue_message(
@@ -991,6 +1009,10 @@ def extreme(theme: Theme) -> dict[str, Message]:
         ),
         "refund_long": purchases.refund_message(
             purchases.RefundView(HUGE, HUGE, -HUGE, LONG, NOON, CARD, HUGE, LONG, (LONG,), HUGE),
+            theme,
+        ),
+        "exchange_even": purchases.exchange_message(
+            purchases.ExchangeView(HUGE, HUGE, HUGE, 0, -HUGE, LONG, NOON, CARD, notes=(LONG,) * 9),
             theme,
         ),
         "history_long": purchases.history_message(

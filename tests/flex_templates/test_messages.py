@@ -233,6 +233,7 @@ TEMPLATES = (
     (tiers.NearUpgradeView, tiers.near_upgrade_message),
     (purchases.ReceiptView, purchases.receipt_message),
     (purchases.RefundView, purchases.refund_message),
+    (purchases.ExchangeView, purchases.exchange_message),
     (purchases.HistoryView, purchases.history_message),
     (stores.StoresView, stores.message),
     (help.HelpView, help.message),

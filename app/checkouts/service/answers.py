@@ -75,6 +75,7 @@ def refund_facts(
     standing: Standing | None,
     buyer: Buyer | None,
     notes: tuple[str, ...],
+    returned: Sequence[str] = (),
 ) -> dict[str, Any]:
     return {
         "refund": {
@@ -82,6 +83,7 @@ def refund_facts(
             "purchase_external_id": order.purchase_external_id,
             "amount": order.amount,
         },
+        "coupons_returned": list(returned),
         "points": {
             "revoked": revoked,
             "restored": restored,

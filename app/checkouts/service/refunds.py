@@ -29,14 +29,19 @@ from flex_templates.theme import CAMPHOR, Theme
 
 
 def refund_purchase(
-    session: Session, *, order: RefundOrder, now: datetime, theme: Theme = CAMPHOR
+    session: Session,
+    *,
+    order: RefundOrder,
+    now: datetime,
+    is_quiet: bool = False,
+    theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Give money of a sale back: points used on it come back, points it earned go, the tier is
     looked at again, a coupon used on a wholly refunded sale comes back. The same call again gives
-    the same facts.
+    the same facts. Of a quiet refund the member is told nothing.
 
     Raises NotFound, RefundTooLarge, Conflict."""
-    sale = _held_sale(session, order.purchase_external_id, now)
+    sale = held_sale(session, order.purchase_external_id, now)
     member_id = None if sale is None else sale.member_id
     refunded = purchases.refund(session, order=order, now=now)
     if not refunded.is_new:
@@ -45,12 +50,12 @@ def refund_purchase(
         facts = refund_facts(order, refunded, 0, 0, None, None, ())
     else:
         store_id = order.store_id or sale.store_id
-        facts = _undo(session, order, sale, refunded, member_id, store_id, theme, now)
+        facts = _undo(session, order, sale, refunded, member_id, store_id, is_quiet, theme, now)
     purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
     return Checkout(True, refunded.purchase_id, facts)
 
 
-def _held_sale(session: Session, external_id: str, now: datetime) -> Bought | None:
+def held_sale(session: Session, external_id: str, now: datetime) -> Bought | None:
     """The sale with its member's account held. Looked up again with the account in hand: two
     members may have become one meanwhile, and the sale is the other's now."""
     sale = purchase_queries.purchase_by_external_id(session, external_id)
@@ -70,6 +75,7 @@ def _undo(
     refunded: Refunded,
     member_id: int,
     store_id: int | None,
+    is_quiet: bool,
     theme: Theme,
     now: datetime,
 ) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def _undo(
     )
     notes = followups.after_refund(session, _given_back(order, refunded, member_id), now=now)
     standing = points.lock(session, member_id=member_id, now=now) if notes else posted.standing
-    if buyer.line_user_id is not None:
+    if buyer.line_user_id is not None and not is_quiet:
         _, store_name = store_of(session, store_id)
         tier_note = () if change is None else (f"等級調整為{buyer.tier.name}",)
         outbox.push(
@@ -131,7 +137,7 @@ def _undo(
                     at=now,
                     store=store_name,
                     net=refunded.net,
-                    coupon_returned=returned,
+                    coupon_returned="、".join(returned),
                     notes=(*tier_note, *notes),
                     theme=theme,
                 )
@@ -141,7 +147,7 @@ def _undo(
             dedup_key=f"refund:{refunded.id}",
             now=now,
         )
-    return refund_facts(order, refunded, -posted.points, restored, standing, buyer, notes)
+    return refund_facts(order, refunded, -posted.points, restored, standing, buyer, notes, returned)
 
 
 def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> GivenBack:
@@ -160,16 +166,16 @@ def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> Given
 
 def _return_coupons(
     session: Session, order: RefundOrder, refunded: Refunded, member_id: int, now: datetime
-) -> str:
+) -> list[str]:
     """Names of the coupons that come back because the whole sale was given back."""
     if not refunded.is_whole:
-        return ""
+        return []
     used = coupon_queries.names_on_sale(session, refunded.purchase_id)
     if not used:
-        return ""
+        return []
     coupon_ids = [coupon_id for coupon_id, _ in used]
     coupons.rollback_all(
         session, coupon_ids=coupon_ids, reason="退貨", staff_id=order.staff_id, now=now
     )
     gone = void_returned(session, member_id, coupon_ids, order.staff_id, now)
-    return "、".join(name for coupon_id, name in used if coupon_id not in gone)
+    return [name for coupon_id, name in used if coupon_id not in gone]

@@ -9,6 +9,7 @@ from app.coupons.rules.gifts import (
     gift_until,
     may_give,
 )
+from app.coupons.rules.goodwill import GOODWILL_SOURCE, goodwill_periods
 from app.coupons.rules.kinds import (
     ROLLED_BACK_LIVES,
     KindDraft,
@@ -44,6 +45,7 @@ from app.coupons.rules.stacking import (
 __all__ = [
     "GIFT_ORDER",
     "GIVINGS",
+    "GOODWILL_SOURCE",
     "MOST_TOGETHER",
     "OPEN_FOR",
     "ROLLED_BACK_LIVES",
@@ -68,6 +70,7 @@ __all__ = [
     "expiry_after_rollback",
     "faults",
     "gift_until",
+    "goodwill_periods",
     "last_day",
     "may_give",
     "split",

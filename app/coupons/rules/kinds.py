@@ -34,7 +34,8 @@ class KindDraft:
 
     `per_day_limit` redemptions a Taipei day and NT$ `budget` of discounts in all. Who types `word`
     gets one, a member of at most `word_for_days` days only when that is given. `giving` says
-    whether a member may give it to a friend: own (no), once, free (the friend, too)."""
+    whether a member may give it to a friend: own (no), once, free (the friend, too). Staff may give
+    one of a `goodwill` kind, within their quota."""
 
     code: str
     name: str
@@ -59,6 +60,7 @@ class KindDraft:
     word: str | None = None
     word_for_days: int | None = None
     giving: str = "own"
+    goodwill: bool = False
 
 
 def expires_at(

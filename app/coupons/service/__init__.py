@@ -19,6 +19,7 @@ from app.coupons.service.gifting import (
     take_gift_back,
 )
 from app.coupons.service.giving import Given, Issued, LimitReached, issue, issue_to_all
+from app.coupons.service.goodwill import Giver, QuotaReached, give_goodwill
 from app.coupons.service.kinds import KindChanged, create_kind, revise_kind, set_active
 from app.coupons.service.locking import lock_kinds
 from app.coupons.service.reserving import HELD_FOR, release, release_due, reserve
@@ -30,10 +31,12 @@ __all__ = [
     "HELD_FOR",
     "MOST_TRIES",
     "Given",
+    "Giver",
     "Issued",
     "KindChanged",
     "LimitReached",
     "Offered",
+    "QuotaReached",
     "Redeemed",
     "Use",
     "WordRefused",
@@ -42,6 +45,7 @@ __all__ = [
     "create_kind",
     "expire_due",
     "fold_holdings",
+    "give_goodwill",
     "held_of_word",
     "issue",
     "issue_to_all",

@@ -133,9 +133,12 @@ def issue(
     dedup_key: str,
     now: datetime,
     until: datetime | None = None,
+    staff_id: int | None = None,
+    store_id: int | None = None,
+    reason: str = "",
 ) -> Issued | None:
     """Give a member one coupon, good as long as its kind says but not beyond `until`. None when
-    this dedup key gave one before.
+    this dedup key gave one before. A person who gives it is noted with the store and the reason.
 
     Raises NotFound for an unknown kind, LimitReached when no more may be given."""
     kind = _kind(session, kind_code, now, until)
@@ -152,7 +155,8 @@ def issue(
     if coupon_id is None:
         return None
     _count_issue(session, kind.id, member_id, kind.per_member)
-    note(session, coupon_id, "issued", now, facts={"source": source})
+    facts = {"source": source} | ({"reason": reason} if reason else {})
+    note(session, coupon_id, "issued", now, store_id, staff_id, facts)
     timeline.record(
         session,
         member_id=member_id,

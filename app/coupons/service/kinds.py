@@ -23,6 +23,7 @@ _LIMITS = (
     "budget",
     "word",
     "word_for_days",
+    "goodwill",
 )
 _OFFERED = tuple(
     name for name in KindDraft.__slots__ if name not in (*_LIMITS, "code", "conditions")

@@ -153,11 +153,13 @@ def versions(session: Session, kind_id: int) -> list[OfferVersion]:
 
 MANY_A_DAY: Final = 30  # redemptions by one clerk
 MANY_BACK: Final = 3  # redemptions taken back of one clerk's
+MANY_GIVEN: Final = 2  # coupons given as goodwill a day
 
 
 @dataclass(frozen=True, slots=True)
 class OddClerk:
-    """A person at the till with unusually many redemptions, or with ones taken back."""
+    """A person at the till with unusually many redemptions, ones taken back, or coupons given as
+    goodwill."""
 
     staff_id: int
     name: str
@@ -165,6 +167,7 @@ class OddClerk:
     rolled_back: int
     discount: int  # NT$
     members: int
+    given: int = 0
 
 
 def odd_clerks(session: Session, *, since: datetime, until: datetime) -> list[OddClerk]:
@@ -172,6 +175,8 @@ def odd_clerks(session: Session, *, since: datetime, until: datetime) -> list[Od
     days = max(1, (until - since).days)
     redeemed = sa.func.sum(sa.case((EVENTS.c.kind == "redeemed", 1), else_=0))
     back = sa.func.sum(sa.case((EVENTS.c.kind == "rolled_back", 1), else_=0))
+    given = sa.func.sum(sa.case((EVENTS.c.kind == "issued", 1), else_=0))
+    off = sa.case((EVENTS.c.kind == "issued", 0), else_=COUPONS.c.discount)
     members = sa.func.count(COUPONS.c.member_id.distinct())
     rows = session.execute(
         sa.select(
@@ -179,18 +184,21 @@ def odd_clerks(session: Session, *, since: datetime, until: datetime) -> list[Od
             _STAFF.c.name,
             redeemed,
             back,
-            sa.func.coalesce(sa.func.sum(COUPONS.c.discount), 0),
+            sa.func.coalesce(sa.func.sum(off), 0),
             members,
+            given,
         )
         .join_from(EVENTS, _STAFF, _STAFF.c.id == EVENTS.c.staff_id)
         .join(COUPONS, COUPONS.c.id == EVENTS.c.coupon_id)
         .where(
             EVENTS.c.at >= since,
             EVENTS.c.at < until,
-            EVENTS.c.kind.in_(("redeemed", "rolled_back")),
+            EVENTS.c.kind.in_(("redeemed", "rolled_back", "issued")),
         )
         .group_by(_STAFF.c.id, _STAFF.c.name)
-        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK))
+        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK, given > MANY_GIVEN * days))
         .order_by(redeemed.desc())
     )
-    return [OddClerk(row[0], row[1], row[2], row[3], int(row[4]), row[5]) for row in rows]
+    return [
+        OddClerk(row[0], row[1], row[2], row[3], int(row[4]), row[5], int(row[6])) for row in rows
+    ]

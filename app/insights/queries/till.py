@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date, taipei_midnight
+from app.coupons.models import EVENTS
 from app.members.models import Member
-from app.purchases.models import Purchase
+from app.purchases.models import Purchase, Refund
 from app.staff.models import Staff
 from app.tiers.models import TierPeriod
 
@@ -32,6 +33,7 @@ class SaleShown:
     member_number: str | None
     staff_name: str | None
     lifted_to: str | None  # code of the tier this sale earned
+    is_exchange: bool  # goods of another sale came back with it
 
     @property
     def rest(self) -> int:
@@ -75,6 +77,7 @@ class DayAtStore:
     net: int  # NT$ less refunds
     count: int
     refunded: int
+    goodwill: int = 0  # coupons given
 
 
 _SALE = (
@@ -92,12 +95,20 @@ _SALE = (
         Member.number,
         Staff.name,
         TierPeriod.tier_code,
+        Refund.id.is_not(None),
     )
     .outerjoin(Member, Member.id == Purchase.member_id)
     .outerjoin(Staff, Staff.id == Purchase.staff_id)
     .outerjoin(
         TierPeriod,
         sa.and_(TierPeriod.purchase_id == Purchase.id, TierPeriod.reason == "upgrade"),
+    )
+    .outerjoin(  # the two halves of an exchange were told in one call
+        Refund,
+        sa.and_(
+            Refund.external_id == Purchase.external_id,
+            Refund.content_hash == Purchase.content_hash,
+        ),
     )
 )
 
@@ -120,7 +131,18 @@ def day_at_store(session: Session, store_id: int, *, now: datetime) -> DayAtStor
             sa.func.coalesce(sa.func.sum(Purchase.refunded), 0),
         ).where(*_today(store_id, now))
     ).one()
-    return DayAtStore(*tuple(row))
+    start = taipei_midnight(taipei_date(now))
+    goodwill = session.scalar(
+        sa.select(sa.func.count())
+        .select_from(EVENTS)
+        .where(
+            EVENTS.c.kind == "issued",
+            EVENTS.c.store_id == store_id,
+            EVENTS.c.at >= start,
+            EVENTS.c.at < start + timedelta(days=1),
+        )
+    )
+    return DayAtStore(net=row[0], count=row[1], refunded=row[2], goodwill=goodwill or 0)
 
 
 def sale(session: Session, *, store_id: int, external_id: str) -> SaleShown | None:

@@ -187,6 +187,40 @@ class Refund(Body):
     items: Annotated[list[RefundedItem], Field(max_length=ITEMS_MAX)] = []
 
 
+class ExchangedSale(Body):
+    """What goes out, as in a purchase; the member is the one of the sale."""
+
+    amount: Amount
+    store: Annotated[Key | None, Field(description="code of the store; left out: the sale's")] = (
+        None
+    )
+    sold_at: Annotated[SoldAt | None, Field(description="with offset; left out: now")] = None
+    items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
+    invoice_number: Annotated[
+        str | None, Field(pattern=r"^[A-Za-z]{2}-?[0-9]{8}$", examples=["AB12345678"])
+    ] = None
+    coupons: Annotated[
+        list[CouponUsed],
+        Field(max_length=MOST_TOGETHER, description="also one that comes back with the refund"),
+    ] = []
+    card: Annotated[
+        str | None,
+        Field(max_length=60, pattern=r"^RG1\.[0-9A-Za-z]+$", description="needed for `points`"),
+    ] = None
+    points: PointsUsed | None = None
+
+
+class ExchangedBack(Body):
+    amount: Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$ given back")]
+    items: Annotated[list[RefundedItem], Field(max_length=ITEMS_MAX)] = []
+
+
+class Exchange(Body):
+    external_id: Annotated[Key, Field(description="of the exchange; the new sale is known by it")]
+    back: ExchangedBack
+    sale: ExchangedSale
+
+
 class CodeSentOut(BaseModel):
     again_at: datetime
     expires_at: datetime
@@ -291,7 +325,34 @@ class RefundPointsOut(BaseModel):
 
 class RefundedOut(BaseModel):
     refund: RefundOut
+    coupons_returned: Annotated[
+        list[str], Field(description="names of coupons that came back")
+    ] = []
     points: RefundPointsOut
+    tier: TierOut | None
+    notes: Notes
+
+
+class ExchangeOut(BaseModel):
+    external_id: str
+    purchase_external_id: str
+    back: int
+    amount: int
+    to_pay: Annotated[int, Field(description="NT$; negative: to give back")]
+
+
+class ExchangedPointsOut(PointsOut):
+    revoked: int
+    restored: int
+
+
+class ExchangedOut(BaseModel):
+    exchange: ExchangeOut
+    purchase: PurchaseOut
+    coupons: list[CouponUsedOut]
+    coupons_returned: list[str]
+    item_discounts: list[int]
+    points: ExchangedPointsOut
     tier: TierOut | None
     notes: Notes
 

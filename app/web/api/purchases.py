@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.cards import service as cards
 from app.cards.service import TokenDead
 from app.checkouts import service as checkouts
-from app.checkouts.service import Checkout, CouponUse, PointPayment
+from app.checkouts.service import Checkout, CouponUse, ExchangeOrder, PointPayment
 from app.core import text
 from app.core.clock import taipei_date
 from app.core.errors import Invalid, NotFound
@@ -100,6 +100,69 @@ async def refund(
     return await _post(request, Posting(external_id, run))
 
 
+@router.post(
+    "/purchases/{external_id}/exchanges",
+    status_code=201,
+    response_model=bodies.ExchangedOut,
+    responses=responses(400, 401, 403, 404, 409, 413, 415, 422, 503)
+    | {200: {"model": bodies.ExchangedOut, "description": "the same call was answered before"}},
+)
+async def exchange(
+    request: Request, external_id: ExternalId, body: bodies.Exchange, _till: Till
+) -> Response:
+    """Goods come back and others go out: a refund and a sale in one step, or neither."""
+    now = request.app.state.clock()
+    sale = body.sale
+    if sale.points is not None and not sale.card:
+        raise Invalid("sale.points", "needs sale.card, the QR on the member's own screen")
+    uses = tuple(CouponUse(used.code, used.discount) for used in sale.coupons)
+    points = sale.points
+    payment = None if points is None else PointPayment(points.redeem, "card", points.discount)
+
+    def run(session: Session) -> Checkout:
+        if sale.card:
+            _check_holder(session, sale.card, external_id, body.external_id, now)
+        return checkouts.exchange_purchase(
+            session,
+            order=_exchange(session, external_id, body, now),
+            now=now,
+            coupons=uses,
+            payment=payment,
+            theme=request.app.state.theme,
+        )
+
+    return await _post(request, Posting(external_id, run))
+
+
+def _exchange(
+    session: Session, external_id: str, body: bodies.Exchange, now: datetime
+) -> ExchangeOrder:
+    sale = body.sale
+    sold_at = sale.sold_at or now
+    return ExchangeOrder(
+        external_id=body.external_id,
+        purchase_external_id=external_id,
+        back=body.back.amount,
+        items_back=tuple(item.model_dump() for item in body.back.items),
+        amount=sale.amount,
+        at=sold_at,
+        items=tuple(Item(**item.model_dump()) for item in sale.items),
+        store_id=None if sale.store is None else _store_id(session, sale.store),
+        said=_said(body, sale.sold_at),
+        **_invoice(sale.invoice_number, sold_at),
+    )
+
+
+def _check_holder(
+    session: Session, card: str, external_id: str, exchange_id: str, now: datetime
+) -> None:
+    """The card pays for its own sale's exchange only. Raises TokenDead, Invalid."""
+    holder = _card_holder(session, card, exchange_id, now)
+    bought = queries.purchase_by_external_id(session, external_id)
+    if bought is not None and bought.member_id != holder:
+        raise Invalid("sale.card", "is the card of another member than the sale's")
+
+
 @router.get(
     "/purchases/{external_id}",
     response_model=bodies.CheckoutOut,
@@ -147,9 +210,6 @@ def _payment(body: bodies.Purchase) -> PointPayment | None:
 def _order(
     session: Session, body: bodies.Purchase, sold_at: datetime, now: datetime
 ) -> PurchaseOrder:
-    number = None
-    if body.invoice_number is not None:
-        number = body.invoice_number.replace("-", "").upper()
     return PurchaseOrder(
         external_id=body.external_id,
         amount=body.amount,
@@ -158,17 +218,24 @@ def _order(
         member_id=None if body.member is None else _member_id(session, body, body.member, now),
         store_id=None if body.store is None else _store_id(session, body.store),
         items=tuple(Item(**item.model_dump()) for item in body.items),
-        invoice_number=number,
-        invoice_period=None if number is None else text.invoice_period(taipei_date(sold_at)),
-        said=_said(body),
+        said=_said(body, body.sold_at),
+        **_invoice(body.invoice_number, sold_at),
     )
 
 
-def _said(body: bodies.Purchase) -> dict[str, Any]:
+def _invoice(typed: str | None, sold_at: datetime) -> dict[str, Any]:
+    """Number and period, as fields of an order."""
+    if typed is None:
+        return {}
+    period = text.invoice_period(taipei_date(sold_at))
+    return {"invoice_number": typed.replace("-", "").upper(), "invoice_period": period}
+
+
+def _said(body: bodies.Body, sold_at: datetime | None) -> dict[str, Any]:
     """The call in one form, so that the same words give the same content."""
     said = body.model_dump(mode="json", exclude_none=True)
-    if body.sold_at is not None:
-        said["sold_at"] = body.sold_at.astimezone(UTC).isoformat()
+    if sold_at is not None:
+        said["sold_at"] = sold_at.astimezone(UTC).isoformat()
     return said
 
 

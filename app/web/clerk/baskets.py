@@ -1,7 +1,7 @@
 """What a clerk typed, checked and priced: the amount, coupons, points, the invoice."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -19,6 +19,7 @@ from app.coupons import service as coupon_service
 from app.coupons.queries import HeldCoupon
 from app.coupons.rules import CouponNotUsable, Situation
 from app.coupons.service import Use
+from app.members import queries as members
 from app.points import rules as point_rules
 from app.programmes import queries as programmes
 from app.purchases.rules import PurchaseOrder
@@ -27,6 +28,7 @@ from app.web.clerk.passes import OTP, Pass
 from flex_templates.theme import CAMPHOR, Theme
 
 CHANNEL = "clerk"
+WORD = "word"  # instead of a coupon's id, before there is a coupon
 LARGEST = 2_000_000  # NT$; more than this at a till is a slip of the finger
 
 
@@ -39,6 +41,7 @@ class Typed:
     points: str = ""
     invoice: str = ""
     goods: tuple[tuple[str, str], ...] = ()
+    word: str = ""  # one that everybody may know; its goods stand under WORD
 
     @property
     def said(self) -> dict[str, object]:
@@ -48,6 +51,7 @@ class Typed:
             "coupon": self.coupons,
             "points": self.points,
             "invoice": self.invoice,
+            "word": self.word,
             "goods_of": tuple(coupon for coupon, _ in self.goods),
             "goods": tuple(typed for _, typed in self.goods),
         }
@@ -104,6 +108,10 @@ class GoodsMissing(DomainError):
         self.coupon = coupon
 
 
+class WordUnknown(DomainError):
+    """No kind of coupon has this word."""
+
+
 class CardNeeded(CouponNotUsable):
     """A number is enough to earn; a coupon wants the member's own screen."""
 
@@ -115,9 +123,19 @@ class PointsNeedCard(DomainError):
     """A number is enough to earn; to pay with points wants the member's own screen or phone."""
 
 
-def basket_of(session: Session, typed: Typed, *, given: Pass, visitor: Visitor) -> Basket:
-    """Raises Invalid, NotFound, CouponNotUsable, GoodsMissing, PointsNeedCard, PaymentRefused."""
+def basket_of(
+    session: Session, typed: Typed, *, given: Pass, visitor: Visitor, now: datetime
+) -> Basket:
+    """A word gives the member its coupon here; a caller who only looks rolls that back.
+
+    Raises Invalid, NotFound, CouponNotUsable, GoodsMissing, WordUnknown, WordRefused,
+    PointsNeedCard, PaymentRefused."""
     held = _coupons(session, typed.coupons, given)
+    of_word = _of_word(session, typed.word, given, now)
+    if of_word is not None and of_word.id not in {coupon.id for coupon in held}:
+        held.append(of_word)
+        goods = tuple((str(of_word.id) if of == WORD else of, said) for of, said in typed.goods)
+        typed = replace(typed, goods=goods)
     amount = money.parse(typed.amount) if typed.amount.strip() else 0
     if amount == 0 and (not held or any(coupon.offer.takes_money_off for coupon in held)):
         raise AmountMissing
@@ -280,6 +298,40 @@ def _coupons(session: Session, typed: Sequence[str], given: Pass) -> list[HeldCo
     if len(wanted) > coupon_rules.MOST_TOGETHER:
         raise CouponNotUsable("too_many", most=coupon_rules.MOST_TOGETHER)
     return [_coupon(session, one, given) for one in wanted]
+
+
+def _of_word(session: Session, typed: str, given: Pass, now: datetime) -> HeldCoupon | None:
+    """The member's own coupon of that word: the one this page used before, one they have, or one
+    given now. Raises CardNeeded, WordUnknown, WordRefused."""
+    if not typed.strip():
+        return None
+    if not given.may_redeem:
+        raise CardNeeded
+    word = coupon_rules.word_of(typed)
+    if word is None:
+        raise WordUnknown(typed)
+    member_id, order_id = given.member_id, given.purchase_id
+    used = coupons.used_of_word(
+        session, word, member_id=member_id, order_id=order_id, since=given.issued_at
+    )
+    if used is not None:
+        return used
+    code = coupon_service.held_of_word(
+        session, word=word, member_id=member_id, order_id=order_id, now=now
+    )
+    if code is None:
+        joined = members.person(session, member_id).joined_at
+        joined_on = None if joined is None else taipei_date(joined)
+        issued = coupon_service.claim_word(
+            session, word=word, member_id=member_id, joined_on=joined_on, now=now
+        )
+        if issued is None:
+            raise WordUnknown(typed)
+        code = issued.code
+    held = coupons.usable_by_code(session, member_id, codes=[code], now=now, order_id=order_id)
+    if code not in held:
+        raise CouponNotUsable("not_yet")
+    return held[code]
 
 
 def _coupon(session: Session, typed: str, given: Pass) -> HeldCoupon:

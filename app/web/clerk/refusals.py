@@ -7,6 +7,8 @@ from app.cards.service import TokenDead
 from app.core import money
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
 from app.coupons.rules import CouponNotUsable
+from app.coupons.service import LimitReached, QuotaReached, WordRefused
+from app.offline.rules import OfflineRefused
 from app.points.rules import NotEnoughPoints, PaymentRefused
 from app.purchases.rules import RefundTooLarge
 from app.web import pages
@@ -16,6 +18,7 @@ from app.web.clerk.baskets import (
     AmountTooLarge,
     GoodsMissing,
     PointsNeedCard,
+    WordUnknown,
 )
 from app.web.clerk.identify import CouponShown, NotACode
 
@@ -57,6 +60,8 @@ _FIELDS: Final = {
     "invoice_number": "發票號碼是 2 個英文字母加 8 個數字，例如 AB12345678。",
     "member": "這位會員已經不是會員，請重新識別。",
     "sold_at": "消費時間不正確，請重新識別會員。",
+    "reason": "請寫下原因，2 到 100 個字。",
+    "code": "看不懂這個號碼。請輸入會員編號、手機號碼，或掃描會員卡。",
 }
 
 
@@ -88,6 +93,33 @@ def _why_not(error: CouponNotUsable) -> str:
     return _COUPONS.get(error.reason, "這張優惠券現在不能使用。")
 
 
+def _word(error: WordRefused) -> str:
+    match error.reason:
+        case "not_new":
+            return f"這個優惠碼只給入會 {error.days} 天內的會員。"
+        case "per_member":
+            return "會員已經用過這個優惠碼，不能再用。"
+        case "ended":
+            return "這個優惠碼的活動已經結束。"
+        case "too_often":
+            return "會員今天輸入錯誤的優惠碼太多次，請明天再試。"
+        case _:
+            return "這個優惠碼的數量已經發完，或已經停止。"
+
+
+def _quota(error: QuotaReached) -> str:
+    span = "今天" if error.period == "day" else "這個月"
+    if error.most == 0:
+        return "您的帳號不能送補償券，請找店長。"
+    return f"您{span}可以送的 {error.most} 張補償券已經送完，請找店長。"
+
+
+def _no_more(error: LimitReached) -> str:
+    if error.limit == "per_member":
+        return "這位會員已經拿滿這種券，請換一種。"
+    return "這種券已經發完或停止了，請換一種。"
+
+
 def _payment(error: PaymentRefused) -> str:
     facts = error.facts
     match error.reason:
@@ -107,6 +139,21 @@ def _payment(error: PaymentRefused) -> str:
             return "目前沒有開放點數折抵。"
 
 
+def _offline(error: OfflineRefused) -> str:
+    facts = error.facts
+    match error.reason:
+        case "too_large":
+            return f"離線登錄一筆最多 {money.show(facts['most'])}。"
+        case "too_old":
+            return f"超過 {facts['hours']} 小時才送出，不能自動登錄。"
+        case "sales":
+            return f"同一天離線登錄最多 {facts['most']} 筆，這天已經滿了。"
+        case "amount":
+            return f"同一天離線登錄最多 {money.show(facts['most'])}，加上這筆就超過了。"
+        case _:
+            return "這個會員卡 QR 在登錄的時間並沒有出示過。"
+
+
 def _short_of_points(error: NotEnoughPoints) -> str:
     if error.balance < 0:
         return "會員的點數目前為負，補足之前不能折抵。"
@@ -122,6 +169,8 @@ def _conflict(error: Conflict) -> str:
 def _missing(error: NotFound) -> str:
     if error.what == "member":
         return "找不到這位會員，可能還沒入會。"
+    if error.what == "coupon kind":
+        return "請選一種可以送的券。"
     if error.what == "coupon":
         return "找不到這張優惠券，或這張優惠券不屬於這位會員。"
     return "找不到這筆資料，請重新整理後再試。"
@@ -139,8 +188,13 @@ _SENTENCES: Final[tuple[tuple[type[DomainError], Callable[[Any], str]], ...]] = 
         GoodsMissing,
         lambda error: f"「{error.coupon}」只能折指定商品，請輸入這些商品的金額。",
     ),
+    (WordUnknown, lambda _: "沒有這個優惠碼，請再確認一次。"),
+    (WordRefused, _word),
+    (QuotaReached, _quota),
+    (LimitReached, _no_more),
     (PointsNeedCard, lambda _: _POINTS_NEED_CARD),
     (PaymentRefused, _payment),
+    (OfflineRefused, _offline),
     (NotEnoughPoints, _short_of_points),
     (RefundTooLarge, lambda error: f"最多只能退 {money.show(error.rest)}。"),
     (AmountMissing, lambda _: "請先輸入消費金額，例如 790。"),

@@ -43,10 +43,12 @@ class SaleRoute(StaffRoute):
 router = APIRouter(prefix="/clerk/serve/{sealed}", route_class=SaleRoute)
 Server = Annotated[Visitor, Depends(require(Permission.SERVE, needs_store=True))]
 MOST_COUPONS: Final = 50  # as many as the page lists
+MOST_GOODS: Final = MOST_COUPONS + 1  # and those of a word
 CouponId = Annotated[int, Ge(1), Le(ids.LARGEST)]
 Short = Annotated[str, StringConstraints(max_length=20)]
 Typing = Annotated[str, Query(max_length=20)]
 Several = Annotated[list[Short] | None, Query(max_length=MOST_COUPONS)]
+Goods = Annotated[list[Short] | None, Query(max_length=MOST_GOODS)]
 
 
 def _typed_in_query(
@@ -54,10 +56,11 @@ def _typed_in_query(
     coupon: Several = None,
     points: Typing = "",
     invoice: Typing = "",
-    goods_of: Several = None,
-    goods: Several = None,
+    word: Annotated[str, Query(max_length=40)] = "",
+    goods_of: Goods = None,
+    goods: Goods = None,
 ) -> Typed:
-    return _typed(amount, coupon, points, invoice, goods_of, goods)
+    return _typed(amount, coupon, points, invoice, word, goods_of, goods)
 
 
 def _typed_in_form(
@@ -65,10 +68,11 @@ def _typed_in_form(
     coupon: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
     points: Annotated[str, Form(max_length=20)] = "",
     invoice: Annotated[str, Form(max_length=20)] = "",
-    goods_of: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
-    goods: Annotated[list[Short] | None, Form(max_length=MOST_COUPONS)] = None,
+    word: Annotated[str, Form(max_length=40)] = "",
+    goods_of: Annotated[list[Short] | None, Form(max_length=MOST_GOODS)] = None,
+    goods: Annotated[list[Short] | None, Form(max_length=MOST_GOODS)] = None,
 ) -> Typed:
-    return _typed(amount, coupon, points, invoice, goods_of, goods)
+    return _typed(amount, coupon, points, invoice, word, goods_of, goods)
 
 
 def _typed(
@@ -76,13 +80,14 @@ def _typed(
     coupon: list[str] | None,
     points: str,
     invoice: str,
+    word: str,
     goods_of: list[str] | None,
     goods: list[str] | None,
 ) -> Typed:
     """The goods of a coupon come as two lists, one of whose and one of how much."""
     said = tuple(pair for pair in zip(goods_of or (), goods or (), strict=False) if pair[1].strip())
     chosen = tuple(one for one in coupon or () if one.strip())
-    return Typed(amount, chosen, points, invoice, said)
+    return Typed(amount, chosen, points, invoice, said, word.strip())
 
 
 InQuery = Annotated[Typed, Depends(_typed_in_query)]
@@ -98,6 +103,7 @@ class ServeView:
     coupons: tuple[HeldCoupon, ...]
     may_redeem: bool
     has_phone: bool
+    has_goodwill: bool  # there is a kind that may be given
     typed: Typed
     hint: str = ""  # kind words about how they buy
     error: str = ""
@@ -214,7 +220,7 @@ def check_out(
     now = request.app.state.clock()
 
     def work(session: Session) -> Basket:
-        basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
+        basket = baskets.basket_of(session, typed, given=given, visitor=visitor, now=now)
         _carry_out(request, session, basket, given, visitor, now)
         return basket
 
@@ -346,7 +352,7 @@ def _rehearsed(
     def work(session: Session) -> Rehearsal:
         checkout, others = None, list[Other]()
         before = cards.card(session, given.member_id, now=now)
-        basket = baskets.basket_of(session, typed, given=given, visitor=visitor)
+        basket = baskets.basket_of(session, typed, given=given, visitor=visitor, now=now)
         if given.may_redeem and not any(one.coupon.redeemed_at for one in basket.coupons):
             others = _others(session, basket, typed, given, visitor, now)
         if not basket.is_coupon_only:
@@ -421,6 +427,7 @@ def _serve_view(
         coupons=tuple(coupons.usable_coupons(session, given.member_id, now=now)),
         may_redeem=given.may_redeem,
         has_phone=members.person(session, given.member_id).phone is not None,
+        has_goodwill=bool(coupons.goodwill_kinds(session)),
         typed=typed,
         hint=score_words.for_clerk(scores.score(session, given.member_id)),
         error=error,

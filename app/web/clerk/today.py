@@ -67,7 +67,7 @@ def today(request: Request, visitor: Server) -> Response:
     with request.app.state.db.reading() as session:
         day = till.day_at_store(session, store_id, now=now)
         sales = till.sales_today(session, store_id, now=now)
-    lines = tuple(SaleLine(sale, _masked(sale)) for sale in sales)
+    lines = tuple(SaleLine(sale, masked(sale)) for sale in sales)
     return pages.render(request, "clerk/today.html", view=TodayView(day, lines))
 
 
@@ -88,7 +88,7 @@ def refund(
 ) -> Response:
     asked = Asked(amount, form_id, login, password)
     try:
-        approver = _approver(request, visitor, asked)
+        approver = approver_of(request, visitor, asked.login, asked.password)
     except LoginBlocked as blocked:
         error = wait_words(blocked, request.app.state.clock())
         return _page(request, visitor, external_id, asked, error=error)
@@ -105,14 +105,14 @@ def refund(
     return RedirectResponse(f"/clerk/today#{external_id}", 303)
 
 
-def _approver(request: Request, visitor: Visitor, asked: Asked) -> int | None:
+def approver_of(request: Request, visitor: Visitor, login: str, password: str) -> int | None:
     """Who answers for the refund: the visitor, or a manager who types a password. Raises
     LoginBlocked."""
     if visitor.may(Permission.REFUND):
         return visitor.staff_id
     db, now = request.app.state.db, request.app.state.clock()
     address = security.address(request)
-    candidate = proven(db, login=asked.login, password=asked.password, address=address, now=now)
+    candidate = proven(db, login=login, password=password, address=address, now=now)
     if candidate is None or candidate.staff_id is None:
         return None
     with db.reading() as session:
@@ -132,7 +132,7 @@ def _give_back(
 ) -> None:
     """Raises DomainError."""
     now: datetime = request.app.state.clock()
-    sale = _sale(session, visitor, external_id)
+    sale = sale_of(session, visitor, external_id)
     order = RefundOrder(
         external_id=f"refund-{sale.id}-{asked.form_id}"[:80],
         purchase_external_id=external_id,
@@ -163,10 +163,10 @@ def _page(
     error: str = "",
 ) -> Response:
     with request.app.state.db.reading() as session:
-        sale = _sale(session, visitor, external_id)
+        sale = sale_of(session, visitor, external_id)
     view = RefundView(
         sale=sale,
-        name=_masked(sale),
+        name=masked(sale),
         needs_approval=not visitor.may(Permission.REFUND),
         form_id=asked.form_id if asked and asked.form_id else ids.random_code(),
         amount=asked.amount if asked else str(sale.rest),
@@ -175,7 +175,7 @@ def _page(
     return pages.render(request, "clerk/refund.html", 409 if error else 200, view=view)
 
 
-def _sale(session: Session, visitor: Visitor, external_id: str) -> SaleShown:
+def sale_of(session: Session, visitor: Visitor, external_id: str) -> SaleShown:
     """Raises NotFound, also for a sale of another store."""
     sale = till.sale(session, store_id=_store_id(visitor), external_id=external_id)
     if sale is None:
@@ -189,5 +189,5 @@ def _store_id(visitor: Visitor) -> int:
     return visitor.store_id
 
 
-def _masked(sale: SaleShown) -> str:
+def masked(sale: SaleShown) -> str:
     return text.mask_name(sale.member_name) if sale.member_name else "非會員"

@@ -91,6 +91,7 @@ def shown(draft: KindDraft) -> Filled:
         "one_per_sale": conditions.one_per_sale,
         "in_birth_month": conditions.in_birth_month,
         "on_first_purchase": conditions.on_first_purchase,
+        "goodwill": draft.goodwill,
     }
     chosen = {
         "stores": conditions.stores,
@@ -139,6 +140,7 @@ def read(form: FormData, kept: KindDraft, *, is_new: bool) -> Filled:
         word=text.half_width(typed["word"]).upper() or None,
         word_for_days=reading.whole("word_for_days"),
         giving=typed["giving"] or kept.giving,
+        goodwill="goodwill" in chosen["flags"],
         terms=typed["terms"],
     )
     faults = {_FIELDS.get(name, name): reason for name, reason in rules.faults(draft)}

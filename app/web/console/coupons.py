@@ -79,6 +79,7 @@ def listed(request: Request, _visitor: Reader) -> Response:
         odd=odd,
         many=kinds.MANY_A_DAY,
         back=kinds.MANY_BACK,
+        gifts=kinds.MANY_GIVEN,
     )
 
 

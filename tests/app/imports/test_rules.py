@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from app.core.clock import TAIPEI
 from app.core.errors import Invalid
 from app.imports import rules
-from app.imports.rules import Fault, Sale
+from app.imports.rules import Fault, Refund, Sale
 
 
-def told(words: str, encoding: str = "utf-8") -> list[Sale | Fault]:
+def told(words: str, encoding: str = "utf-8") -> list[Sale | Refund | Fault]:
     sheet = rules.read(words.encode(encoding))
     mapping = rules.guess(sheet.headings)
     rules.check_mapping(mapping, sheet.headings)
     return list(rules.sales(sheet, mapping))
 
 
-def one(heading: str, cell: str, *, day: str = "2026/07/04", amount: str = "500") -> Sale | Fault:
+def one(
+    heading: str, cell: str, *, day: str = "2026/07/04", amount: str = "500"
+) -> Sale | Refund | Fault:
     (found,) = told(f'日期,金額,{heading}\n{day},{amount},"{cell}"')
     return found
 
@@ -147,8 +149,8 @@ def test_what_cannot_be_read_is_a_fault_of_its_line(heading: str, cell: str, fie
         ("yesterday", "1", "sold_at"),
         ("2026/07/04", "", "amount"),
         ("2026/07/04", "12.5", "amount"),
-        ("2026/07/04", "-500", "amount"),
-        ("2026/07/04", "(500)", "amount"),
+        ("2026/07/04", "-500", "refund_of"),
+        ("2026/07/04", "(500)", "refund_of"),
     ],
 )
 def test_days_and_amounts_must_be_such(day: str, amount: str, field: str) -> None:
@@ -217,7 +219,7 @@ def test_refused_rows_come_back_with_their_reason_and_no_formula() -> None:
     assert rows == [
         ["原因", "單號", "日期", "金額", "備註"],
         ["日期", "A", "x", "1", "'=1+1"],
-        ["日期", "A", "x", "1", "'-2"],
+        ["日期", "A", "x", "1", "-2"],
     ]
 
 
@@ -267,4 +269,73 @@ def test_nothing_but_a_refusal_comes_of_any_text(words: str) -> None:
         return
     mapping = {"sold_at": 0, "amount": min(1, len(sheet.headings) - 1), "external_id": 0}
     for item in rules.sales(sheet, mapping):
-        assert isinstance(item, Sale | Fault)
+        assert isinstance(item, Sale | Refund | Fault)
+
+
+# Refunds ------------------------------------------------------------------------------------------
+
+BACK = "交易編號,日期,金額,類型,原交易編號"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "R1,2026/07/05,-300,,A1",
+        "R1,2026/07/05,300,退貨,A1",
+        "R1,2026/07/05,-300,退款,A1",
+        "R1,2026/07/05,(300),Refund,A1",
+        "R1,2026/07/05,−300,銷退,A1",
+        "R1,2026/07/05,-300.00,,A1",
+    ],
+)
+def test_a_refund_is_told_by_its_kind_or_its_sign(row: str) -> None:
+    (back,) = told(f"{BACK}\n{row}")
+    assert isinstance(back, Refund)
+    assert (back.external_id, back.refund_of, back.amount) == ("R1", "A1", 300)
+    assert back.at == datetime(2026, 7, 5, 12, tzinfo=TAIPEI)
+
+
+@pytest.mark.parametrize("row", ["A1,2026/07/05,-300,,", "A1,2026/07/05,-300,,A1"])
+def test_a_refund_with_the_number_of_its_sale_gets_one_of_its_own(row: str) -> None:
+    first, second = told(f"{BACK}\n{row}\n{row}")
+    assert isinstance(first, Refund)
+    assert isinstance(second, Refund)
+    assert first.refund_of == second.refund_of == "A1"
+    assert len({first.external_id, second.external_id, "A1"}) == 3
+    assert told(f"{BACK}\n{row}")[0].external_id == first.external_id  # type: ignore[union-attr]  # a refund
+
+
+def test_refunds_come_after_all_sales_and_know_what_stands_before_them() -> None:
+    found = told(f"{BACK}\nR1,2026/07/05,-100,,A1\nA1,2026/07/04,500,銷售,\nR2,2026/07/06,-50,,A1")
+    sale, first, second = found
+    assert isinstance(sale, Sale)
+    assert isinstance(first, Refund)
+    assert isinstance(second, Refund)
+    assert (first.sale, second.sale) == (sale, sale)
+    assert first.previous is None
+    assert second.previous == first
+    assert [one.line for one in found if not isinstance(one, Fault)] == [3, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "words"),
+    [
+        ("R1,2026/07/05,0,退貨,A1", "amount", "不能是 0"),
+        ("R1,2026/07/05,-x,,A1", "amount", "整數元"),
+        ("A1,2026/07/05,-300,銷售,", "amount", "不能是負的"),
+        ("A1,2026/07/05,300,贈送,", "kind", "「銷售」或「退貨」"),
+        (",2026/07/05,-300,,", "refund_of", "原交易編號"),
+        ("R1,,-300,,A1", "sold_at", "沒有日期"),
+    ],
+)
+def test_what_is_wrong_with_a_refund_is_named(row: str, field: str, words: str) -> None:
+    (fault,) = told(f"{BACK}\n{row}")
+    assert isinstance(fault, Fault)
+    assert fault.field == field
+    assert words in fault.reason
+
+
+def test_a_negative_amount_comes_back_as_it_was_and_a_formula_as_text() -> None:
+    sheet = rules.read("日期,金額,備註\n2026/07/05,-300,=1+1\n".encode())
+    words = rules.faulty_rows(sheet, rules.guess(sheet.headings), {2: "錯"})
+    assert "錯,2026/07/05,-300,'=1+1" in words

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from app.core.clock import TAIPEI
 from app.core.db import Database
 from app.core.errors import Invalid, NotFound
 from app.imports import queries, service
@@ -15,7 +16,7 @@ from app.insights.checks import broken_invariants
 from app.jobs import imports as job
 from app.outbox.models import OutboxRow
 from app.points import queries as points
-from app.purchases.models import PURCHASES
+from app.purchases.models import PURCHASES, REFUNDS
 from tests.support.loyalty import new_store, publish
 from tests.support.people import bought, regular
 from tests.support.times import NOW
@@ -250,3 +251,96 @@ def test_two_processes_share_a_file(
     with db.reading() as session:
         held = points.standing(session, hana, now=NOW)
         assert held.balance + held.pending == 45
+
+
+# Refunds ------------------------------------------------------------------------------------------
+
+BACK = "交易編號,日期,金額,手機,門市代碼,類型,原交易編號"
+
+
+def with_refunds(*rows: str) -> bytes:
+    return "\n".join((BACK, *rows)).encode()
+
+
+SALE = "A1,2026/06/01,1000,0912345678,xinyi,,"
+PART = "R1,2026/06/03,-300,,xinyi,,A1"
+REST = "R2,2026/06/04,700,,,退貨,A1"
+
+
+@pytest.mark.parametrize("rows", [(SALE, PART, REST), (REST, PART, SALE), (PART, SALE, REST)])
+def test_refunds_in_any_order_with_their_sale_are_rehearsed_and_recorded(
+    db: Database, hana: int, rows: tuple[str, ...]
+) -> None:
+    file = brought(db, with_refunds(*rows, *more_sales(120)))
+    worked(db)
+    assert counts(state(db, file)) == ("checked", 123, 123, 0, 0)
+    assert (state(db, file).refunds, state(db, file).amount) == (2, 60_000)
+    assert purchases(db) == 0
+    started(db, file)
+    worked(db)
+    found = state(db, file)
+    assert counts(found) == ("done", 123, 123, 0, 0)
+    with db.reading() as session:
+        sale = session.execute(sa.select(PURCHASES).where(PURCHASES.c.external_id == "A1")).one()
+        assert (sale.amount, sale.refunded) == (1_000, 1_000)
+        refunds = session.execute(sa.select(REFUNDS.c.external_id, REFUNDS.c.refunded_at))
+        days = {key: f"{at.astimezone(TAIPEI):%m/%d}" for key, at in refunds}
+        assert days == {"R1": "06/03", "R2": "06/04"}
+        assert broken_invariants(session, now=NOW) == []
+        assert session.scalar(sa.select(sa.func.count(OutboxRow.id))) == 0
+
+
+def more_sales(number: int) -> list[str]:
+    return [f"B{one},2026/06/02,500,0912345678,xinyi,," for one in range(number)]
+
+
+def test_the_same_refunds_again_change_nothing(db: Database, hana: int) -> None:
+    rows = (SALE, PART, "A1,2026/06/05,-100,,,,")
+    for is_again in (False, True):
+        file = brought(db, with_refunds(*rows))
+        worked(db)
+        started(db, file)
+        worked(db)
+        new, old = (0, 3) if is_again else (3, 0)
+        assert counts(state(db, file)) == ("done", 3, new, old, 0)
+    with db.reading() as session:
+        assert session.scalars(sa.select(PURCHASES.c.refunded)).all() == [400]
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "reason"),
+    [
+        ("R1,2026/06/03,-1001,,,,A1", "amount", "最多只能再退 NT$1,000"),
+        ("R1,2026/06/03,-300,,,,A2", "refund_of", "找不到原交易"),
+        ("R1,2026/05/31,-300,,,,A1", "sold_at", "早於原本的消費"),
+        ("R1,2099/05/31,-300,,,,A1", "sold_at", "未來"),
+        ("R1,2026/06/03,-300,,nowhere,,A1", "store", "沒有門市"),
+    ],
+)
+def test_a_refund_that_cannot_be_is_refused_with_its_reason(
+    db: Database, hana: int, row: str, field: str, reason: str
+) -> None:
+    file = brought(db, with_refunds(row, SALE))
+    worked(db)
+    assert counts(state(db, file)) == ("checked", 2, 1, 0, 1)
+    started(db, file)
+    worked(db)
+    assert counts(state(db, file)) == ("done", 2, 1, 0, 1)
+    with db.reading() as session:
+        (fault,) = queries.faults(session, file)
+    assert (fault.line, fault.field) == (2, field)
+    assert reason in fault.reason
+
+
+def test_two_refunds_that_are_too_much_together_are_told_by_the_rehearsal(
+    db: Database, hana: int
+) -> None:
+    file = brought(db, with_refunds(SALE, PART, "R2,2026/06/04,-701,,,,A1", *more_sales(99)))
+    worked(db)
+    assert counts(state(db, file)) == ("checked", 102, 101, 0, 1)
+
+
+def test_a_number_used_for_another_refund_is_refused(db: Database, hana: int) -> None:
+    file = brought(db, with_refunds(SALE, PART, "A3,2026/06/01,5,,,,", "R1,2026/06/03,-299,,,,A1"))
+    worked(db)
+    assert counts(state(db, file)) == ("checked", 4, 3, 0, 1)

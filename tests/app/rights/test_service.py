@@ -5,6 +5,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import ids
+from app.coupons import service as coupons
+from app.coupons.models import EVENTS
+from app.coupons.rules import KindDraft
+from app.coupons.service import Giver
 from app.members import service as members
 from app.members.models import Member
 from app.outbox import service as outbox
@@ -225,10 +229,11 @@ def test_what_is_held_gives_no_keys_away(session: Session) -> None:
 def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     """A new table about members must be found by `of_member`, or be named here with its reason."""
     of_nobody = {
-        "api_tokens", "audit_log", "broadcasts", "coupon_days", "coupon_kinds", "coupon_offers",
+        "api_tokens", "audit_log", "broadcasts", "coupon_days", "coupon_goodwill",
+        "coupon_kinds", "coupon_offers",
         "draw_prizes", "hooks",
         "draws", "experiments", "imports", "import_faults",
-        "job_runs", "journey_versions", "journeys", "login_attempts",
+        "job_runs", "journey_versions", "journeys", "login_attempts", "offline_days",
         "richmenus", "richmenu_versions", "richmenu_pages",
         "richmenu_pictures", "letter_pictures", "marketing_topics",
         "merger_rows", "mission_versions", "missions", "outbox_quota",
@@ -240,6 +245,27 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     found = {table.name for table in queries.tables() if queries.of_member(table, 1) is None}
     left = found - of_nobody - keyed
     assert left == set(), "say whose these are"
+
+
+def test_why_a_coupon_was_given_goes_with_the_member(session: Session) -> None:
+    joined = join(session)
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    coupons.create_kind(session, draft=kind, now=NOW)
+    shop = staffed_shop(session)
+    by = Giver(next(iter(shop.staff.values())), shop.store_id, (None, None))
+    coupons.give_goodwill(
+        session,
+        kind_code="sorry",
+        member_id=joined.member_id,
+        by=by,
+        reason="陳小花久等",
+        dedup_key="1",
+        now=NOW,
+    )
+    service.close(session, member_id=joined.member_id, channel="liff", now=NOW)
+    service.wipe_due(session, key=KEY, now=NOW + WIPE_AFTER)
+    facts = session.scalars(sa.select(EVENTS.c.facts).where(EVENTS.c.kind == "issued")).all()
+    assert "陳小花" not in str(facts)
 
 
 def test_a_member_row_holds_nothing_after_the_wipe(session: Session) -> None:

@@ -252,6 +252,15 @@ o..Mc.  GET   /clerk/serve/{sealed}/done
 o..Mc.  GET   /clerk/today
 o..Mc.  GET   /clerk/today/{external_id}/refund
 o..Mc.  POST  /clerk/today/{external_id}/refund
+o..Mc.  GET   /clerk/today/{external_id}/exchange
+o..Mc.  POST  /clerk/today/{external_id}/exchange
+o..Mc.  GET   /clerk/serve/{sealed}/goodwill
+o..Mc.  POST  /clerk/serve/{sealed}/goodwill
+anyone  GET   /clerk/offline
+anyone  GET   /clerk/worker.js
+o..Mc.  GET   /clerk/offline/settings
+o..Mc.  POST  /clerk/offline/sales
+o..Mc.  POST  /clerk/offline/dismissals
 anyone  GET   /draws/{code}
 anyone  GET   /draws/{code}/proof.json
 anyone  GET   /draws/{code}/entrants.txt
@@ -310,6 +319,7 @@ anyone  GET   /api/v1/openapi.json
 token   POST  /api/v1/purchases/batch
 token   POST  /api/v1/purchases
 token   POST  /api/v1/purchases/{external_id}/refunds
+token   POST  /api/v1/purchases/{external_id}/exchanges
 token   GET   /api/v1/purchases/{external_id}
 token   GET   /api/v1/members/lookup
 token   POST  /api/v1/members/codes

@@ -15,8 +15,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.core.db import Database
+from app.coupons import service as coupon_service
 from app.coupons.models import Coupon
-from app.coupons.rules import Conditions
+from app.coupons.rules import Conditions, KindDraft
 from app.members.models import Member
 from app.missions import service as missions
 from app.missions.rules import MissionDraft, Step, Window
@@ -646,6 +647,140 @@ def test_a_gift_used_elsewhere_meanwhile_is_not_handed_over_twice(
     assert "使用過" in late.text
 
 
+# A word that everybody may know ----------------------------------------------------------------
+
+
+def worded(till: Till, **draft: object) -> None:
+    word = "SUMMER100"
+    values = {"code": word.lower(), "name": "夏日折百", "type": "amount_off", "value": 100}
+    with till.db.transaction() as session:
+        kind = KindDraft(**({"valid_days": 30} | values | draft), word=word)  # type: ignore[arg-type]  # a test's shorthand
+        coupon_service.create_kind(session, draft=kind, now=NOW)
+
+
+def coupons_given(till: Till) -> list[str]:
+    with till.db.reading() as session:
+        return list(session.scalars(sa.select(Coupon.status)))
+
+
+def test_a_word_is_priced_without_giving_anything_and_then_used(till: Till) -> None:
+    worded(till)
+    page = till.served()
+    shown = till.web.get(f"{page}/confirm?amount=790&word=summer100").text
+    assert "夏日折百" in shown
+    assert "NT$690" in shown
+    assert 'name="word" value="summer100"' in shown
+    assert coupons_given(till) == []
+    for _ in range(2):  # a double press
+        sold_now = till.web.post(page, {"amount": "790", "word": "summer100"})
+        assert sold_now.location == f"{page}/done"
+    assert coupons_given(till) == ["redeemed"]
+    assert till.purchases() == [(690, 0)]
+
+
+def test_a_gift_for_a_word_is_handed_over_once(till: Till) -> None:
+    worded(till, type="gift", value=0, per_member_limit=2)
+    page = till.served()
+    for _ in range(2):
+        assert till.web.post(page, {"word": "SUMMER100"}).status == 303
+    assert coupons_given(till) == ["redeemed"]
+
+
+def test_a_word_for_some_goods_asks_what_they_cost(till: Till) -> None:
+    worded(till, type="percent_off", value=20, conditions=Conditions(categories=("tea",)))
+    page = till.served()
+    assert "請輸入這些商品的金額" in till.web.get(f"{page}/confirm?amount=790&word=SUMMER100").text
+    answer = till.web.get(f"{page}/confirm?amount=790&word=SUMMER100&goods_of=word&goods=500").text
+    assert "NT$690" in answer
+
+
+@pytest.mark.parametrize(
+    ("draft", "word", "sentence"),
+    [
+        ({}, "WINTER50", "沒有這個優惠碼"),
+        ({}, "ab", "沒有這個優惠碼"),
+        ({"issue_limit": 0}, "SUMMER100", "數量已經發完"),
+        ({"per_member_limit": 0}, "SUMMER100", "已經用過這個優惠碼"),
+        ({"word_for_days": 0}, "SUMMER100", "只給入會 0 天內"),
+        ({"ends_at": NOW - timedelta(days=1), "valid_days": None}, "SUMMER100", "已經結束"),
+        ({"starts_at": NOW + timedelta(days=1)}, "SUMMER100", "還沒開始"),
+        ({"min_spend": 1_000}, "SUMMER100", "還差 NT$210"),
+        ({"conditions": Conditions(stores=("elsewhere",))}, "SUMMER100", "不能在這家門市"),
+    ],
+)
+def test_why_a_word_is_refused_is_said_and_nothing_is_given(
+    till: Till, draft: dict[str, object], word: str, sentence: str
+) -> None:
+    worded(till, **draft)
+    page = till.served()
+    for answer in (
+        till.web.get(f"{page}/confirm?amount=790&word={word}"),
+        till.web.post(page, {"amount": "790", "word": word}),
+    ):
+        assert answer.status == 409
+        assert sentence in answer.text
+        assert f'value="{word}"' in answer.text
+    assert coupons_given(till) == []
+    assert till.purchases() == []
+
+
+def test_a_word_wants_the_members_own_screen(till: Till) -> None:
+    worded(till)
+    page = till.served(till.number())
+    assert "請會員出示會員卡 QR" in till.web.get(f"{page}/confirm?amount=790&word=SUMMER100").text
+
+
+# Goodwill -----------------------------------------------------------------------------------------
+
+
+def sorry(till: Till) -> None:
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    with till.db.transaction() as session:
+        coupon_service.create_kind(session, draft=kind, now=NOW)
+
+
+def test_a_clerk_gives_a_coupon_with_a_reason_within_the_quota(till: Till) -> None:
+    page = till.served(till.number())
+    assert "送補償券" not in till.web.get(page).text
+    sorry(till)
+    assert "送補償券" in till.web.get(page).text
+    url = f"{page}/goodwill"
+    for key in "1122":  # each form twice
+        answer = till.web.post(url, {"kind": "sorry", "reason": "飲料做錯", "form_id": key})
+        assert answer.status == 303
+        assert "已送出「招待飲料」" in till.web.get(answer.location).text
+    assert "額度已經用完" in till.web.get(url).text
+    refused = till.web.post(url, {"kind": "sorry", "reason": "飲料做錯", "form_id": "3"})
+    assert refused.status == 409
+    assert "今天可以送的 2 張補償券已經送完" in refused.text
+    assert coupons_given(till) == ["issued", "issued"]
+    assert "2 張" in till.web.get("/clerk/today").text
+    with till.db.reading() as session:
+        noted = queries.audit_entries(session, action="coupon.goodwill")
+        assert [entry.after["kind"] for entry in noted] == ["sorry", "sorry"]
+        told = session.scalars(sa.select(OutboxRow).where(OutboxRow.kind == "goodwill")).all()
+        assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({"kind": "sorry", "reason": ""}, "請寫下原因"),
+        ({"kind": "other", "reason": "飲料做錯"}, "請選一種可以送的券"),
+        ({"reason": "飲料做錯"}, "請選一種可以送的券"),
+    ],
+)
+def test_a_goodwill_form_that_lacks_something_keeps_the_rest(
+    till: Till, form: dict[str, str], sentence: str
+) -> None:
+    sorry(till)
+    answer = till.web.post(f"{till.served(till.number())}/goodwill", {"form_id": "1"} | form)
+    assert answer.status == 409
+    assert sentence in answer.text
+    assert form["reason"] in answer.text
+    assert coupons_given(till) == []
+
+
 # Today and refunds --------------------------------------------------------------------------------
 
 
@@ -752,6 +887,87 @@ def test_a_coupon_comes_back_with_a_whole_refund(sqlite_db: Database, till: Till
         ren.log_in(Role.STORE_MANAGER, area="/clerk")
         refund(ren, purchase, "400")
     assert till.coupon_status(coupon) == "issued"
+
+
+def exchange(web: Browser, purchase: str, back: str, amount: str, **more: str) -> Page:
+    """Both steps: what would happen, and yes."""
+    url = f"/clerk/today/{purchase}/exchange"
+    found = re.search(r'name="form_id" value="(\w+)"', web.get(url).text)
+    assert found
+    typed = {"form_id": found[1], "back": back, "amount": amount} | more
+    shown = web.post(url, typed)
+    if shown.status != 200:
+        return shown
+    assert "確認換貨" in shown.text
+    return web.post(url, typed | {"sure": "1"})
+
+
+def test_a_manager_exchanges_goods_after_seeing_the_difference(
+    sqlite_db: Database, till: Till
+) -> None:
+    purchase = sold(till)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        url = f"/clerk/today/{purchase}/exchange"
+        shown = ren.post(url, {"form_id": "A", "back": "400", "amount": "650"}).text
+        assert "補收" in shown
+        assert "NT$250" in shown
+        assert till.purchases() == [(1000, 0)]
+        assert exchange(ren, purchase, "400", "650").status == 303
+        assert "換貨換出" in ren.get("/clerk/today").text
+    assert till.purchases() == [(1000, 400), (650, 0)]
+    with sqlite_db.reading() as session:
+        (noted,) = queries.audit_entries(session, action="purchase.exchanged")
+    assert (noted.after["refunded"], noted.after["amount"]) == (400, 650)
+
+
+def test_the_same_exchange_form_twice_exchanges_once(sqlite_db: Database, till: Till) -> None:
+    coupon = till.give_coupon()
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    with sqlite_db.reading() as session:
+        purchase = _last_purchase(session)
+    form = {"form_id": "A", "back": "400", "amount": "650", "keeps_coupons": "1", "sure": "1"}
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        for _ in range(2):
+            assert ren.post(f"/clerk/today/{purchase}/exchange", form).status == 303
+    assert till.purchases() == [(400, 400), (550, 0)]
+    assert till.coupon_status(coupon) == "redeemed"
+
+
+def test_an_exchange_needs_a_managers_approval(till: Till) -> None:
+    purchase = sold(till)
+    assert "不能核准" in exchange(till.web, purchase, "400", "650").text
+    assert till.purchases() == [(1000, 0)]
+    approval = {"login": LOGINS[Role.STORE_MANAGER], "password": PASSWORD}
+    assert exchange(till.web, purchase, "400", "650", **approval).status == 303
+
+
+@pytest.mark.parametrize(
+    ("back", "amount", "sentence"),
+    [
+        ("1001", "1", "最多只能退 NT$1,000"),
+        ("", "1", "金額請輸入整數"),
+        ("1", "two", "金額請輸入整數"),
+        ("1", "2000001", "一筆最多"),
+    ],
+)
+def test_an_exchange_that_cannot_be_says_why_and_keeps_what_was_typed(
+    till: Till, back: str, amount: str, sentence: str
+) -> None:
+    answer = exchange(till.web, sold(till), back, amount)
+    assert answer.status == 409
+    assert sentence in answer.text
+    assert f'value="{amount}"' in answer.text
+
+
+def test_a_coupon_of_a_part_stays_used(sqlite_db: Database, till: Till) -> None:
+    coupon = till.give_coupon()
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    with sqlite_db.reading() as session:
+        purchase = _last_purchase(session)
+    answer = exchange(till.web, purchase, "100", "650", keeps_coupons="1")
+    assert "整筆換貨" in answer.text
 
 
 def _last_purchase(session: Session) -> str:

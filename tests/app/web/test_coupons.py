@@ -254,6 +254,19 @@ def test_saving_without_a_change_makes_no_version(sqlite_db: Database, marketer:
     assert newest(sqlite_db, "odd").version == 1
 
 
+def test_a_kind_is_marked_for_goodwill_and_unmarked_again(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    page = marketer.post("/console/coupons", FORM | {"flags": "goodwill"}).location
+    assert newest(sqlite_db).draft.goodwill
+    form = marketer.get(f"{page}/edit").text
+    assert re.search(r'value="goodwill"[^>]* checked', form)
+    found = re.search(r'name="version" value="([^"]+)"', form)
+    assert found
+    assert marketer.post(f"{page}/edit", FORM | {"version": found[1]}).status == 303
+    assert not newest(sqlite_db).draft.goodwill
+
+
 def test_giving_is_stopped_and_begun_again(sqlite_db: Database, marketer: Browser) -> None:
     page = marketer.post("/console/coupons", FORM).location
     marketer.post(f"{page}/pause")

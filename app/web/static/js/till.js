@@ -12,6 +12,28 @@ function dress(main) {
   for (const field of main.querySelectorAll("[data-points]")) payWithPoints(field);
 }
 
+// Without network this page would be gone: a worker keeps one that can take sales meanwhile. What it
+// kept is sent from whatever page of the till is open.
+if ("serviceWorker" in navigator && "indexedDB" in window) sendWhatWaits();
+
+// Loaded after the rest: keys and buttons must not wait for it.
+async function sendWhatWaits() {
+  navigator.serviceWorker.register("/clerk/worker.js", { scope: "/clerk" }).catch(() => {});
+  const queue = await import("./queue.js");
+  queue.onChange(() => showWaiting(queue));
+  queue.keepSending();
+}
+
+async function showWaiting(queue) {
+  const note = document.querySelector("[data-waiting]");
+  const all = await queue.sales();
+  const refused = all.filter((sale) => sale.refused).length;
+  note.hidden = all.length === 0;
+  note.querySelector("[data-waiting-say]").textContent = refused
+    ? `離線登錄：等待送出 ${all.length - refused} 筆，未成功 ${refused} 筆，請店長處理`
+    : `離線登錄：等待送出 ${all.length} 筆`;
+}
+
 // The server's time, running on; a phone's own clock may be wrong.
 function tick(clock) {
   const ahead = Number(clock.dataset.clock) * 1000 - Date.now();

@@ -356,10 +356,54 @@ def test_a_look_up_that_finds_nobody_says_why(
     assert api.get("/members/lookup", **params).status_code == status
 
 
+def swapped(api: Api, **sale: object) -> Any:
+    body = {"external_id": "X-1", "back": {"amount": 790}, "sale": {"amount": 1_280} | sale}
+    return api.post("/purchases/S-1/exchanges", body)
+
+
+def test_an_exchange_is_one_call_and_may_be_repeated(api: Api) -> None:
+    api.post("/purchases", api.sale(amount=790))
+    first = swapped(api, items=[{"sku": "K-2", "name": "羊毛毯", "unit_price": 1_280}])
+    assert first.status_code == 201, first.text
+    told = first.json()
+    assert told["exchange"]["to_pay"] == 490
+    assert told["points"]["earned"] == 12
+    again = swapped(api, items=[{"sku": "K-2", "name": "羊毛毯", "unit_price": 1_280}])
+    assert (again.status_code, again.content) == (200, first.content)
+    assert swapped(api, items=[]).status_code == 409
+    assert api.get("/purchases/X-1").json()["purchase"]["amount"] == 1_280
+    assert api.get("/purchases/S-1").json()["purchase"]["refunded"] == 790
+
+
+@pytest.mark.parametrize(
+    ("sale", "status", "field"),
+    [
+        ({"amount": -1}, 422, "sale.amount"),
+        ({"points": {"redeem": 100}}, 422, "sale.points"),
+        ({"store": "nowhere"}, 422, "store"),
+        ({"coupons": [{"code": "NOSUCHCODE22", "discount": 0}]}, 409, "coupon"),
+        ({"invoice_number": "A1"}, 422, "sale.invoice_number"),
+    ],
+)
+def test_an_exchange_that_is_refused_changes_nothing(
+    api: Api, sale: dict[str, object], status: int, field: str
+) -> None:
+    api.post("/purchases", api.sale(amount=790))
+    answer = swapped(api, **sale)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["errors"][0]["field"] == field
+    assert api.get("/purchases/S-1").json()["purchase"]["refunded"] == 0
+
+
+def test_the_exchange_of_an_unknown_sale_is_not_found(api: Api) -> None:
+    assert swapped(api).status_code == 404
+
+
 PATHS = [
     ("POST", "/purchases"),
     ("POST", "/purchases/batch"),
     ("POST", "/purchases/S-1/refunds"),
+    ("POST", "/purchases/S-1/exchanges"),
     ("GET", "/purchases/S-1"),
     ("GET", "/members/lookup?number=1"),
     ("POST", "/members/codes"),

@@ -1,0 +1,19 @@
+"""How many rows of a file were refunds"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0021c"
+down_revision = "0021b"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("imports", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("refunds", sa.Integer(), server_default="0", nullable=False))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("imports", schema=None) as batch_op:
+        batch_op.drop_column("refunds")
