@@ -130,6 +130,7 @@ AS_NOBODY: Final = ("/console/login", "/clerk/login", "/console/link/{token}")
 MADE_ON_THE_WAY: Final = {  # pages that come from what was done on the page before
     "/clerk/serve/{sealed}", "/clerk/serve/{sealed}/code", "/clerk/serve/{sealed}/why",
     "/clerk/serve/{sealed}/confirm", "/clerk/serve/{sealed}/done",
+    "/clerk/serve/{sealed}/goodwill", "/clerk/today/{external_id}/exchange",
     "/clerk/today/{external_id}/refund", "/console/account/second",
     "/console/imports/{import_id}", "/liff/view/join/phone",
 }  # fmt: skip
@@ -145,6 +146,8 @@ IDS: Final = {
     "{menu_id}": "SELECT min(id) FROM richmenus",
     "{staff_id}": "SELECT max(id) FROM staff",
     "{store_id}": "SELECT min(id) FROM stores",
+    "{draft_id}": "SELECT min(id) FROM programme_drafts",
+    "{experiment_id}": "SELECT min(id) FROM experiments",
     "{hook_id}": "SELECT min(id) FROM hooks",
     "{reward_id}": "SELECT min(id) FROM rewards",
     "{coupon_id}": "SELECT c.id FROM coupons c JOIN members m ON m.id = c.member_id"
@@ -307,7 +310,7 @@ def desk(page: Page, place: Place) -> None:
 
 def till(page: Page, place: Place) -> None:
     enter(page, place, "clerk", "/clerk")
-    for path in ("/clerk/store", "/clerk"):
+    for path in ("/clerk/store", "/clerk/offline", "/clerk"):
         page.goto(f"{place.url}{path}")
         look(page, place, path)
     page.fill("#code", PHONE_OF_REGULAR)
@@ -315,7 +318,7 @@ def till(page: Page, place: Place) -> None:
     page.wait_for_url("**/clerk/serve/**")
     look(page, place, "/clerk/serve/{sealed}")
     served = page.url
-    for part in ("code", "why"):
+    for part in ("code", "why", "goodwill"):
         page.goto(f"{served}/{part}")
         look(page, place, f"/clerk/serve/{{sealed}}/{part}")
     page.goto(served)
@@ -332,6 +335,8 @@ def till(page: Page, place: Place) -> None:
     page.click("text=退款 >> nth=-1")
     page.wait_for_selector("#amount")
     look(page, place, "/clerk/today/{external_id}/refund")
+    page.goto(page.url.replace("/refund", "/exchange"))
+    look(page, place, "/clerk/today/{external_id}/exchange")
 
 
 def members_pages(page: Page, place: Place) -> None:
