@@ -22,6 +22,8 @@ from pydantic import SecretStr
 
 from app.core.config import Settings
 from app.core.db import Database
+from app.coupons import service as coupons
+from app.coupons.rules import KindDraft
 from app.main import create_app
 from app.members import queries as members
 from app.rewards import queries as reward_queries
@@ -128,6 +130,7 @@ AS_NOBODY: Final = ("/console/login", "/clerk/login", "/console/link/{token}")
 MADE_ON_THE_WAY: Final = {  # pages that come from what was done on the page before
     "/clerk/serve/{sealed}", "/clerk/serve/{sealed}/code", "/clerk/serve/{sealed}/why",
     "/clerk/serve/{sealed}/confirm", "/clerk/serve/{sealed}/done",
+    "/clerk/serve/{sealed}/goodwill", "/clerk/today/{external_id}/exchange",
     "/clerk/today/{external_id}/refund", "/console/account/second",
     "/console/imports/{import_id}", "/liff/view/join/phone",
 }  # fmt: skip
@@ -143,6 +146,8 @@ IDS: Final = {
     "{menu_id}": "SELECT min(id) FROM richmenus",
     "{staff_id}": "SELECT max(id) FROM staff",
     "{store_id}": "SELECT min(id) FROM stores",
+    "{draft_id}": "SELECT min(id) FROM programme_drafts",
+    "{experiment_id}": "SELECT min(id) FROM experiments",
     "{hook_id}": "SELECT min(id) FROM hooks",
     "{reward_id}": "SELECT min(id) FROM rewards",
     "{coupon_id}": "SELECT c.id FROM coupons c JOIN members m ON m.id = c.member_id"
@@ -195,6 +200,30 @@ def exchanged(place: Place) -> int:
             now=place.now,
         )
         return done.exchange_id
+
+
+def gift(place: Place) -> str:
+    """The token of a coupon that a friend put aside for her."""
+    with place.db.transaction() as session:
+        person = members.person_by_line_id(session, REGULAR)
+        assert person is not None
+        giver = sa.text("SELECT min(id) FROM members WHERE status = 'member' AND id <> :her")
+        giver_id = session.scalars(giver, {"her": person.id}).one()
+        kind = KindDraft("a11y", "茶品券", "amount_off", 100, valid_days=30, giving="once")
+        coupons.create_kind(session, draft=kind, now=place.now)
+        held = coupons.issue(
+            session,
+            kind_code="a11y",
+            member_id=giver_id,
+            source="test",
+            dedup_key="a11y",
+            now=place.now,
+        )
+        assert held is not None
+        offered = coupons.offer_gift(
+            session, coupon_id=held.coupon_id, giver_id=giver_id, now=place.now
+        )
+    return offered.token
 
 
 # How they are looked at ---------------------------------------------------------------------------
@@ -281,7 +310,7 @@ def desk(page: Page, place: Place) -> None:
 
 def till(page: Page, place: Place) -> None:
     enter(page, place, "clerk", "/clerk")
-    for path in ("/clerk/store", "/clerk"):
+    for path in ("/clerk/store", "/clerk/offline", "/clerk"):
         page.goto(f"{place.url}{path}")
         look(page, place, path)
     page.fill("#code", PHONE_OF_REGULAR)
@@ -289,7 +318,7 @@ def till(page: Page, place: Place) -> None:
     page.wait_for_url("**/clerk/serve/**")
     look(page, place, "/clerk/serve/{sealed}")
     served = page.url
-    for part in ("code", "why"):
+    for part in ("code", "why", "goodwill"):
         page.goto(f"{served}/{part}")
         look(page, place, f"/clerk/serve/{{sealed}}/{part}")
     page.goto(served)
@@ -306,10 +335,13 @@ def till(page: Page, place: Place) -> None:
     page.click("text=退款 >> nth=-1")
     page.wait_for_selector("#amount")
     look(page, place, "/clerk/today/{external_id}/refund")
+    page.goto(page.url.replace("/refund", "/exchange"))
+    look(page, place, "/clerk/today/{external_id}/exchange")
 
 
 def members_pages(page: Page, place: Place) -> None:
     IDS_OF["/liff/view/exchanges/{exchange_id}"] = {"{exchange_id}": f"SELECT {exchanged(place)}"}
+    IDS_OF["/liff/view/gift/{token}"] = {"{token}": f"SELECT '{gift(place)}'"}
     page.goto(f"{place.url}/liff/card?liff.user={REGULAR}")
     page.wait_for_selector("[data-qr] svg")
     for path in PAGES:
