@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
 
 from app.attention import queries as attention
+from app.attention.rules import OFFERS
 from app.campaigns import messages, pictures, queries, service
 from app.campaigns.messages import Brand
 from app.campaigns.rules import letters as rules
@@ -115,7 +116,7 @@ def read(form: FormData) -> Letter:
         tuple(_part(form, f"m{number}-") for number in numbers),
         tuple(_quick(form, f"q{number}-") for number in buttons),
         typed(form, "tag", 19),
-        typed(form, "topic", 20),
+        typed(form, "topic", 20) or OFFERS,
     )
 
 

@@ -35,6 +35,7 @@ SETTINGS = {
 }
 LETTER = {
     "kind": "letter",
+    "m0-kind": "card",
     "m0-title": "還順手嗎",
     "m0-body": "{姓名}您好。",
     "m0-coupon": "",
