@@ -326,3 +326,21 @@ def test_a_page_of_thresholds_asks_as_often_however_many_members(
         for amount in (100, 5_000, 30_000):
             bought(session, regular(session), amount, store_id=shop.store_id)
     assert reads() == before
+
+
+def test_a_threshold_that_is_counted_is_neither_dragged_nor_typed(
+    sqlite_db: Database, marketer: Browser
+) -> None:
+    tiers = tuple(
+        replace(tier, top_percent=5, floor=30_000) if tier.code == "platinum" else tier
+        for tier in DEFAULT.tiers
+    )
+    with sqlite_db.transaction() as session:
+        book = replace(books.STARTER, terms=replace(DEFAULT, tiers=tiers))
+        rulebooks.apply(session, book, starts_at=NOW, actor="cli", now=NOW)
+    page = marketer.get("/console/programme/thresholds").text
+    assert 'data-handle="gold"' in page
+    assert 'data-handle="platinum"' not in page
+    assert 'data-out="members-platinum"' in page  # it is counted all the same
+    assert "消費前 5% 的會員，系統自動計算" in marketer.get("/console/programme/new").text
+    assert "沒有改任何地方" in marketer.get(drafted(marketer)).text
