@@ -237,9 +237,10 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
         "richmenus", "richmenu_versions", "richmenu_pages",
         "richmenu_pictures", "letter_pictures", "marketing_topics",
         "merger_rows", "mission_versions", "missions", "outbox_quota",
-        "programmes", "recovery_codes", "reward_offers", "rewards", "score_cells",
+        "programme_drafts", "programmes", "recovery_codes", "reward_offers", "rewards", "score_cells",
         "score_runs", "segments", "staff",
         "staff_links", "staff_sessions", "stamp_cards", "stamp_versions", "stores", "tags",
+        "tier_cuts",
     }  # fmt: skip
     keyed = {"verification_gates", "outbox_stops", "forgotten_phones"}  # wiped by their keys
     found = {table.name for table in queries.tables() if queries.of_member(table, 1) is None}
