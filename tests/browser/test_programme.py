@@ -176,7 +176,7 @@ def test_a_new_brand_is_led_from_nothing_to_its_poster(
 ) -> None:
     with chromium() as browser:
         page = listen(browser.new_page(viewport=size))
-        site = Site(new_brand.url, new_brand.db, None, Watch())  # type: ignore[arg-type]  # unused
+        site = Site(new_brand.url, new_brand.db, None, Watch(), None)  # type: ignore[arg-type]
         log_in(page, site, Role.OWNER, area="/console")
         expect(page.locator("main")).to_contain_text("還差 8 步就準備好了")
         page.get_by_role("link", name="打開設定導覽").click()

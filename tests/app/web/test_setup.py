@@ -90,7 +90,15 @@ def test_each_step_is_told_from_the_facts(sqlite_db: Database, owner: Browser) -
         session.execute(sa.update(Store).values(is_active=True))
         session.execute(sa.update(Staff).where(Staff.role == Role.CLERK).values(is_active=True))
         regular(session, joined_at=NOW)
-    assert done(owner.get("/console/setup").text) == ["tiers", "coupon", "store", "clerk", "member"]
+    # A member who is a friend with a name of LINE also says that events come and the token holds.
+    assert done(owner.get("/console/setup").text) == [
+        "line",
+        "tiers",
+        "coupon",
+        "store",
+        "clerk",
+        "member",
+    ]
     with sqlite_db.transaction() as session:
         session.execute(sa.update(Store).values(is_active=False))
     assert "store" not in done(owner.get("/console/setup").text)
