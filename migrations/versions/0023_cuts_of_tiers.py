@@ -5,8 +5,8 @@ from alembic import op
 
 from app.core import db
 
-revision = "0022b"
-down_revision = "0022a"
+revision = "0023"
+down_revision = "0022"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from app.core import db
 
-revision = "0024b"
-down_revision = "0024a"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 

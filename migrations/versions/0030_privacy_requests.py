@@ -5,8 +5,8 @@ from alembic import op
 
 from app.core import db
 
-revision = "0026b"
-down_revision = "0026a"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ from alembic import op
 
 from app.core import db
 
-revision = "0023"
-down_revision = "0022b"
+revision = "0024"
+down_revision = "0023"
 branch_labels = None
 depends_on = None
 
