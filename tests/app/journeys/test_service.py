@@ -99,7 +99,7 @@ def test_what_is_named_must_be_there(session: Session) -> None:
     assert {(fault.step, fault.field) for fault in service.faults(session, plan)} == {
         ("", "who"),
         ("", "leave"),
-        ("s1", "coupon"),
+        ("s1", "m0-coupon"),
         ("s2", "tag"),
         ("s3", "coupon"),
         ("s4", "who"),
