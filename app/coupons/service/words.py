@@ -2,6 +2,7 @@
 used is that coupon, so the limits of its kind hold as always, and a refund gives it back."""
 
 from datetime import date, datetime, timedelta
+from itertools import count
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ from app.core.clock import taipei_date
 from app.core.db import inserted
 from app.core.errors import DomainError
 from app.coupons import rules
-from app.coupons.models import COUPONS, KINDS, TRIES
+from app.coupons.models import COUPONS, HOLDINGS, KINDS, TRIES
 from app.coupons.queries import is_free_for
 from app.coupons.service.giving import Issued, LimitReached, issue
 from app.coupons.service.locking import lock_kinds
@@ -76,7 +77,7 @@ def claim_word(
             kind_code=kind.code,
             member_id=member_id,
             source=SOURCE,
-            dedup_key=f"word:{kind.id}:{member_id}:{_next(session, kind, member_id)}",
+            dedup_key=_next_key(session, kind, member_id),
             now=now,
         )
     except LimitReached as reached:
@@ -106,20 +107,21 @@ def held_of_word(
     )
 
 
-def _next(session: Session, kind: Any, member_id: int) -> int:
-    """One coupon a member for a word whose kind has no limit of its own. Of two calls at once both
-    count the same, and the key lets one of them have it."""
+def _next_key(session: Session, kind: Any, member_id: int) -> str:
+    """One coupon a member for a word whose kind has no limit of its own. Else what the member was
+    given says where to look: a coupon given on to a friend still counts, and a key that is taken
+    (a merger that was undone) is stepped over."""
+    stem = f"word:{kind.id}:{member_id}:"
     if kind.per_member_limit is None:
-        return 0
-    return (
-        session.scalar(
-            sa.select(sa.func.count()).where(
-                COUPONS.c.member_id == member_id,
-                COUPONS.c.kind_id == kind.id,
-                COUPONS.c.source == SOURCE,
-            )
-        )
-        or 0
+        return f"{stem}0"
+    issued = session.scalar(
+        sa.select(HOLDINGS.c.issued).filter_by(kind_id=kind.id, member_id=member_id)
+    )
+    keys = (f"{stem}{number}" for number in count(issued or 0))
+    return next(
+        key
+        for key in keys
+        if not session.scalar(sa.select(sa.exists().where(COUPONS.c.dedup_key == key)))
     )
 
 

@@ -17,8 +17,9 @@ from app.coupons import queries, service
 from app.coupons.models import COUPON_DAYS, COUPONS, KINDS
 from app.coupons.rules import Conditions, CouponNotUsable, KindDraft, Situation
 from app.coupons.service import MOST_TRIES, Issued, LimitReached, Use, WordRefused
+from flex_templates.theme import CAMPHOR
 from tests.support.at_once import at_once
-from tests.support.loyalty import new_member
+from tests.support.loyalty import new_member, publish
 from tests.support.times import NOW
 
 _serials = count(1)
@@ -275,6 +276,32 @@ def test_a_word_can_be_good_for_several_coupons_each(session: Session) -> None:
     assert [claim(session, "TWICE2", hana) is None for _ in range(2)] == [False, False]
     with pytest.raises(WordRefused, match="per_member"), session.begin_nested():
         claim(session, "TWICE2", hana)
+
+
+def test_a_coupon_of_a_word_given_to_a_friend_still_leaves_the_others(session: Session) -> None:
+    new_kind(session, word="THRICE3", per_member_limit=3, giving="once")
+    publish(session)
+    hana, ken = new_member(session), new_member(session)
+    first = claim(session, "THRICE3", hana)
+    assert first is not None
+    assert claim(session, "THRICE3", hana) is not None
+    gift = service.offer_gift(session, coupon_id=first.coupon_id, giver_id=hana, now=NOW)
+    service.accept_gift(session, token=gift.token, friend_id=ken, theme=CAMPHOR, now=NOW)
+    assert claim(session, "THRICE3", hana) is not None
+    with pytest.raises(WordRefused, match="per_member"), session.begin_nested():
+        claim(session, "THRICE3", hana)
+
+
+def test_a_number_of_a_word_that_is_taken_is_stepped_over(session: Session) -> None:
+    """As after a merger that was undone."""
+    new_kind(session, word="TWICE3", per_member_limit=3)
+    hana = new_member(session)
+    first = claim(session, "TWICE3", hana)
+    assert first is not None
+    kind = session.scalar(sa.select(COUPONS.c.kind_id).where(COUPONS.c.id == first.coupon_id))
+    taken = f"word:{kind}:{hana}:1"
+    session.execute(sa.update(COUPONS).values(dedup_key=taken))
+    assert claim(session, "TWICE3", hana) is not None
 
 
 def test_a_word_for_new_members_counts_days_since_they_joined(session: Session) -> None:
