@@ -64,8 +64,14 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "unit_price": ("單價", "售價", "price", "unit price"),
 }
 NEEDED: Final = ("sold_at", "amount")
-SOLD: Final = frozenset({"銷售", "銷貨", "消費", "銷", "sale", "sold", "s"})
-RETURNED: Final = frozenset({"退貨", "退款", "銷退", "退", "refund", "return", "returned", "r"})
+SOLD: Final = frozenset(
+    {"銷售", "銷貨", "消費", "銷", "銷售單", "銷貨單", "一般", "正常", "sale", "sold", "s"}
+)
+RETURNED: Final = frozenset(
+    {"退貨", "退款", "銷退", "退", "退貨單", "銷退單", "銷貨退回"}
+    | {"refund", "return", "returned", "r"}
+)
+OF_REFUNDS: Final = frozenset({"kind", "refund_of"})  # no part of what makes a sale the same
 ITEM_FIELDS: Final = ("sku", "name", "category", "quantity", "unit_price")
 
 
@@ -134,8 +140,20 @@ def _decoded(content: bytes) -> str:
     raise Invalid("file", "看不懂檔案的文字編碼，請另存為「CSV UTF-8」再上傳")
 
 
-def guess(headings: Sequence[str]) -> dict[str, int]:
-    """Field → place of the column that seems to hold it; each column once."""
+def guess(sheet: Sheet) -> dict[str, int]:
+    """Field → place of the column that seems to hold it; each column once. A column of kinds that
+    never says 銷售 or 退貨 in any way (but 外帶, 會員, …) is about something else."""
+    found = guess_by_headings(sheet.headings)
+    place = found.get("kind")
+    if place is not None:
+        said = {_kind(row.cells[place]) for row in sheet.rows if place < len(row.cells)}
+        if said - {""} and not said & (SOLD | RETURNED):
+            del found["kind"]
+    return found
+
+
+def guess_by_headings(headings: Sequence[str]) -> dict[str, int]:
+    """The same by what the columns are called alone."""
     known = {_plain(heading): place for place, heading in reversed(list(enumerate(headings)))}
     found: dict[str, int] = {}
     for name, headings_known in FIELDS.items():
@@ -249,7 +267,7 @@ def sales(sheet: Sheet, mapping: Mapping[str, int]) -> Iterator[Sale | Refund | 
 def _is_refund(cells: Mapping[str, str]) -> bool:
     """By what the row calls itself, or by an amount below nothing. Raises Invalid."""
     is_negative = _is_negative(cells.get("amount", ""))
-    said = text.half_width(cells.get("kind", "")).strip().lower()
+    said = _kind(cells.get("kind", ""))
     if said in RETURNED or (not said and is_negative):
         return True
     if said and said not in SOLD:
@@ -257,6 +275,10 @@ def _is_refund(cells: Mapping[str, str]) -> bool:
     if is_negative:
         raise Invalid("amount", "銷售的金額不能是負的")
     return False
+
+
+def _kind(cell: str) -> str:
+    return text.half_width(cell).strip().lower()
 
 
 def _is_negative(words: str) -> bool:
@@ -319,7 +341,8 @@ def _sale(line: int, rows: Sequence[dict[str, str]], ids: _Ids) -> Sale:
     sold_at = _moment(first["sold_at"], first.get("time"))
     return Sale(
         line=line,
-        external_id=first.get("external_id") or ids.of([f"{k}={first[k]}" for k in sorted(first)]),
+        external_id=first.get("external_id")
+        or ids.of([f"{k}={first[k]}" for k in sorted(first.keys() - OF_REFUNDS)]),
         sold_at=sold_at,
         amount=_amount(first["amount"]),
         phone=_phone(first["phone"]) if "phone" in first else None,

@@ -62,7 +62,7 @@ def bring(
     values = {
         "name": name.strip()[:200] or "sales.csv",
         "content": content,
-        "mapping": rules.guess(sheet.headings),
+        "mapping": rules.guess(sheet),
         "store_id": None,
         "keeps_strangers": False,
         "tells": False,

@@ -106,7 +106,7 @@ def _brought(db: Database, wish: Wish, mapping: Mapping[str, int], now: datetime
 
 
 def _mapping(sheet: Sheet, columns: Mapping[str, str]) -> dict[str, int]:
-    mapping = rules.guess(sheet.headings)
+    mapping = rules.guess(sheet)
     for name, heading in columns.items():
         if heading not in sheet.headings:
             raise Invalid(name, f"檔案裡沒有「{heading}」這一欄")

@@ -16,7 +16,7 @@ from app.imports.rules import Fault, Refund, Sale
 
 def told(words: str, encoding: str = "utf-8") -> list[Sale | Refund | Fault]:
     sheet = rules.read(words.encode(encoding))
-    mapping = rules.guess(sheet.headings)
+    mapping = rules.guess(sheet)
     rules.check_mapping(mapping, sheet.headings)
     return list(rules.sales(sheet, mapping))
 
@@ -40,7 +40,7 @@ def one(
 )
 def test_any_usual_encoding_and_separator_is_read(content: bytes) -> None:
     sheet = rules.read(content)
-    (sale,) = rules.sales(sheet, rules.guess(sheet.headings))
+    (sale,) = rules.sales(sheet, rules.guess(sheet))
     assert isinstance(sale, Sale)
     assert (sale.amount, sale.sold_at) == (500, datetime(2026, 7, 4, 12, tzinfo=TAIPEI))
 
@@ -82,7 +82,7 @@ def test_what_is_no_file_of_sales_is_said(content: bytes, words: str) -> None:
     ],
 )  # fmt: skip
 def test_columns_are_known_by_their_headings(headings: list[str], mapping: dict[str, int]) -> None:
-    assert rules.guess(headings) == mapping
+    assert rules.guess_by_headings(headings) == mapping
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,36 @@ def test_rows_without_a_number_get_the_same_one_each_time() -> None:
     assert ids == [sale.external_id for sale in told(words) if isinstance(sale, Sale)]
 
 
+@pytest.mark.parametrize(
+    ("words", "number"),
+    [  # as they were when a file could tell of sales only
+        ("日期,金額\n2026/07/04,500", "csv-c8c5e070d8367a51ff087f22-1"),
+        ("日期,金額,類型\n2026/07/04,500,外帶", "csv-c8c5e070d8367a51ff087f22-1"),
+        ("日期,金額,類型\n2026/07/04,500,銷售", "csv-c8c5e070d8367a51ff087f22-1"),
+        ("日期,金額,單別,原單號\n2026/07/04,500,,B7", "csv-c8c5e070d8367a51ff087f22-1"),
+    ],
+)
+def test_a_file_from_before_gets_the_numbers_it_got(words: str, number: str) -> None:
+    (sale,) = told(words)
+    assert isinstance(sale, Sale)
+    assert sale.external_id == number
+
+
+def test_a_column_of_kinds_that_is_about_something_else_is_no_fault() -> None:
+    found = told("單號,日期,金額,type\nA1,2026/07/04,500,外帶\nA2,2026/07/04,-300,內用\n")
+    sale, back = found
+    assert isinstance(sale, Sale)
+    assert isinstance(back, Refund)
+    assert "kind" not in rules.guess(rules.read("日期,金額,type\n2026/07/04,500,外帶".encode()))
+    assert rules.guess(rules.read("日期,金額,type\n2026/07/04,500,".encode()))["kind"] == 2
+
+
+@pytest.mark.parametrize("kind", ["銷貨退回", "退貨單", "銷退單"])
+def test_a_return_is_known_by_more_words(kind: str) -> None:
+    (back,) = told(f"單號,日期,金額,單別,原單號\nR1,2026/07/05,300,{kind},A1")
+    assert isinstance(back, Refund)
+
+
 def test_lines_are_those_of_the_file() -> None:
     found = told('日期,金額,備註\n\n2026/07/04,x,"two\nlines"\n\nbad,1,\n')
     assert [(fault.line, fault.field) for fault in found if isinstance(fault, Fault)] == [
@@ -213,7 +243,7 @@ def test_lines_are_those_of_the_file() -> None:
 
 def test_refused_rows_come_back_with_their_reason_and_no_formula() -> None:
     sheet = rules.read("單號,日期,金額,備註\nA,x,1,=1+1\nA,x,1,-2\nB,2026/07/04,1,ok".encode())
-    mapping = rules.guess(sheet.headings)
+    mapping = rules.guess(sheet)
     words = rules.faulty_rows(sheet, mapping, {2: "日期"})
     rows = list(csv.reader(io.StringIO(words.removeprefix("\ufeff"))))
     assert rows == [
@@ -329,7 +359,8 @@ def test_refunds_come_after_all_sales_and_know_what_stands_before_them() -> None
     ],
 )
 def test_what_is_wrong_with_a_refund_is_named(row: str, field: str, words: str) -> None:
-    (fault,) = told(f"{BACK}\n{row}")
+    sheet = rules.read(f"{BACK}\n{row}".encode())
+    (fault,) = rules.sales(sheet, rules.guess_by_headings(sheet.headings))
     assert isinstance(fault, Fault)
     assert fault.field == field
     assert words in fault.reason
@@ -337,5 +368,5 @@ def test_what_is_wrong_with_a_refund_is_named(row: str, field: str, words: str) 
 
 def test_a_negative_amount_comes_back_as_it_was_and_a_formula_as_text() -> None:
     sheet = rules.read("日期,金額,備註\n2026/07/05,-300,=1+1\n".encode())
-    words = rules.faulty_rows(sheet, rules.guess(sheet.headings), {2: "錯"})
+    words = rules.faulty_rows(sheet, rules.guess(sheet), {2: "錯"})
     assert "錯,2026/07/05,-300,'=1+1" in words
