@@ -216,6 +216,20 @@ class CouponEvent(Table):
     __table_args__ = (
         sa.Index("ix_coupon_events_coupon_id", "coupon_id", "id"),
         sa.Index("ix_coupon_events_at", "at", "kind"),
+        # What people did, and gave in a store: little beside all that was issued by itself.
+        sa.Index(
+            "ix_coupon_events_of_staff",
+            "at",
+            sqlite_where=sa.text("staff_id IS NOT NULL"),
+            postgresql_where=sa.text("staff_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_coupon_events_given",
+            "store_id",
+            "at",
+            sqlite_where=sa.text("kind = 'issued' AND store_id IS NOT NULL"),
+            postgresql_where=sa.text("kind = 'issued' AND store_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)

@@ -131,18 +131,25 @@ def day_at_store(session: Session, store_id: int, *, now: datetime) -> DayAtStor
             sa.func.coalesce(sa.func.sum(Purchase.refunded), 0),
         ).where(*_today(store_id, now))
     ).one()
-    start = taipei_midnight(taipei_date(now))
-    goodwill = session.scalar(
-        sa.select(sa.func.count())
-        .select_from(EVENTS)
-        .where(
-            EVENTS.c.kind == "issued",
-            EVENTS.c.store_id == store_id,
-            EVENTS.c.at >= start,
-            EVENTS.c.at < start + timedelta(days=1),
-        )
-    )
+    goodwill = session.scalar(given_today(store_id, now=now))
     return DayAtStore(net=row[0], count=row[1], refunded=row[2], goodwill=goodwill or 0)
+
+
+# Said as literals, or SQLite does not see that the index of what was given will do.
+_WAS_GIVEN = sa.and_(
+    EVENTS.c.kind == sa.literal_column("'issued'"), EVENTS.c.store_id.is_not(None)
+)
+
+
+def given_today(store_id: int, *, now: datetime) -> sa.Select[int]:
+    """How many coupons people gave in this store."""
+    start = taipei_midnight(taipei_date(now))
+    return sa.select(sa.func.count(EVENTS.c.id)).where(
+        _WAS_GIVEN,
+        EVENTS.c.store_id == store_id,
+        EVENTS.c.at >= start,
+        EVENTS.c.at < start + timedelta(days=1),
+    )
 
 
 def sale(session: Session, *, store_id: int, external_id: str) -> SaleShown | None:
