@@ -84,6 +84,107 @@ def test_a_number_looked_up_as_the_network_went_is_not_typed_again(site: Site) -
         expect(page.get_by_role("heading", name="離線登錄")).to_be_visible()
 
 
+def at_the_confirmation(page: Page, code: str) -> None:
+    page.fill("#code", code)
+    page.click("text=查詢")
+    page.wait_for_url("**/clerk/serve/**")
+    page.fill("#amount", "790")
+    page.click("text=下一步")
+    page.wait_for_url("**/confirm**")
+
+
+@pytest.mark.parametrize("how", ["the answer", "the receipt", "the form"])
+def test_who_lost_an_answer_is_told_not_to_type_the_sale_again(site: Site, how: str) -> None:
+    with site.db.transaction() as session:
+        code = number_of(session, regular(session))
+    with chromium() as browser:
+        context = browser.new_context(viewport=PHONE, has_touch=True)
+        page = clerk(context, site)
+        at_the_confirmation(page, code)
+        if how == "the answer":
+            context.set_offline(True)
+            page.get_by_role("button", name="確認，登錄消費").click()
+            expect(page.get_by_text("網路不穩，正在重試（1）")).to_be_visible()
+            page.goto(f"{site.url}/clerk/offline")
+        elif how == "the receipt":
+            page.evaluate("address => { window.done = address }", page.url.split("/confirm")[0])
+            context.set_offline(True)
+            page.evaluate("location.assign(`${window.done}/done`)")
+        else:
+            context.set_offline(True)
+            page.evaluate("document.querySelector('form[data-once]').submit()")
+        page.wait_for_url("**/clerk/offline")
+        warning = page.get_by_text("剛才那筆可能已經登錄")
+        expect(warning).to_be_visible()
+        page.reload()
+        expect(warning).to_be_visible()
+        keep(page, "0912345678", "500")  # the next member's
+        expect(page.get_by_text("等待送出 1 筆")).to_be_visible()
+        expect(warning).to_be_hidden()
+
+
+def test_a_page_that_was_only_looked_at_warns_of_nothing(site: Site) -> None:
+    with site.db.transaction() as session:
+        code = number_of(session, regular(session))
+    with chromium() as browser:
+        context = browser.new_context(viewport=PHONE, has_touch=True)
+        page = clerk(context, site)
+        at_the_confirmation(page, code)
+        context.set_offline(True)
+        page.goto(f"{site.url}/clerk/today")
+        expect(page.get_by_role("heading", name="離線登錄")).to_be_visible()
+        expect(page.get_by_text("剛才那筆可能已經登錄")).to_be_hidden()
+
+
+def test_a_sale_pressed_twice_is_kept_once(site: Site) -> None:
+    with chromium() as browser:
+        context = browser.new_context(viewport=PHONE)
+        page = clerk(context, site)
+        context.set_offline(True)
+        page.goto(f"{site.url}/clerk")
+        page.fill("#code", "0912345678")
+        page.fill("#amount", "790")
+        page.evaluate(
+            """() => {
+              const form = document.querySelector("[data-offline]");
+              form.requestSubmit();
+              form.requestSubmit();
+            }"""
+        )
+        expect(page.get_by_text("等待送出 1 筆")).to_be_visible()
+        keep(page, "0912345678", "500")
+        expect(page.get_by_text("等待送出 2 筆")).to_be_visible()
+        expect(page.locator("[data-offline-list] li")).to_have_count(2)
+
+
+def test_a_sale_of_another_store_holds_up_none_of_this_one(site: Site) -> None:
+    with site.db.transaction() as session:
+        number = number_of(session, regular(session))
+    with chromium() as browser:
+        context = browser.new_context(viewport=PHONE)
+        page = clerk(context, site)
+        context.set_offline(True)
+        page.goto(f"{site.url}/clerk")
+        keep(page, number, "300")
+        expect(page.get_by_text("等待送出 1 筆")).to_be_visible()
+        page.evaluate(
+            """async (store) => {
+              const { src } = document.querySelector("script[src*='js/offline']");
+              const queue = await import(src.replace("js/offline.js", "js/queue.js"));
+              const [sale] = await queue.sales();
+              await queue.add({ ...sale, id: "elsewhere", at: "2020-01-01T00:00:00.000Z",
+                                amount: 400, store_id: store, store_name: "松菸店" });
+            }""",
+            site.shop.other_store_id,
+        )
+        expect(page.get_by_text("等待送出 2 筆")).to_be_visible()
+        context.set_offline(False)
+        expect(page.get_by_text("有 1 筆是在「松菸店」輸入的")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("等待送出 1 筆")).to_be_visible()
+        expect(page.get_by_text("NT$400")).to_be_visible()
+    assert [row[0] for row in sold(site)] == [300]
+
+
 @pytest.mark.parametrize(
     ("code", "amount", "sentence"),
     [

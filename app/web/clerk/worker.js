@@ -46,8 +46,15 @@ async function opened(request, url) {
     // no network: below
   }
   if (url.pathname === PAGE) return kept();
+  if (mayBeDone(request, url.pathname)) return Response.redirect(`${PAGE}?unsure`, 303);
   const typed = sent ? (await sent.formData()).get("code") : "";
   return Response.redirect(typed ? `${PAGE}#${encodeURIComponent(typed)}` : PAGE, 303);
+}
+
+// Sent, and nobody heard the answer; or answered, and the receipt did not come.
+function mayBeDone(request, path) {
+  const isServing = path.startsWith("/clerk/serve/") || path.startsWith("/clerk/today/");
+  return isServing && (request.method === "POST" || path.endsWith("/done"));
 }
 
 async function kept() {

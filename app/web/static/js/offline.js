@@ -9,20 +9,30 @@ const state = document.querySelector("[data-offline-state]");
 const place = document.querySelector("[data-offline-store]");
 const back = document.querySelector("[data-offline-back]");
 const line = document.querySelector("template[data-offline-line]");
+const unsure = document.querySelector("[data-offline-unsure]");
+const UNSURE = "till-unsure"; // as in once.js
 const money = (amount) => `NT$${amount.toLocaleString("en")}`;
 
-if (location.hash.length > 1) {
-  form.elements.code.value = decodeURIComponent(location.hash.slice(1));
-  history.replaceState(null, "", location.pathname);
-}
+let isKeeping = false;
+
+if (location.hash.length > 1) form.elements.code.value = decodeURIComponent(location.hash.slice(1));
+if (location.search === "?unsure") sessionStorage.setItem(UNSURE, "yes");
+history.replaceState(null, "", location.pathname);
+unsure.hidden = !sessionStorage.getItem(UNSURE);
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const wrong = await keep();
-  if (wrong) tell(wrong, "bad");
+  if (isKeeping) return; // pressed twice: the form is not empty yet
+  isKeeping = true;
+  try {
+    const wrong = await keep();
+    if (wrong) tell(wrong, "bad");
+  } finally {
+    isKeeping = false;
+  }
 });
 queue.onChange(async ({ detail }) => {
-  if (detail.sent) tell(`已經送出 ${detail.sent} 筆。`, "good");
-  if (detail.trouble) tell(detail.trouble, "warn");
+  const sent = detail.sent ? `已經送出 ${detail.sent} 筆。` : "";
+  if (sent || detail.trouble) tell(sent + (detail.trouble ?? ""), detail.trouble ? "warn" : "good");
   if ("sent" in detail || detail.trouble || detail.isLost) connected(!detail.isLost);
   await draw();
 });
@@ -56,6 +66,8 @@ async function keep() {
   const sale = { id: crypto.randomUUID(), code, amount, at, store_id, typed_by: known.login, refused: "" };
   await queue.add({ ...sale, store_name });
   form.reset();
+  sessionStorage.removeItem(UNSURE);
+  unsure.hidden = true;
   form.elements.code.focus();
   tell(`已保留 ${money(amount)}，網路恢復後自動送出。`, "good");
   queue.send();

@@ -1,6 +1,7 @@
 // Sends a form once, however often it is pressed, and again when the network failed on the way.
 // That is safe because the form carries its own id: the server takes the same form only once.
 const TRIES = 5;
+const UNSURE = "till-unsure"; // the page without network reads it: it may have been recorded
 
 export function sendOnce(form) {
   let isSending = false;
@@ -26,14 +27,23 @@ async function post(form, body) {
   for (let attempt = 1; ; attempt += 1) {
     try {
       const response = await fetch(form.action, { method: "POST", body });
-      if (response.status < 500) return response;
+      if (response.status < 500) {
+        sessionStorage.removeItem(UNSURE);
+        return response;
+      }
       throw new Error(String(response.status));
     } catch (error) {
+      if (isRecord(form)) sessionStorage.setItem(UNSURE, "yes");
       if (attempt === TRIES) throw error;
       say(form, `網路不穩，正在重試（${attempt}）…`, false);
       await new Promise((resolve) => setTimeout(resolve, 400 * 2 ** attempt));
     }
   }
+}
+
+// A code that is sent to a phone or typed records nothing.
+function isRecord(form) {
+  return !/\/code(\/check)?$/.test(new URL(form.action).pathname);
 }
 
 // A redirect is followed in the address bar; a refusal replaces the page's content.

@@ -76,7 +76,7 @@ async function refresh() {
   const { token, now, ...kept } = told;
   await run("known", "readwrite", (store) =>
     store.put({ ...kept, ahead: Math.round(now * 1000 - Date.now()) }, "settings"));
-  return { token };
+  return { token, store: kept.store };
 }
 
 async function sentence(response) {
@@ -105,10 +105,12 @@ export async function send() {
 }
 
 async function sendAll() {
-  const { token, trouble } = await refresh();
+  const { token, store, trouble } = await refresh();
   if (trouble) return { trouble };
+  const waiting = (await sales()).filter((one) => !one.refused);
+  const elsewhere = waiting.filter((one) => one.store_id !== store.id); // they hold up nobody
   let sent = 0;
-  for (const sale of (await sales()).filter((one) => !one.refused)) {
+  for (const sale of waiting.filter((one) => one.store_id === store.id)) {
     const { refused, store_name, ...body } = sale;
     const response = await post("/clerk/offline/sales", token, body);
     if (response.ok) {
@@ -123,7 +125,12 @@ async function sendAll() {
     const reason = answer.error ?? "內容不正確。";
     await run("sales", "readwrite", (store) => store.put({ ...sale, refused: reason }));
   }
-  return { sent };
+  return elsewhere.length ? { sent, trouble: ofOtherStore(elsewhere) } : { sent };
+}
+
+function ofOtherStore(waiting) {
+  const names = [...new Set(waiting.map((sale) => `「${sale.store_name}」`))].join("、");
+  return `有 ${waiting.length} 筆是在${names}輸入的，請換回那家門市再送出。`;
 }
 
 // A manager looked at a refused sale. Returns why not, or nothing.
