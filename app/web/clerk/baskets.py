@@ -21,6 +21,7 @@ from app.coupons.rules import CouponNotUsable, Situation
 from app.coupons.service import Use
 from app.members import queries as members
 from app.points import rules as point_rules
+from app.points import service as point_service
 from app.programmes import queries as programmes
 from app.purchases.rules import PurchaseOrder
 from app.staff.queries import Visitor
@@ -311,6 +312,7 @@ def _of_word(session: Session, typed: str, given: Pass, now: datetime) -> HeldCo
     if word is None:
         raise WordUnknown(typed)
     member_id, order_id = given.member_id, given.purchase_id
+    point_service.lock(session, member_id=member_id, now=now)  # before the kind, as everybody does
     used = coupons.used_of_word(
         session, word, member_id=member_id, order_id=order_id, since=given.issued_at
     )

@@ -24,16 +24,18 @@ from app.missions.rules import MissionDraft, Step, Window
 from app.missions.rules import Reward as Prize
 from app.outbox.models import OutboxRow
 from app.points import queries as points
+from app.points import service as point_service
 from app.programmes.rules import DEFAULT, Redemption
 from app.purchases.models import Purchase
 from app.staff import queries
 from app.staff.rules import Role
-from app.web.clerk import passes
+from app.web.clerk import baskets, passes
 from app.web.clerk.passes import Pass, PassRefused
 from tests.support.joining import last_code
 from tests.support.loyalty import publish
 from tests.support.people import bought, card_code, coupon_for, grant_points, number_of, regular
-from tests.support.staffing import LOGINS, PASSWORD, Shop
+from tests.support.product import until
+from tests.support.staffing import LOGINS, PASSWORD, Shop, staffed_shop
 from tests.support.times import NOW
 from tests.support.web import SAME_ORIGIN, Browser, Page, browser
 
@@ -728,6 +730,48 @@ def test_a_word_wants_the_members_own_screen(till: Till) -> None:
     worded(till)
     page = till.served(till.number())
     assert "請會員出示會員卡 QR" in till.web.get(f"{page}/confirm?amount=790&word=SUMMER100").text
+
+
+def test_who_claims_a_word_waits_for_the_member_and_holds_no_kind_meanwhile(
+    postgres_db: Database,
+) -> None:
+    """Everybody holds the member's account before a kind: the other way round is a ring."""
+    word, db = "SUMMER100", postgres_db
+    with db.transaction() as session:
+        publish(session)
+        shop = staffed_shop(session)
+        hana = regular(session)
+        draft = KindDraft("summer", "夏日折百", "amount_off", 100, valid_days=30, word=word)
+        coupon_service.create_kind(session, draft=draft, now=NOW)
+    given = Pass.issue(member_id=hana, proof=passes.QR, session_id=1, now=NOW)
+    clerk = shop.staff[Role.CLERK]
+    visitor = queries.Visitor(
+        1, clerk, "aoi", "Aoi", "clerk", shop.store_id, shop.store_id, "TPE01", "台北永康店", NOW
+    )
+
+    def sell() -> int:
+        with db.transaction() as session:
+            typed = baskets.Typed(amount="790", word=word)
+            basket = baskets.basket_of(session, typed, given=given, visitor=visitor, now=NOW)
+            baskets.check_out(session, basket, given=given, visitor=visitor, now=NOW)
+            return basket.paid
+
+    def is_waiting() -> bool:
+        with db.reading() as session:
+            asked = sa.text(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return bool(session.scalar(asked))
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.transaction() as session:
+            point_service.lock(session, member_id=hana, now=NOW)
+            paid = pool.submit(sell)
+            until(is_waiting, "the till did not wait for the member's account")
+            session.execute(sa.text("SET LOCAL lock_timeout = '1s'"))
+            coupon_service.lock_kinds(session, words=[word])
+        assert paid.result() == 690
 
 
 # Goodwill -----------------------------------------------------------------------------------------
