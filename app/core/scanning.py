@@ -26,14 +26,16 @@ class Found:
     data: bytes
 
 
-def codes_in(picture: bytes, *, wanted: int = 2) -> list[Found]:
+def codes_in(
+    picture: bytes, *, wanted: int = 2, most_pixels: int = MOST_PIXELS
+) -> list[Found]:
     """Every QR and Code 39 in the picture. It is looked at in several sizes until `wanted` are
-    found. Raises NotAPicture."""
+    found. Raises NotAPicture, also for more than `most_pixels`."""
     if len(picture) > MOST_BYTES:
         raise NotAPicture
     try:
         opened = Image.open(io.BytesIO(picture), formats=("JPEG", "PNG", "WEBP"))
-        if opened.width * opened.height > MOST_PIXELS:
+        if opened.width * opened.height > most_pixels:
             raise NotAPicture
         grey = ImageOps.exif_transpose(opened).convert("L")
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:

@@ -14,10 +14,13 @@ from app.invoices.rules.slips import Code, NotAnInvoice, Slip
 from app.programmes import queries as programmes
 from app.web.liff import pages
 from app.web.liff.guard import LiffRoute, Member
+from app.web.liff.pace import Pace
 
 MOST_CODES: Final = 4  # of one slip: two, and room for what a camera saw besides
 LONGEST_CODE: Final = 2_000
 FRAME_LIMIT: Final = 1024 * 1024  # bytes
+FRAME_PIXELS: Final = 4_000_000  # a page of ours sends them 1,280 wide
+FRAMES_A_MINUTE: Final = 240  # of one member; the page takes a look every 0.2 seconds and waits
 
 
 class FrameRoute(LiffRoute):
@@ -80,14 +83,27 @@ async def body(request: Request) -> bytes:
 
 
 @frames.post("/invoices/frame")
-def frame(_: Member, picture: Annotated[bytes, Depends(body)]) -> Response:
+def frame(
+    request: Request, member: Member, picture: Annotated[bytes, Depends(body)]
+) -> Response:
     """The QR codes in one picture of the camera, for phones whose browser cannot read them. Nothing
-    is kept."""
+    is kept. 429 for more pictures than a camera takes."""
+    if not _pace(request).allows(member.id, now=request.app.state.clock()):
+        return JSONResponse({"codes": []}, 429, headers=pages.NO_STORE)
     try:
-        found = [code.text for code in codes_in(picture)]
+        found = [code.text for code in codes_in(picture, most_pixels=FRAME_PIXELS)]
     except NotAPicture:
         found = []
     return JSONResponse({"codes": found[:MOST_CODES]}, headers=pages.NO_STORE)
+
+
+def _pace(request: Request) -> Pace:
+    """One for the application."""
+    state = request.app.state
+    if not hasattr(state, "frame_pace"):
+        state.frame_pace = Pace(FRAMES_A_MINUTE)
+    pace: Pace = state.frame_pace
+    return pace
 
 
 def _page(

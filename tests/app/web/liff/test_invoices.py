@@ -1,14 +1,17 @@
 """An invoice by the camera of the members' page: both codes in any order, and frames read by us."""
 
+import io
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from PIL import Image, ImageOps
 
 from app.core.db import Database
 from app.invoices import queries
 from app.programmes.rules import DEFAULT, InvoiceTerms
+from app.web.liff.invoices import FRAMES_A_MINUTE
 from tests.support import slips
 from tests.support.joining import HANA, join, person_of
 from tests.support.liff import Phone, phone
@@ -80,6 +83,22 @@ def test_a_frame_is_read_for_phones_that_cannot(hana: Phone) -> None:
     assert send_frame(hana, b"x" * (1024 * 1024 + 1))[0] == 413
     headers = {**SAME_ORIGIN, "content-type": "image/jpeg"}
     assert hana.http.post("/liff/invoices/frame", content=b"x", headers=headers).status_code == 401
+
+
+def test_a_frame_larger_than_any_of_ours_is_not_opened(hana: Phone) -> None:
+    photo = Image.open(io.BytesIO(slips.photo(LEFT, RIGHT))).convert("L")
+    large, small = io.BytesIO(), io.BytesIO()
+    ImageOps.pad(photo, (2_001, 2_000), color=255).save(large, "JPEG")
+    ImageOps.pad(photo, (2_000, 2_000), color=255).save(small, "JPEG")
+    assert send_frame(hana, large.getvalue()) == (200, '{"codes":[]}')
+    assert LEFT[:20] in send_frame(hana, small.getvalue())[1]
+
+
+def test_more_frames_than_a_camera_takes_are_refused_until_the_next_minute(hana: Phone) -> None:
+    answers = [send_frame(hana, b"no picture")[0] for _ in range(FRAMES_A_MINUTE + 1)]
+    assert answers == [200] * FRAMES_A_MINUTE + [429]
+    hana.watch.forward(minutes=1)
+    assert send_frame(hana, b"no picture")[0] == 200
 
 
 def test_the_page_offers_the_camera_and_typing(hana: Phone) -> None:
