@@ -20,6 +20,7 @@ from app.cards import service as cards
 from app.core import text
 from app.core.clock import TAIPEI
 from app.core.db import Database
+from app.coupons import service
 from app.invoices.models import InvoiceClaim
 from app.line.login import LineLogin
 from app.members.models import Member
@@ -29,11 +30,12 @@ from app.referrals.models import REFERRALS
 from app.simulator import SimulatorConfig, create_simulator
 from tests.app.draws.test_service import DRAFT, plan
 from tests.browser.conftest import PHONE, chromium
-from tests.browser.films import slip_film
+from tests.browser.films import qr_film, slip_film
 from tests.support import slips
-from tests.support.joining import HANA, KEN, MEI, join, last_code
+from tests.support.joining import HANA, KEN, MEI, join, last_code, person_of
 from tests.support.liff import KnownTokens, liff_app
 from tests.support.loyalty import publish
+from tests.support.people import coupon_for
 from tests.support.product import free_port, until
 from tests.support.web import Watch
 
@@ -232,6 +234,85 @@ def test_an_invoice_is_filmed_code_by_code(
         claims = session.execute(sa.select(InvoiceClaim.number, InvoiceClaim.total)).all()
     assert [tuple(row) for row in claims] == [("AB12345678", 790)]
     assert complaints == []
+
+
+def test_one_code_alone_is_sent_once_however_often_it_is_pressed(
+    brand: Brand, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)  # noqa: TID251  # as above
+    with brand.db.transaction() as session:
+        terms = replace(TERMS, invoices=InvoiceTerms(is_on=True, sellers=(slips.SELLER,)))
+        publish(session, terms, starts_at=now - timedelta(minutes=1))
+    today = now.astimezone(TAIPEI)
+    day = f"{today.year - text.ROC_OFFSET}{today:%m%d}"
+    left, _ = slips.codes("AB12345678", 790, day=day)
+    film = qr_film(tmp_path / "left.y4m", left)
+    with chromium(*CAMERA, f"--use-file-for-fake-video-capture={film}") as browser:
+        page = browser.new_page(viewport=PHONE, locale="zh-TW")
+        sent: list[str] = []
+        page.on("request", lambda asked: sent.append(asked.method + asked.url))
+        page.goto(f"{brand.url}/liff/invoices?liff.user={HANA}")
+        page.click("[data-start]")
+        expect(page.locator("[data-only]")).to_be_visible()
+        page.evaluate(
+            """() => {
+              const only = document.querySelector("[data-only]");
+              only.click();
+              only.click();
+            }"""
+        )
+        expect(page.locator("[data-view=invoices]")).to_contain_text("已登錄 AB-12345678")
+    assert sent.count(f"POST{brand.url}/liff/invoices") == 1
+
+
+@pytest.mark.parametrize(
+    ("picked", "words"),
+    [
+        ("async () => undefined", "沒有傳出去。之前傳的連結已經失效"),
+        ("async () => { throw new Error('closed') }", "沒有傳送成功。之前傳的連結已經失效"),
+    ],
+)
+def test_a_card_that_did_not_go_out_again_says_that_the_old_link_is_dead(
+    brand: Brand, picked: str, words: str
+) -> None:
+    with brand.db.transaction() as session:
+        hana = person_of(session, HANA).id
+        now = datetime.now(UTC)  # noqa: TID251  # as above
+        coupon = coupon_for(session, hana, giving="once", valid_days=3_650)
+        service.offer_gift(session, coupon_id=coupon, giver_id=hana, now=now)
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE, locale="zh-TW")
+        page.goto(f"{brand.url}/liff/coupons/{coupon}?liff.user={HANA}")
+        expect(page.locator("[data-share]")).to_have_text("再傳一次卡片")
+        page.evaluate(
+            f"""() => {{
+              window.liff.isApiAvailable = () => true;
+              window.liff.shareTargetPicker = {picked};
+            }}"""
+        )
+        page.click("[data-share]")
+        expect(page.locator("#toast")).to_contain_text(words)
+        expect(page.locator("[data-share]")).to_have_text("再傳一次卡片")
+
+
+def test_a_first_card_that_failed_shows_the_coupon_as_it_is(brand: Brand) -> None:
+    """Put aside, with the way to take it back."""
+    with brand.db.transaction() as session:
+        hana = person_of(session, HANA).id
+        coupon = coupon_for(session, hana, giving="once", valid_days=3_650)
+    with chromium() as browser:
+        page = browser.new_page(viewport=PHONE, locale="zh-TW")
+        page.goto(f"{brand.url}/liff/coupons/{coupon}?liff.user={HANA}")
+        expect(page.locator("[data-share]")).to_have_text("送給朋友")
+        page.evaluate(
+            """() => {
+              window.liff.isApiAvailable = () => true;
+              window.liff.shareTargetPicker = async () => { throw new Error("closed"); };
+            }"""
+        )
+        page.click("[data-share]")
+        expect(page.locator("#toast")).to_contain_text("沒有傳送成功，請再試一次")
+        expect(page.get_by_role("button", name="收回禮物")).to_be_visible()
 
 
 def test_without_a_camera_the_page_says_what_else_works(brand: Brand) -> None:

@@ -2,6 +2,7 @@
 import { send } from "./visit.js";
 import { go, toast } from "./app.js";
 
+const OLD_IS_DEAD = "之前傳的連結已經失效，請再傳一次，或收回禮物。";
 const WAITING = "gift-to-take"; // a friend who must join first comes back to it
 
 export function coupon(view) {
@@ -32,12 +33,19 @@ async function share(address, number) {
     toast(error);
     return;
   }
-  const result = await window.liff.shareTargetPicker(messages, { isMultiple: false });
-  if (!result && isNew) { // the picker was closed: nothing went out, so the coupon comes back
-    await send(`${address}/back`, { method: "POST" });
+  let words = "已傳給朋友，等朋友收下。";
+  try {
+    const result = await window.liff.shareTargetPicker(messages, { isMultiple: false });
+    if (!result && isNew) { // the picker was closed: nothing went out, so the coupon comes back
+      await send(`${address}/back`, { method: "POST" });
+      words = "";
+    } else if (!result) words = `沒有傳出去。${OLD_IS_DEAD}`;
+  } catch (error) {
+    console.warn(error);
+    words = isNew ? "沒有傳送成功，請再試一次。" : `沒有傳送成功。${OLD_IS_DEAD}`;
   }
   await go(`/liff/coupons/${number}`, { replace: true });
-  if (result) toast("已傳給朋友，等朋友收下。");
+  if (words) toast(words);
 }
 
 export function gift(view) {

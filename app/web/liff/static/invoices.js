@@ -11,18 +11,24 @@ const SHORTEST_LEFT = 70;
 export default function invoices(view) {
   const place = view.querySelector("[data-scan]");
   if (!place) return undefined;
-  const state = { left: "", right: "", isOver: false, stream: null };
+  const state = { left: "", right: "", isOver: false, isSending: false, stream: null };
   const line = place.querySelector("[data-say]");
   const only = place.querySelector("[data-only]");
   const start = place.querySelector("[data-start]");
 
   const say = (words) => { line.textContent = words; };
   const finish = async () => {
+    if (state.isSending) return;
+    state.isSending = true;
     state.isOver = true;
     stop(state);
     const body = new URLSearchParams([state.left, state.right].filter(Boolean).map((code) => ["qr", code]));
-    const answer = await send("/liff/invoices", { method: "POST", body });
-    if (answer) await show(answer);
+    try {
+      const answer = await send("/liff/invoices", { method: "POST", body });
+      if (answer) await show(answer);
+    } finally {
+      state.isSending = false; // without network it may be pressed again
+    }
   };
   const take = (code) => {
     if (state.isOver) return;
