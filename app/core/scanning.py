@@ -26,9 +26,7 @@ class Found:
     data: bytes
 
 
-def codes_in(
-    picture: bytes, *, wanted: int = 2, most_pixels: int = MOST_PIXELS
-) -> list[Found]:
+def codes_in(picture: bytes, *, wanted: int = 2, most_pixels: int = MOST_PIXELS) -> list[Found]:
     """Every QR and Code 39 in the picture. It is looked at in several sizes until `wanted` are
     found. Raises NotAPicture, also for more than `most_pixels`."""
     if len(picture) > MOST_BYTES:

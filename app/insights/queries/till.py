@@ -136,9 +136,7 @@ def day_at_store(session: Session, store_id: int, *, now: datetime) -> DayAtStor
 
 
 # Said as literals, or SQLite does not see that the index of what was given will do.
-_WAS_GIVEN = sa.and_(
-    EVENTS.c.kind == sa.literal_column("'issued'"), EVENTS.c.store_id.is_not(None)
-)
+_WAS_GIVEN = sa.and_(EVENTS.c.kind == sa.literal_column("'issued'"), EVENTS.c.store_id.is_not(None))
 
 
 def given_today(store_id: int, *, now: datetime) -> sa.Select[int]:

@@ -83,9 +83,7 @@ async def body(request: Request) -> bytes:
 
 
 @frames.post("/invoices/frame")
-def frame(
-    request: Request, member: Member, picture: Annotated[bytes, Depends(body)]
-) -> Response:
+def frame(request: Request, member: Member, picture: Annotated[bytes, Depends(body)]) -> Response:
     """The QR codes in one picture of the camera, for phones whose browser cannot read them. Nothing
     is kept. 429 for more pictures than a camera takes."""
     if not _pace(request).allows(member.id, now=request.app.state.clock()):
