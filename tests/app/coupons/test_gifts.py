@@ -324,3 +324,22 @@ def test_mergers_move_gifts_and_count_anew(session: Session) -> None:
     assert again
     assert usable(session, giver) == [coupon]  # both sides became one
     assert queries.broken(session) == []
+
+
+def test_an_open_gift_goes_with_the_merged_member(session: Session) -> None:
+    giver, friend = couple(session)
+    kept = new_member(session)
+    for member in (giver, friend, kept):
+        tiers.begin(session, member_id=member, now=NOW)
+    coupon = give(session, giver)
+    gift = offer(session, coupon, giver)
+    mergers.merge(
+        session, kept_id=kept, absorbed_id=giver, staff_id=None, reason="同一人", now=NOW
+    )
+    with pytest.raises(GiftRefused, match="own"), session.begin_nested():
+        accept(session, gift, kept)
+    service.take_gift_back(session, coupon_id=coupon, giver_id=kept, now=NOW)
+    gift = offer(session, coupon, kept)
+    accept(session, gift, friend)
+    assert [shown.coupon_id for shown in queries.gifts_given(session, kept)] == [coupon]
+    assert queries.broken(session) == []
