@@ -29,6 +29,8 @@ from app.coupons.queries import GiftShown
 from app.coupons.rules import GIFT_ORDER, GiftRefused
 from app.coupons.service.giving import count_holding
 from app.coupons.service.records import note, note_all
+from app.members import queries as members
+from app.points import service as points
 from app.timeline import service as timeline
 from flex_templates.theme import Theme
 
@@ -104,9 +106,11 @@ def accept_gift(
     session: Session, *, token: str, friend_id: int, theme: Theme, now: datetime
 ) -> GiftShown:
     """The coupon is the friend's from now on, with its old end; both are told. The same friend
-    again changes nothing.
+    again changes nothing; one who was merged meanwhile is the member they became.
 
     Raises GiftRefused; then the caller must roll back."""
+    points.lock(session, member_id=friend_id, now=now)
+    friend_id = members.living_id(session, friend_id)
     gift = queries.gift_by_token(session, token)
     if gift is None:
         raise GiftRefused("unknown")

@@ -326,6 +326,19 @@ def test_mergers_move_gifts_and_count_anew(session: Session) -> None:
     assert queries.broken(session) == []
 
 
+def test_a_friend_merged_meanwhile_is_the_member_they_became(session: Session) -> None:
+    giver, friend = couple(session)
+    kept = new_member(session)
+    for member in (friend, kept):
+        tiers.begin(session, member_id=member, now=NOW)
+    gift = offer(session, give(session, giver), giver)
+    mergers.merge(
+        session, kept_id=kept, absorbed_id=friend, staff_id=None, reason="同一人", now=NOW
+    )
+    assert accept(session, gift, friend).friend_id == kept
+    assert len(usable(session, kept)) == 1
+
+
 def test_an_open_gift_goes_with_the_merged_member(session: Session) -> None:
     giver, friend = couple(session)
     kept = new_member(session)
@@ -333,9 +346,7 @@ def test_an_open_gift_goes_with_the_merged_member(session: Session) -> None:
         tiers.begin(session, member_id=member, now=NOW)
     coupon = give(session, giver)
     gift = offer(session, coupon, giver)
-    mergers.merge(
-        session, kept_id=kept, absorbed_id=giver, staff_id=None, reason="同一人", now=NOW
-    )
+    mergers.merge(session, kept_id=kept, absorbed_id=giver, staff_id=None, reason="同一人", now=NOW)
     with pytest.raises(GiftRefused, match="own"), session.begin_nested():
         accept(session, gift, kept)
     service.take_gift_back(session, coupon_id=coupon, giver_id=kept, now=NOW)

@@ -35,6 +35,7 @@ from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
 from app.rights import service as rights
 from app.tiers import queries as tiers
 from tests.support import loyalty, people
+from tests.support.staffing import staffed_shop
 from tests.support.times import NOW
 
 LASTING = replace(DEFAULT, points=PointTerms(expiry="never", pending_days=0))
@@ -75,6 +76,26 @@ def merge(session: Session, kept_id: int, absorbed_id: int) -> int:
 
 def part(session: Session, merger_id: int) -> None:
     service.part(session, merger_id=merger_id, staff_id=None, now=NOW)
+
+
+def test_a_goodwill_coupon_for_who_was_merged_is_the_kept_members(shop: Database) -> None:
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    with shop.transaction() as session:
+        coupons.create_kind(session, draft=kind, now=NOW)
+        till = staffed_shop(session)
+        by = coupons.Giver(next(iter(till.staff.values())), till.store_id, (None, None))
+        kept, absorbed = pair(session)
+        merge(session, kept, absorbed)
+        checkouts.give_goodwill(
+            session,
+            kind_code="sorry",
+            member_id=absorbed,
+            by=by,
+            reason="久等",
+            form_id="1",
+            now=NOW,
+        )
+        assert session.scalars(sa.select(COUPONS.c.member_id)).all() == [kept]
 
 
 def total(session: Session, member_id: int) -> int:
