@@ -12,7 +12,8 @@ from app.checkouts.service.answers import Checkout
 from app.checkouts.service.buyers import Buyer, buyer_of, store_of
 from app.checkouts.service.payments import PointPayment
 from app.checkouts.service.redeeming import CouponUse
-from app.checkouts.service.refunds import held_sale, refund_purchase
+from app.checkouts.service.refunds import held_sale
+from app.checkouts.service.refunds import refund as give_back
 from app.checkouts.service.sales import record_purchase
 from app.core.errors import NotFound
 from app.coupons import queries as coupon_queries
@@ -93,7 +94,7 @@ def exchange_purchase(
         staff_id=order.staff_id,
         said=order.content,
     )
-    returned = refund_purchase(session, order=refund, now=now, is_quiet=True, theme=theme)
+    returned, swap = give_back(session, refund, now, is_quiet=True, is_exchange=True, theme=theme)
     sale = PurchaseOrder(
         external_id=order.external_id,
         amount=order.amount,
@@ -108,7 +109,14 @@ def exchange_purchase(
         said=order.content,
     )
     sold = record_purchase(
-        session, order=sale, now=now, coupons=coupons, payment=payment, is_quiet=True, theme=theme
+        session,
+        order=sale,
+        now=now,
+        coupons=coupons,
+        payment=payment,
+        is_quiet=True,
+        swap=swap,
+        theme=theme,
     )
     facts = _facts(order, returned.facts, sold.facts)
     if sold.is_new and before is not None and not is_quiet:

@@ -220,7 +220,11 @@ def coupons(session: Session, member_id: int) -> list[CouponHeld]:
         .order_by(sa.case((Coupon.status == "issued", 0), else_=1), Coupon.id.desc())
         .limit(LIST_LIMIT)
     )
-    return [CouponHeld(*row[:-1], (row[-1] or {}).get("reason", "")) for row in rows]
+    found = []
+    for *held, facts in rows:
+        values: list[Any] = [*held, (facts or {}).get("reason", "")]  # in the fields' order
+        found.append(CouponHeld(*values))
+    return found
 
 
 def spent(session: Session, member_id: int, *, now: datetime) -> Spent:
