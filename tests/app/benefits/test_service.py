@@ -239,6 +239,22 @@ def test_a_revoked_tier_takes_the_unused_benefit_and_gives_it_again(
         assert evidence(session, NOW + 2 * DAY) == []
 
 
+def test_a_benefit_goes_though_it_takes_two_refunds(session: Session) -> None:
+    """The first gives silver back as a period of its own; the choice was made in the one before."""
+    open_brand(session)
+    member = member_of(session, None)
+    buy(session, member, 6_000, "s1")
+    chosen = choose(session, member)
+    assert chosen.tier_code == "silver"
+    buy(session, member, 14_000, "s2")
+    refund(session, "s2", 14_000, NOW + DAY)
+    assert balance(session, member, NOW + DAY) == 200
+    refund(session, "s1", 6_000, NOW + DAY)
+    assert queries.claim(session, chosen.id).status == "taken_back"
+    assert balance(session, member, NOW + DAY) == 0
+    assert evidence(session, NOW + DAY) == []
+
+
 def test_a_used_benefit_is_kept_and_gives_no_second_choice(session: Session) -> None:
     open_brand(session, "term")
     member = member_of(session, None)
