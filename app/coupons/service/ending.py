@@ -18,7 +18,9 @@ from app.coupons.models import (
     ISSUED,
     RESERVED,
     REVOKED,
+    TAKEN_BACK,
 )
+from app.coupons.service.gifting import end
 from app.coupons.service.records import note, note_all
 
 UNUSED: Final = (ISSUED, RESERVED)
@@ -29,10 +31,13 @@ def revoke(
 ) -> bool:
     """Take an unused coupon away, also from an order or a gift that holds it. False when it is used
     or over by then, or was given to a friend: what somebody was given is theirs."""
+    may = sa.and_(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED), COUPONS.c.given == 0)
+    # The gift before its coupon, as whoever takes it does.
+    end(session, GIFTS.c.coupon_id.in_(sa.select(COUPONS.c.id).where(may)), TAKEN_BACK, now)
     won = changed(
         session,
         sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED), COUPONS.c.given == 0)
+        .where(may)
         .values(status=REVOKED, reserved_for=None, reserved_until=None),
     )
     if won:

@@ -233,10 +233,12 @@ def test_a_coupon_that_was_taken_away_is_no_gift_any_more(session: Session) -> N
     coupon = give(session, giver)
     gift = offer(session, coupon, giver)
     assert service.revoke(session, coupon_id=coupon, reason="x", staff_id=None, now=NOW)
-    with pytest.raises(GiftRefused, match="gone"), session.begin_nested():
+    with pytest.raises(GiftRefused, match="taken_back"), session.begin_nested():
         accept(session, gift, friend)
     with pytest.raises(GiftRefused), session.begin_nested():
         offer(session, coupon, giver)
+    assert service.lapse_gifts(session, now=NOW + 8 * DAY) == []  # nobody is told it is back
+    assert told(session, giver) == []
     assert queries.broken(session) == []
 
 
@@ -282,6 +284,28 @@ def test_taking_back_and_taking_at_the_same_moment_end_in_one_of_the_two(db: Dat
         holder = session.scalar(sa.select(COUPONS.c.member_id).where(COUPONS.c.id == coupon))
         assert holder == {"friend": friend, "giver": giver}[winner]
         assert queries.broken(session) == []
+
+
+def test_giving_twice_at_the_same_moment_is_one_gift(db: Database) -> None:
+    with db.transaction() as session:
+        giver, friend = couple(session)
+        coupon = give(session, giver)
+
+    def tap() -> Offered:
+        with db.transaction() as session:
+            return offer(session, coupon, giver)
+
+    ended = [one for one in at_once(*[tap] * 8) if isinstance(one, Offered)]
+    assert (len(ended), len({one.gift_id for one in ended})) == (8, 1)
+
+    def taken(gift: Offered) -> bool:
+        try:
+            with db.transaction() as session:
+                return bool(accept(session, gift, friend))
+        except GiftRefused:
+            return False
+
+    assert sum(map(taken, ended)) == 1  # the newest link
 
 
 def test_using_and_giving_at_the_same_moment_end_in_one_of_the_two(db: Database) -> None:
