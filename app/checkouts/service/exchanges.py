@@ -1,5 +1,6 @@
 """Goods come back and others go out in one step: a refund and a sale under one id, one receipt."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -139,7 +140,8 @@ def _facts(
     order: ExchangeOrder, returned: Mapping[str, Any], sold: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Made from the answers that are kept of both, so that a repeated call gets the same."""
-    again = {one["name"] for one in sold["coupons"]}
+    left = Counter(returned["coupons_returned"])
+    left.subtract(one["name"] for one in sold["coupons"])  # used again: one of each name
     back = returned["points"]
     return {
         "exchange": {
@@ -151,7 +153,7 @@ def _facts(
         },
         "purchase": sold["purchase"],
         "coupons": sold["coupons"],
-        "coupons_returned": [name for name in returned["coupons_returned"] if name not in again],
+        "coupons_returned": list(left.elements()),
         "item_discounts": sold["item_discounts"],
         "points": {"revoked": back["revoked"], "restored": back["restored"]} | sold["points"],
         "tier": sold["tier"],

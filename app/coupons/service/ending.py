@@ -71,9 +71,20 @@ def reinstate(session: Session, *, coupon_id: int, reason: str, now: datetime) -
 
 
 def was_given(session: Session, *, member_id: int, source: str) -> bool:
-    """Whether a coupon was ever given to the member for that reason."""
+    """Whether a coupon was ever given to the member for that reason, also one that is a friend's
+    by now."""
     given = sa.exists().where(COUPONS.c.member_id == member_id, COUPONS.c.source == source)
-    return bool(session.scalar(sa.select(given)))
+    passed_on = (
+        sa.select(GIFTS.c.id)
+        .join_from(GIFTS, COUPONS, COUPONS.c.id == GIFTS.c.coupon_id)
+        .where(
+            GIFTS.c.giver_id == member_id,
+            GIFTS.c.status == ACCEPTED,
+            COUPONS.c.dedup_key.startswith(f"{source}:", autoescape=True),  # the source is "gift"
+        )
+        .exists()
+    )
+    return bool(session.scalar(sa.select(sa.or_(given, passed_on))))
 
 
 def revoke_all(

@@ -196,7 +196,7 @@ def odd_clerks(session: Session, *, since: datetime, until: datetime) -> list[Od
             EVENTS.c.kind.in_(("redeemed", "rolled_back", "issued")),
         )
         .group_by(_STAFF.c.id, _STAFF.c.name)
-        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK, given > MANY_GIVEN * days))
+        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK, given >= MANY_GIVEN * days))
         .order_by(redeemed.desc())
     )
     return [

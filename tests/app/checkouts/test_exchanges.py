@@ -158,6 +158,23 @@ def test_a_coupon_that_is_not_used_again_is_the_members_again(
     assert session.scalars(sa.select(COUPONS.c.status)).all() == ["issued"]
 
 
+def test_of_two_coupons_of_one_name_the_one_not_used_again_is_told(
+    session: Session, member: int
+) -> None:
+    draft = KindDraft("hundred", "百元券", "amount_off", 100, valid_days=30, stacking="stackable")
+    coupons.create_kind(session, draft=draft, now=NOW)
+    uses = []
+    for key in "12":
+        given = coupons.issue(
+            session, kind_code="hundred", member_id=member, source="test", dedup_key=key, now=NOW
+        )
+        assert given is not None
+        uses.append(CouponUse(given.code, 100))
+    buy(session, member, 590, coupons=tuple(uses))
+    done = exchange(session, 590, 800, coupons=(uses[0],))
+    assert done.facts["coupons_returned"] == ["百元券"]
+
+
 def test_points_that_come_back_pay_again(session: Session, member: int) -> None:
     grant(session, member, 300, "g1")
     payment = PointPayment(300, "card")
