@@ -209,5 +209,7 @@ def claimed_message(view: ClaimedView, theme: Theme) -> Message:
     )
     given = [wording.points(view.points)] if view.points > 0 else []
     given += ["優惠券已放入優惠券匣"] if view.coupon else []
-    alt = f"{wording.clip(view.period, 12)}已選「{option}」：{'，'.join(given)}"
+    alt = f"{wording.clip(view.period, 12)}已選「{option}」"
+    if given:
+        alt += f"：{'，'.join(given)}"
     return parts.flex(alt, parts.bubble(theme, body, footer=footer))

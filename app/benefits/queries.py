@@ -40,6 +40,12 @@ class Claimed:
     coupon_status: str | None
     turn: int
     at: datetime
+    holder_id: int | None  # of the coupon: a friend's, once it was given on
+
+    @property
+    def has_coupon(self) -> bool:
+        """The coupon is there for the member to open."""
+        return self.coupon_id is not None and self.holder_id == self.member_id
 
     @property
     def is_over(self) -> bool:
@@ -63,6 +69,7 @@ _CLAIMED = sa.select(
     COUPONS.c.status,
     CLAIMS.c.turn,
     CLAIMS.c.at,
+    COUPONS.c.member_id,
 ).outerjoin_from(CLAIMS, COUPONS, COUPONS.c.id == CLAIMS.c.coupon_id)
 
 

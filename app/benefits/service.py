@@ -22,6 +22,7 @@ from app.programmes import queries as programmes
 from app.programmes.rules import Choice, Option, Terms
 from app.tiers import queries as tiers
 from app.tiers import service as tier_service
+from app.tiers.models import PERIODS
 from app.tiers.queries import Period
 from app.timeline import service as timeline
 
@@ -167,12 +168,31 @@ def _key(claim_id: int, turn: int) -> str:
 def take_back(
     session: Session, *, member_id: int, tier_period_id: int, reason: str, now: datetime
 ) -> None:
-    """With a tier that a refund revoked goes what is unused of the benefits chosen in it; what was
-    used, also in part, counts as chosen."""
+    """With a tier that a refund revoked goes what is unused of the benefits chosen in it since the
+    upgrade; what was used, also in part, counts as chosen."""
+    lost = PERIODS.alias("lost")
+    # A refund before may have given the tier back from a higher one, as another period that rests
+    # on the same sale.
+    since_upgrade = (
+        sa.select(PERIODS.c.id)
+        .join_from(
+            PERIODS,
+            lost,
+            sa.or_(
+                PERIODS.c.id == lost.c.id,
+                sa.and_(
+                    PERIODS.c.member_id == lost.c.member_id,
+                    PERIODS.c.tier_code == lost.c.tier_code,
+                    PERIODS.c.purchase_id == lost.c.purchase_id,
+                ),
+            ),
+        )
+        .where(lost.c.id == tier_period_id)
+    )
     rows = session.execute(
         sa.select(CLAIMS.c.id, CLAIMS.c.points, CLAIMS.c.coupon_id, CLAIMS.c.turn)
         .where(
-            CLAIMS.c.tier_period_id == tier_period_id,
+            CLAIMS.c.tier_period_id.in_(since_upgrade),
             CLAIMS.c.member_id == member_id,
             CLAIMS.c.status == GIVEN,
         )

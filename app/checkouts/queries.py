@@ -25,8 +25,14 @@ def situation(
     store: str,
     channel: str,
     items: Sequence[Item] = (),
+    instead_of: int | None = None,
 ) -> Situation:
-    """The sale as coupons see it; `amount` is NT$ before coupons and points."""
+    """The sale as coupons see it; `amount` is NT$ before coupons and points. `instead_of`: the
+    purchase that goes back wholly for it."""
+    if instead_of is None:
+        has_bought = purchases.has_bought(session, member_id)
+    else:
+        has_bought = purchases.has_bought_besides(session, member_id, purchase_id=instead_of)
     birthday = members.person(session, member_id).birthday
     return service.situation(
         items,
@@ -36,7 +42,7 @@ def situation(
         channel=channel,
         tier=tiers.progress(session, member_id, now=at).tier.code,
         birth_month=None if birthday is None else birthday.month,
-        is_first_purchase=not purchases.has_bought(session, member_id),
+        is_first_purchase=not has_bought,
     )
 
 

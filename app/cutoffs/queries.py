@@ -67,6 +67,7 @@ def _spent(terms: Terms, last: date) -> sa.Select[tuple[int]]:
         .join_from(DAYS, _MEMBERS, _MEMBERS.c.id == DAYS.c.member_id)
         .where(
             _MEMBERS.c.status == MEMBER,
+            _MEMBERS.c.is_test.is_(False),
             DAYS.c.day >= tiers.first_day(terms.tiering, last, last),
             DAYS.c.day <= last,
         )

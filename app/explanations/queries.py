@@ -1,7 +1,7 @@
 """為什麼是這個數字: a member's balance, tier, progress bar or coupon, opened down to the purchases,
 rules and lots behind it. Read from the very rows that made it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -319,7 +319,7 @@ _STEPS: Final = {
     "revoked": "收回",
     "reinstated": "恢復",
     "offered": "要送給朋友，等朋友收下",
-    "moved": "朋友收下",
+    "moved": "收下朋友送的券",
     "withdrawn": "收回，不送了",
 }
 _SOURCES: Final = {
@@ -336,7 +336,7 @@ _SOURCES: Final = {
 
 
 def coupon(session: Session, coupon_id: int, *, member_id: int) -> Figure | None:
-    """Everything that happened to a coupon of the member; None when it is not theirs."""
+    """What happened to a coupon while it was the member's; None when it is not theirs."""
     held = coupons.coupon_of_member(session, coupon_id, member_id=member_id)
     if held is None:
         return None
@@ -346,8 +346,14 @@ def coupon(session: Session, coupon_id: int, *, member_id: int) -> Figure | None
         title=held.name,
         value=COUPON_STATES.get(held.status, held.status),
         sentence=f"使用期限到 {last} 23:59。" if last else "沒有使用期限。",
-        lines=tuple(_step_line(step) for step in coupons.steps_of(session, coupon_id)),
+        lines=tuple(map(_step_line, _in_these_hands(coupons.steps_of(session, coupon_id)))),
     )
+
+
+def _in_these_hands(steps: Sequence[CouponStep]) -> Sequence[CouponStep]:
+    """From the friend's taking it on: what was before is the giver's own affair."""
+    last = max((at for at, step in enumerate(steps) if step.kind == "moved"), default=0)
+    return steps[last:]
 
 
 def _step_line(step: CouponStep) -> Line:
@@ -359,7 +365,8 @@ def _step_line(step: CouponStep) -> Line:
     details = _present(
         step.store and f"門市：{step.store}",
         facts.get("discount") and f"折抵 {money.show(facts['discount'])}",
-        facts.get("reason") and f"原因：{facts['reason']}",
+        # Why staff gave it is for the house to read.
+        step.kind != "issued" and facts.get("reason") and f"原因：{facts['reason']}",
         f"時間：{step.at.astimezone(TAIPEI):%H:%M}",
     )
     return Line(words, None, taipei_date(step.at), details)

@@ -251,7 +251,9 @@ def _move(session: Session, merger_id: int, owner: Column, kept_id: int, absorbe
     free = [_is_free(owner, columns, kept_id) for columns in _unique_with(owner)]
     others = [column for column in _owners_of(table) if column is not owner]
     moving = sa.select(sa.literal(merger_id), sa.literal(str(owner)), key).where(
-        owner == absorbed_id, *free, *(column != kept_id for column in others)
+        owner == absorbed_id,
+        *free,
+        *(sa.or_(column.is_(None), column != kept_id) for column in others),
     )
     session.execute(sa.insert(_MOVED).from_select(["merger_id", "owner", "row_id"], moving))
     session.execute(

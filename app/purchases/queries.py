@@ -140,6 +140,16 @@ def has_bought(session: Session, member_id: int) -> bool:
     )
 
 
+def has_bought_besides(session: Session, member_id: int, *, purchase_id: int) -> bool:
+    """Another sale than this one that was not wholly refunded."""
+    other = sa.exists().where(
+        _PURCHASES.c.member_id == member_id,
+        _PURCHASES.c.id != purchase_id,
+        _PURCHASES.c.amount > _PURCHASES.c.refunded,
+    )
+    return bool(session.scalar(sa.select(other)))
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """Qualifying NT$ in a span of days, and the first day that adds to it."""

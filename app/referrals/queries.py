@@ -196,7 +196,7 @@ def broken(session: Session, *, limit: int = 20) -> list[str]:
     said = {BOUND: "bound", JOINED: "joined", PENDING: "purchased", REWARDED: "rewarded"}
     last = (
         sa.select(EVENTS.c.referral_id, sa.func.max(EVENTS.c.id).label("id"))
-        .where(EVENTS.c.kind.not_in(("flagged", "approved")))
+        .where(EVENTS.c.kind.not_in(("flagged", "approved", "exchanged")))
         .group_by(EVENTS.c.referral_id)
         .subquery()
     )

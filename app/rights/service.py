@@ -13,7 +13,7 @@ from app.core import ids
 from app.core.clock import taipei_date
 from app.core.db import Table, changed, insert_for, insert_ignore, table_of
 from app.core.errors import DomainError
-from app.coupons.models import COUPONS, EVENTS
+from app.coupons.models import COUPONS, EVENTS, GIFTS
 from app.coupons.rules import GOODWILL_SOURCE
 from app.hooks import service as hooks
 from app.inbox.models import InboxEvent
@@ -223,8 +223,10 @@ def _wipe_traces(session: Session, member_id: int, phone_hash: str | None) -> No
 def _wipe_reasons(session: Session, member_id: int) -> None:
     """Why staff corrected points or gave a coupon is free text and may name somebody; the points
     and the coupon stay."""
-    given = sa.select(COUPONS.c.id).where(
-        COUPONS.c.member_id == member_id, COUPONS.c.source == GOODWILL_SOURCE
+    gave = sa.select(GIFTS.c.coupon_id).where(GIFTS.c.giver_id == member_id)
+    given = sa.select(COUPONS.c.id).where(  # also what became a friend's since
+        sa.or_(COUPONS.c.member_id == member_id, COUPONS.c.id.in_(gave)),
+        COUPONS.c.dedup_key.startswith(f"{GOODWILL_SOURCE}:", autoescape=True),
     )
     for statement in (
         sa.update(EVENTS)

@@ -258,11 +258,39 @@ def _first_of(terms: Terms, joined_on: date) -> Callable[[date], date]:
     return lambda day: rules.first_day(terms.tiering, day, joined_on)
 
 
+@dataclass(frozen=True, slots=True)
+class Fall:
+    """An upgrade that a refund takes back, before it is done."""
+
+    held: Period
+    follows: _Next
+    terms: Terms
+
+    @property
+    def to_code(self) -> str:
+        return self.follows.tier_code
+
+
 def review_after_refund(
     session: Session, *, member_id: int, purchase_id: int, terms: Terms, now: datetime
 ) -> TierChange | None:
     """Take an upgrade back when this refund, inside the return window, is what brought the sum
     under its threshold. A later refund leaves the tier until it ends."""
+    fall = fall_after_refund(
+        session, member_id=member_id, purchase_id=purchase_id, terms=terms, now=now
+    )
+    return None if fall is None else carry_out(session, fall, now=now)
+
+
+def carry_out(session: Session, fall: Fall, *, now: datetime) -> TierChange | None:
+    return _change(session, fall.held, fall.follows, fall.terms, now)
+
+
+def fall_after_refund(
+    session: Session, *, member_id: int, purchase_id: int, terms: Terms, now: datetime
+) -> Fall | None:
+    """What `review_after_refund` would do, left to the caller: a sale that takes the place of the
+    refunded one may keep the tier."""
     held = _held(session, member_id, now)
     sale = purchases.sale_facts(session, purchase_id)
     if held.upgraded_at is None or held.upgraded_on is None or held.tier_code is None:
@@ -278,7 +306,26 @@ def review_after_refund(
     now_earned = _earned(terms, days, held)
     if terms.rank(now_earned.code) >= rank or terms.rank(_earned(terms, before, held).code) < rank:
         return None
-    return _change(session, held, _instead(session, held, now_earned, terms, now), terms, now)
+    return Fall(held, _instead(session, held, now_earned, terms, now), terms)
+
+
+def keep(session: Session, fall: Fall, *, purchase_id: int, points: DaySums, now: datetime) -> bool:
+    """Whether the sales as they are now earn the tier still, `points` included, which this sale is
+    about to earn. Then the upgrade rests on this sale from now on, so that it does not count for
+    the renewal as well; the period stays, with its end."""
+    held, terms = fall.held, fall.terms
+    assert held.upgraded_on is not None
+    first = rules.first_day(terms.tiering, held.upgraded_on, held.joined_on)
+    found = queries.days(session, held.member_id, first=first, last=taipei_date(now), terms=terms)
+    earned = _earned(terms, [*found, points], held)
+    if terms.rank(earned.code) < terms.rank(held.tier_code):
+        return False
+    session.execute(  # also of a period that was closed for this one: `_before_upgrade` looks there
+        sa.update(PERIODS)
+        .where(PERIODS.c.member_id == held.member_id, PERIODS.c.purchase_id == held.purchase_id)
+        .values(purchase_id=purchase_id)
+    )
+    return True
 
 
 def _earned(terms: Terms, days: Sequence[DaySums], held: Period) -> Tier:

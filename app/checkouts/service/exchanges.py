@@ -1,5 +1,6 @@
 """Goods come back and others go out in one step: a refund and a sale under one id, one receipt."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,8 @@ from app.checkouts.service.answers import Checkout
 from app.checkouts.service.buyers import Buyer, buyer_of, store_of
 from app.checkouts.service.payments import PointPayment
 from app.checkouts.service.redeeming import CouponUse
-from app.checkouts.service.refunds import held_sale, refund_purchase
+from app.checkouts.service.refunds import held_sale
+from app.checkouts.service.refunds import refund as give_back
 from app.checkouts.service.sales import record_purchase
 from app.core.errors import NotFound
 from app.coupons import queries as coupon_queries
@@ -93,7 +95,7 @@ def exchange_purchase(
         staff_id=order.staff_id,
         said=order.content,
     )
-    returned = refund_purchase(session, order=refund, now=now, is_quiet=True, theme=theme)
+    returned, swap = give_back(session, refund, now, is_quiet=True, is_exchange=True, theme=theme)
     sale = PurchaseOrder(
         external_id=order.external_id,
         amount=order.amount,
@@ -108,7 +110,14 @@ def exchange_purchase(
         said=order.content,
     )
     sold = record_purchase(
-        session, order=sale, now=now, coupons=coupons, payment=payment, is_quiet=True, theme=theme
+        session,
+        order=sale,
+        now=now,
+        coupons=coupons,
+        payment=payment,
+        is_quiet=True,
+        swap=swap,
+        theme=theme,
     )
     facts = _facts(order, returned.facts, sold.facts)
     if sold.is_new and before is not None and not is_quiet:
@@ -131,7 +140,8 @@ def _facts(
     order: ExchangeOrder, returned: Mapping[str, Any], sold: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Made from the answers that are kept of both, so that a repeated call gets the same."""
-    again = {one["name"] for one in sold["coupons"]}
+    left = Counter(returned["coupons_returned"])
+    left.subtract(one["name"] for one in sold["coupons"])  # used again: one of each name
     back = returned["points"]
     return {
         "exchange": {
@@ -143,7 +153,7 @@ def _facts(
         },
         "purchase": sold["purchase"],
         "coupons": sold["coupons"],
-        "coupons_returned": [name for name in returned["coupons_returned"] if name not in again],
+        "coupons_returned": list(left.elements()),
         "item_discounts": sold["item_discounts"],
         "points": {"revoked": back["revoked"], "restored": back["restored"]} | sold["points"],
         "tier": sold["tier"],

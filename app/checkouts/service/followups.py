@@ -10,6 +10,17 @@ from app.draws import service as draws
 from app.missions import service as missions
 from app.referrals import service as referrals
 from app.stamps import service as stamps
+from app.tiers.service import Fall
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What the refund of an exchange leaves for its sale to settle: the sale whose place it takes,
+    of which `net` NT$ stay, and the fall from a tier that it may yet avert."""
+
+    purchase_id: int
+    net: int
+    fall: Fall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,7 @@ class Sold:
     staff_id: int | None
     tier_code: str  # after the sale
     is_late: bool
+    swap: Swap | None = None  # of an exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +53,13 @@ class GivenBack:
     sold_on: date
     staff_id: int | None
     is_whole: bool
+    is_exchange: bool = False  # a sale follows in its place
 
 
 def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the receipt, such as `任務「九月常客」2/3`."""
-    referred = referrals.bought(
+    swapped = after_swap(session, sold.swap, sold.purchase_id, sold.amount, sold.sold_on, now=now)
+    referred = swapped or referrals.bought(
         session,
         member_id=sold.member_id,
         purchase_id=sold.purchase_id,
@@ -78,10 +92,37 @@ def after_sale(session: Session, sold: Sold, *, now: datetime) -> tuple[str, ...
     return (*referred, *entered, *moved, *stamped)
 
 
+def after_swap(
+    session: Session,
+    swap: Swap | None,
+    purchase_id: int,
+    amount: int,
+    sold_on: date,
+    *,
+    now: datetime,
+) -> tuple[str, ...]:
+    """What `after_refund` left open of an exchange: the new sale takes the old one's place, or
+    not."""
+    if swap is None:
+        return ()
+    return referrals.exchanged(
+        session,
+        purchase_id=swap.purchase_id,
+        net=swap.net,
+        by=purchase_id,
+        amount=amount,
+        sold_on=sold_on,
+        now=now,
+    )
+
+
 def after_refund(session: Session, back: GivenBack, *, now: datetime) -> tuple[str, ...]:
     """Short notes for the message about the refund."""
+    referred: tuple[str, ...] = ()
+    if not back.is_exchange:
+        referred = referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now)
     return (
-        *referrals.refunded(session, purchase_id=back.purchase_id, net=back.net, now=now),
+        *referred,
         *draws.refunded(session, purchase_id=back.purchase_id, net=back.net),
         *missions.refunded(session, member_id=back.member_id, sold_on=back.sold_on, now=now),
         *stamps.refunded(session, member_id=back.member_id, sold_on=back.sold_on, now=now),

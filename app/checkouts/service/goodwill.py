@@ -9,6 +9,7 @@ from app.coupons import service as coupons
 from app.coupons.service import Giver, Issued
 from app.members import queries as members
 from app.outbox import service as outbox
+from app.points import service as points
 
 
 def give_goodwill(
@@ -21,8 +22,10 @@ def give_goodwill(
     form_id: str,
     now: datetime,
 ) -> Issued | None:
-    """Give the coupon and tell the member; None when this form did before. Raises what
-    `coupons.give_goodwill` raises."""
+    """Give the coupon and tell the member, or the one they were merged into since; None when this
+    form did before. Raises what `coupons.give_goodwill` raises."""
+    points.lock(session, member_id=member_id, now=now)
+    member_id = members.living_id(session, member_id)
     issued = coupons.give_goodwill(
         session,
         kind_code=kind_code,

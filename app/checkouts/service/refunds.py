@@ -9,7 +9,7 @@ from app.checkouts import messages
 from app.checkouts.service import followups
 from app.checkouts.service.answers import Checkout, refund_facts
 from app.checkouts.service.buyers import actor, buyer_of, store_of
-from app.checkouts.service.followups import GivenBack
+from app.checkouts.service.followups import GivenBack, Swap
 from app.checkouts.service.gifts import void_gift, void_returned
 from app.checkouts.service.payments import give_back
 from app.coupons import queries as coupon_queries
@@ -24,6 +24,7 @@ from app.purchases.queries import Bought
 from app.purchases.rules import RefundOrder
 from app.purchases.service import Refunded
 from app.tiers import service as tiers
+from app.tiers.service import Fall
 from app.timeline import service as timeline
 from flex_templates.theme import CAMPHOR, Theme
 
@@ -41,18 +42,37 @@ def refund_purchase(
     the same facts. Of a quiet refund the member is told nothing.
 
     Raises NotFound, RefundTooLarge, Conflict."""
+    checkout, _ = refund(session, order, now, is_quiet=is_quiet, is_exchange=False, theme=theme)
+    return checkout
+
+
+def refund(
+    session: Session,
+    order: RefundOrder,
+    now: datetime,
+    *,
+    is_quiet: bool,
+    is_exchange: bool,
+    theme: Theme,
+) -> tuple[Checkout, Swap | None]:
+    """As `refund_purchase`. Of an exchange it leaves the tier, and what hangs on a sale being
+    there, for the sale that follows: the Swap says what. None of a repeated call."""
     sale = held_sale(session, order.purchase_external_id, now)
     member_id = None if sale is None else sale.member_id
     refunded = purchases.refund(session, order=order, now=now)
     if not refunded.is_new:
-        return Checkout(False, refunded.purchase_id, refunded.receipt)
+        return Checkout(False, refunded.purchase_id, refunded.receipt), None
+    fall = None
     if sale is None or member_id is None:
         facts = refund_facts(order, refunded, 0, 0, None, None, ())
     else:
         store_id = order.store_id or sale.store_id
-        facts = _undo(session, order, sale, refunded, member_id, store_id, is_quiet, theme, now)
+        facts, fall = _undo(
+            session, order, sale, refunded, member_id, store_id, is_quiet, is_exchange, theme, now
+        )
     purchases.keep_refund_receipt(session, refund_id=refunded.id, receipt=facts)
-    return Checkout(True, refunded.purchase_id, facts)
+    swap = Swap(refunded.purchase_id, refunded.net, fall)
+    return Checkout(True, refunded.purchase_id, facts), swap
 
 
 def held_sale(session: Session, external_id: str, now: datetime) -> Bought | None:
@@ -76,9 +96,10 @@ def _undo(
     member_id: int,
     store_id: int | None,
     is_quiet: bool,
+    is_exchange: bool,
     theme: Theme,
     now: datetime,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Fall | None]:
     terms = programmes.terms_at(session, now)
     restored = give_back(session, order, sale, refunded, member_id, terms, now)
     posted = points.revoke(
@@ -96,13 +117,16 @@ def _undo(
         ),
         now=now,
     )
-    change = tiers.review_after_refund(
+    fall = tiers.fall_after_refund(
         session,
         member_id=member_id,
         purchase_id=refunded.purchase_id,
         terms=terms,
         now=now,
     )
+    change = None
+    if fall is not None and not is_exchange:
+        change = tiers.carry_out(session, fall, now=now)
     returned = _return_coupons(session, order, refunded, member_id, now)
     if change is not None:
         void_gift(session, member_id, change, order.staff_id, now)
@@ -119,7 +143,8 @@ def _undo(
         }
         | ({"restored": restored} if restored else {}),
     )
-    notes = followups.after_refund(session, _given_back(order, refunded, member_id), now=now)
+    given_back = _given_back(order, refunded, member_id, is_exchange)
+    notes = followups.after_refund(session, given_back, now=now)
     standing = points.lock(session, member_id=member_id, now=now) if notes else posted.standing
     if buyer.line_user_id is not None and not is_quiet:
         _, store_name = store_of(session, store_id)
@@ -147,10 +172,15 @@ def _undo(
             dedup_key=f"refund:{refunded.id}",
             now=now,
         )
-    return refund_facts(order, refunded, -posted.points, restored, standing, buyer, notes, returned)
+    facts = refund_facts(
+        order, refunded, -posted.points, restored, standing, buyer, notes, returned
+    )
+    return facts, fall
 
 
-def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> GivenBack:
+def _given_back(
+    order: RefundOrder, refunded: Refunded, member_id: int, is_exchange: bool
+) -> GivenBack:
     return GivenBack(
         member_id=member_id,
         purchase_id=refunded.purchase_id,
@@ -161,6 +191,7 @@ def _given_back(order: RefundOrder, refunded: Refunded, member_id: int) -> Given
         sold_on=refunded.sold_on,
         staff_id=order.staff_id,
         is_whole=refunded.is_whole,
+        is_exchange=is_exchange,
     )
 
 

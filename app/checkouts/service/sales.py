@@ -11,8 +11,8 @@ from app.checkouts import messages
 from app.checkouts.service import followups, redeeming
 from app.checkouts.service.answers import Checkout, sale_facts
 from app.checkouts.service.buyers import Buyer, actor, buyer_of, store_of
-from app.checkouts.service.followups import Sold
-from app.checkouts.service.gifts import give_gift
+from app.checkouts.service.followups import Sold, Swap
+from app.checkouts.service.gifts import give_gift, void_gift
 from app.checkouts.service.payments import Paid, PointPayment, pay, worth_of
 from app.checkouts.service.redeeming import CouponUse
 from app.core.clock import taipei_date, taipei_midnight
@@ -33,6 +33,7 @@ from app.purchases.rules import PurchaseOrder
 from app.purchases.service import Recorded
 from app.tiers import queries as tier_queries
 from app.tiers import service as tiers
+from app.tiers.rules import NOTHING, DaySums, Sums
 from app.tiers.service import TierChange
 from app.timeline import service as timeline
 from flex_templates.theme import CAMPHOR, Theme
@@ -47,12 +48,13 @@ def record_purchase(
     payment: PointPayment | None = None,
     hold_until: date | None = None,
     is_quiet: bool = False,
+    swap: Swap | None = None,
     theme: Theme = CAMPHOR,
 ) -> Checkout:
     """Record a sale with all that follows from it; the same call again changes nothing and gives
     the same facts. `order.amount` is what was paid, after the coupons and then the points. Points
     of a sale that is not proven yet cannot be used before `hold_until`. Of a quiet sale the member
-    is told nothing.
+    is told nothing. `swap`: of an exchange, whose refund came before.
 
     Raises Invalid, Conflict, NotFound, CouponNotUsable, PaymentRefused and NotEnoughPoints; then
     the caller must roll back."""
@@ -75,7 +77,7 @@ def record_purchase(
         is_tills = order.channel != "invoice" and not coupons and payment is None
         if refused.field != "invoice_number" or not is_tills:
             raise
-        adopted = _adopted(session, order, terms, now)
+        adopted = _adopted(session, order, terms, swap, now)
         if adopted is not None:
             return adopted
         if not purchases.yield_invoice(session, order=order):
@@ -87,6 +89,7 @@ def record_purchase(
     if buyer is None:
         facts = sale_facts(order, store_code, None, None, (), None, None, None, ())
     else:
+        buyer = _after_swap(session, swap, order, sale, buyer, terms, now)
         total = order.amount + worth_of(payment, terms)
         used = redeeming.redeem(
             session,
@@ -111,9 +114,53 @@ def record_purchase(
             paid,
             theme,
             now,
+            swap,
         )
     purchases.keep_receipt(session, purchase_id=sale.id, receipt=facts)
     return Checkout(True, sale.id, facts)
+
+
+def _after_swap(
+    session: Session,
+    swap: Swap | None,
+    order: PurchaseOrder,
+    sale: Recorded,
+    buyer: Buyer,
+    terms: Terms,
+    now: datetime,
+) -> Buyer:
+    """The buyer of an exchange once the tier is settled. What is earned is what a refund and then a
+    sale earn, so that a sale does not earn at the rate that it made itself."""
+    if swap is None or swap.fall is None:
+        return buyer
+    fallen = replace(buyer, earns_as=terms.tier(swap.fall.to_code))
+    formula = _formula(session, terms, fallen, order.sold_at)
+    earned = point_rules.earned(sale.earning, formula).total
+    points_of_sale = (sale.sold_on, Sums(points=earned))
+    if _settle_fall(session, swap, buyer.id, sale.id, points_of_sale, order.staff_id, now):
+        fallen = replace(fallen, tier=fallen.earns_as)
+    return fallen
+
+
+def _settle_fall(
+    session: Session,
+    swap: Swap,
+    member_id: int,
+    purchase_id: int,
+    points_of_sale: DaySums,
+    staff_id: int | None,
+    now: datetime,
+) -> bool:
+    """Take the tier back if the new sale does not keep it; whether it was."""
+    fall = swap.fall
+    if fall is None:
+        return False
+    if tiers.keep(session, fall, purchase_id=purchase_id, points=points_of_sale, now=now):
+        return False
+    change = tiers.carry_out(session, fall, now=now)
+    if change is not None:
+        void_gift(session, member_id, change, staff_id, now)
+    return change is not None
 
 
 def _holding(terms: Terms, sold_at: datetime, until: date | None) -> Terms:
@@ -125,7 +172,7 @@ def _holding(terms: Terms, sold_at: datetime, until: date | None) -> Terms:
 
 
 def _adopted(
-    session: Session, order: PurchaseOrder, terms: Terms, now: datetime
+    session: Session, order: PurchaseOrder, terms: Terms, swap: Swap | None, now: datetime
 ) -> Checkout | None:
     """The member registered the invoice before the till told of the sale. It counted then; now it
     is proven, and its points wait no longer. None when what was registered is another sale."""
@@ -138,6 +185,10 @@ def _adopted(
     sale = purchases.adopt(session, order=order)
     if sale is None or sale.member_id is None:
         return None
+    if swap is not None:
+        nothing_new = (sale.sold_on, NOTHING)
+        _settle_fall(session, swap, sale.member_id, sale.id, nothing_new, order.staff_id, now)
+        followups.after_swap(session, swap, sale.id, sale.amount, sale.sold_on, now=now)
     standing = points.bring_forward(
         session,
         member_id=sale.member_id,
@@ -220,6 +271,7 @@ def _earn_and_tell(
     paid: Paid,
     theme: Theme,
     now: datetime,
+    swap: Swap | None = None,
 ) -> dict[str, Any]:
     formula = _formula(session, terms, buyer, order.sold_at)
     earned = point_rules.earned(sale.earning, formula)
@@ -246,7 +298,9 @@ def _earn_and_tell(
         }
         | ({"points_used": paid.points} if paid.points else {}),
     )
-    notes = followups.after_sale(session, _sold(order, buyer, sale, tier, now), now=now)
+    sold = _sold(order, buyer, sale, tier, now)
+    sold = replace(sold, swap=swap)
+    notes = followups.after_sale(session, sold, now=now)
     if notes:  # a reward may have come with them
         posted = points.lock(session, member_id=buyer.id, now=now)
     facts = sale_facts(order, store[0], buyer.number, earned, used, paid, posted, tier, notes)

@@ -18,7 +18,9 @@ from app.coupons.models import (
     ISSUED,
     RESERVED,
     REVOKED,
+    TAKEN_BACK,
 )
+from app.coupons.service.gifting import end
 from app.coupons.service.records import note, note_all
 
 UNUSED: Final = (ISSUED, RESERVED)
@@ -29,10 +31,13 @@ def revoke(
 ) -> bool:
     """Take an unused coupon away, also from an order or a gift that holds it. False when it is used
     or over by then, or was given to a friend: what somebody was given is theirs."""
+    may = sa.and_(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED), COUPONS.c.given == 0)
+    # The gift before its coupon, as whoever takes it does.
+    end(session, GIFTS.c.coupon_id.in_(sa.select(COUPONS.c.id).where(may)), TAKEN_BACK, now)
     won = changed(
         session,
         sa.update(COUPONS)
-        .where(COUPONS.c.id == coupon_id, COUPONS.c.status.in_(UNUSED), COUPONS.c.given == 0)
+        .where(may)
         .values(status=REVOKED, reserved_for=None, reserved_until=None),
     )
     if won:
@@ -66,9 +71,20 @@ def reinstate(session: Session, *, coupon_id: int, reason: str, now: datetime) -
 
 
 def was_given(session: Session, *, member_id: int, source: str) -> bool:
-    """Whether a coupon was ever given to the member for that reason."""
+    """Whether a coupon was ever given to the member for that reason, also one that is a friend's
+    by now."""
     given = sa.exists().where(COUPONS.c.member_id == member_id, COUPONS.c.source == source)
-    return bool(session.scalar(sa.select(given)))
+    passed_on = (
+        sa.select(GIFTS.c.id)
+        .join_from(GIFTS, COUPONS, COUPONS.c.id == GIFTS.c.coupon_id)
+        .where(
+            GIFTS.c.giver_id == member_id,
+            GIFTS.c.status == ACCEPTED,
+            COUPONS.c.dedup_key.startswith(f"{source}:", autoescape=True),  # the source is "gift"
+        )
+        .exists()
+    )
+    return bool(session.scalar(sa.select(sa.or_(given, passed_on))))
 
 
 def revoke_all(

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import ids
-from app.core.db import changed
+from app.core.db import changed, insert_or_ignore
 from app.core.errors import NotFound
 from app.coupons import messages, queries, rules
 from app.coupons.models import (
@@ -24,11 +24,14 @@ from app.coupons.models import (
     OPEN,
     RESERVED,
     TAKEN_BACK,
+    CouponGift,
 )
 from app.coupons.queries import GiftShown
 from app.coupons.rules import GIFT_ORDER, GiftRefused
 from app.coupons.service.giving import count_holding
 from app.coupons.service.records import note, note_all
+from app.members import queries as members
+from app.points import service as points
 from app.timeline import service as timeline
 from flex_templates.theme import Theme
 
@@ -52,12 +55,12 @@ def offer_gift(session: Session, *, coupon_id: int, giver_id: int, now: datetime
         raise NotFound("coupon", coupon_id)
     token = ids.secret_token()
     until = rules.gift_until(held.expires_at, now)
-    again = _open_again(session, coupon_id, giver_id, token, held.status == RESERVED, now)
+    again = _open_again(session, coupon_id, giver_id, token, now)
     if again is not None:
         return again
     rules.check_gift(held.giving, held.given)
-    gift_id: int = session.execute(
-        sa.insert(GIFTS).returning(GIFTS.c.id),
+    gift_id = session.execute(
+        insert_or_ignore(CouponGift, session.get_bind().dialect.name).returning(GIFTS.c.id),
         {
             "coupon_id": coupon_id,
             "giver_id": giver_id,
@@ -68,7 +71,12 @@ def offer_gift(session: Session, *, coupon_id: int, giver_id: int, now: datetime
             "expires_at": until,
             "ended_at": None,
         },
-    ).scalar_one()
+    ).scalar_one_or_none()
+    if gift_id is None:  # offered twice at the same moment: the other tap's gift gets this link
+        again = _open_again(session, coupon_id, giver_id, token, now)
+        if again is None:
+            raise GiftRefused("not_usable")
+        return again
     won = changed(
         session,
         sa.update(COUPONS)
@@ -86,11 +94,17 @@ def offer_gift(session: Session, *, coupon_id: int, giver_id: int, now: datetime
 
 
 def _open_again(
-    session: Session, coupon_id: int, giver_id: int, token: str, is_aside: bool, now: datetime
+    session: Session, coupon_id: int, giver_id: int, token: str, now: datetime
 ) -> Offered | None:
     """A gift that is open already gets the new link. One whose time is over, or whose coupon is not
     put aside any more, is ended first: there is one open gift of a coupon at most."""
-    end(session, GIFTS.c.coupon_id == coupon_id, LAPSED, now, is_due=is_aside)
+    is_aside = sa.exists().where(
+        COUPONS.c.id == GIFTS.c.coupon_id,
+        COUPONS.c.status == RESERVED,
+        COUPONS.c.reserved_for == sa.literal(GIFT_ORDER).concat(sa.cast(GIFTS.c.id, sa.String)),
+    )
+    is_over = sa.and_(GIFTS.c.coupon_id == coupon_id, sa.or_(GIFTS.c.expires_at <= now, ~is_aside))
+    end(session, is_over, LAPSED, now)
     row = session.execute(
         sa.update(GIFTS)
         .where(GIFTS.c.coupon_id == coupon_id, GIFTS.c.giver_id == giver_id, GIFTS.c.status == OPEN)
@@ -104,9 +118,11 @@ def accept_gift(
     session: Session, *, token: str, friend_id: int, theme: Theme, now: datetime
 ) -> GiftShown:
     """The coupon is the friend's from now on, with its old end; both are told. The same friend
-    again changes nothing.
+    again changes nothing; one who was merged meanwhile is the member they became.
 
     Raises GiftRefused; then the caller must roll back."""
+    points.lock(session, member_id=friend_id, now=now)
+    friend_id = members.living_id(session, friend_id)
     gift = queries.gift_by_token(session, token)
     if gift is None:
         raise GiftRefused("unknown")
@@ -183,19 +199,11 @@ def lapse_gifts(session: Session, *, now: datetime, limit: int = 1_000) -> list[
     return lapsed
 
 
-def end(
-    session: Session,
-    which: sa.ColumnElement[bool],
-    status: str,
-    now: datetime,
-    *,
-    is_due: bool = False,
-) -> list[int]:
+def end(session: Session, which: sa.ColumnElement[bool], status: str, now: datetime) -> list[int]:
     """End open gifts and free their coupons, where those are still put aside for them."""
-    timely = GIFTS.c.expires_at <= now if is_due else sa.true()
     rows = session.execute(
         sa.update(GIFTS)
-        .where(which, GIFTS.c.status == OPEN, timely)
+        .where(which, GIFTS.c.status == OPEN)
         .values(status=status, ended_at=now)
         .returning(GIFTS.c.id, GIFTS.c.coupon_id)
     ).all()

@@ -205,6 +205,6 @@ def odd_clerks_query(*, since: datetime, until: datetime) -> sa.Select[Any]:
             EVENTS.c.kind.in_(("redeemed", "rolled_back", "issued")),
         )
         .group_by(_STAFF.c.id, _STAFF.c.name)
-        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK, given > MANY_GIVEN * days))
+        .having(sa.or_(redeemed > MANY_A_DAY * days, back >= MANY_BACK, given >= MANY_GIVEN * days))
         .order_by(redeemed.desc())
     )

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.errors import NotFound
-from app.coupons.models import Coupon, CouponOffer
+from app.coupons.models import Coupon, CouponEvent, CouponOffer
 from app.members.models import Consent, Member
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
@@ -87,6 +87,7 @@ class CouponHeld:
     redeemed_at: datetime | None
     discount: int | None
     store_name: str | None
+    reason: str = ""  # why a person gave it
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,11 @@ def sold_in(session: Session, purchase_ids: Collection[int], store_id: int) -> s
 
 def coupons(session: Session, member_id: int) -> list[CouponHeld]:
     """Usable ones first, then newest first."""
+    by_person = sa.and_(
+        CouponEvent.coupon_id == Coupon.id,
+        CouponEvent.kind == "issued",
+        CouponEvent.staff_id.is_not(None),
+    )
     rows: Iterable[Any] = session.execute(
         sa.select(
             Coupon.id,
@@ -205,14 +211,20 @@ def coupons(session: Session, member_id: int) -> list[CouponHeld]:
             Coupon.redeemed_at,
             Coupon.discount,
             Store.name,
+            CouponEvent.facts,
         )
         .join(CouponOffer, CouponOffer.id == Coupon.offer_id)
         .outerjoin(Store, Store.id == Coupon.store_id)
+        .outerjoin(CouponEvent, by_person)
         .where(Coupon.member_id == member_id)
         .order_by(sa.case((Coupon.status == "issued", 0), else_=1), Coupon.id.desc())
         .limit(LIST_LIMIT)
     )
-    return [CouponHeld(*row) for row in rows]
+    found = []
+    for *held, facts in rows:
+        values: list[Any] = [*held, (facts or {}).get("reason", "")]  # in the fields' order
+        found.append(CouponHeld(*values))
+    return found
 
 
 def spent(session: Session, member_id: int, *, now: datetime) -> Spent:

@@ -192,6 +192,44 @@ def refunded(session: Session, *, purchase_id: int, net: int, now: datetime) -> 
     return ("好友推薦獎勵因退貨取消",)
 
 
+def exchanged(
+    session: Session,
+    *,
+    purchase_id: int,
+    net: int,
+    by: int,
+    amount: int,
+    sold_on: date,
+    now: datetime,
+) -> tuple[str, ...]:
+    """The sale that counts was exchanged for the sale `by` of NT$ `amount`. If too little of it
+    stays (`net`), a new one of at least the minimum takes its place, with a return window of its
+    own; otherwise nobody is rewarded."""
+    row: Any = session.execute(_WAITING_FOR_WINDOW, {"purchase": purchase_id}).one_or_none()
+    if row is None:
+        return ()
+    terms = terms_of(session, row.programme_version)
+    least = max(terms.referral.min_spend, 1)
+    if net >= least:
+        return ()
+    if amount < least:
+        return refunded(session, purchase_id=purchase_id, net=net, now=now)
+    due = rules.due_at(terms.referral, return_window=terms.return_window_days, sold_on=sold_on)
+    if not move(
+        session,
+        row.id,
+        from_=(PENDING,),
+        to=PENDING,
+        event="exchanged",
+        now=now,
+        facts={"purchase_id": by, "amount": amount},
+        purchase_id=by,
+        due_at=due,
+    ):
+        return ()
+    return messages.note_of_sale(terms.referral, due)
+
+
 def lapse_due(session: Session, *, now: datetime, limit: int = 500) -> int:
     """End what took too long; return how many. Tills upload sales late, so these get some days."""
     late = {

@@ -230,6 +230,7 @@ def _coupons(
         at=now,
         store=visitor.store_code or "",
         channel=CHANNEL,
+        instead_of=sale.id,
     )
     parts = coupon_rules.stack([coupon.chosen() for coupon in held], around).parts
     return tuple(CouponUse(code, off) for code, off in parts.items())

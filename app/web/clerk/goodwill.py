@@ -140,9 +140,8 @@ def _page(
         name = members.person(session, given_pass.member_id).called
         quota = programmes.terms_at(session, now).goodwill.quota(visitor.role)
         spent = coupons.goodwill_given(session, visitor.staff_id, now=now)
-        done = (
-            coupons.goodwill_of(session, given, member_id=given_pass.member_id) if given else None
-        )
+        living_id = members.living_id(session, given_pass.member_id)
+        done = coupons.goodwill_of(session, given, member_id=living_id) if given else None
         choices = tuple(map(_choice, coupons.goodwill_kinds(session)))
     left = tuple(
         None if most is None else max(0, most - used)

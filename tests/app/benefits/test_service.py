@@ -28,6 +28,7 @@ from app.purchases.rules import PurchaseOrder, RefundOrder
 from app.tiers import queries as tiers
 from app.tiers import service as tier_service
 from app.timeline.models import Fact
+from flex_templates.theme import CAMPHOR
 from tests.support.at_once import at_once
 from tests.support.loyalty import new_member, publish
 from tests.support.times import NOW
@@ -237,6 +238,36 @@ def test_a_revoked_tier_takes_the_unused_benefit_and_gives_it_again(
         if every == "quarter":
             assert (again.id, again.turn) == (done.id, 2)
         assert evidence(session, NOW + 2 * DAY) == []
+
+
+def test_a_coupon_that_became_a_friends_is_not_the_members_to_open(session: Session) -> None:
+    publish(session, terms())
+    draft = KindDraft("ship", "宅配免運", "free_shipping", valid_days=60, giving="once")
+    coupon_service.create_kind(session, draft=draft, now=NOW)
+    member = member_of(session)
+    chosen = choose(session, member, "ship")
+    assert chosen.has_coupon
+    assert chosen.coupon_id is not None
+    gift = coupon_service.offer_gift(session, coupon_id=chosen.coupon_id, giver_id=member, now=NOW)
+    friend = member_of(session, None)
+    coupon_service.accept_gift(session, token=gift.token, friend_id=friend, theme=CAMPHOR, now=NOW)
+    assert not queries.claim(session, chosen.id).has_coupon
+
+
+def test_a_benefit_goes_though_it_takes_two_refunds(session: Session) -> None:
+    """The first gives silver back as a period of its own; the choice was made in the one before."""
+    open_brand(session)
+    member = member_of(session, None)
+    buy(session, member, 6_000, "s1")
+    chosen = choose(session, member)
+    assert chosen.tier_code == "silver"
+    buy(session, member, 14_000, "s2")
+    refund(session, "s2", 14_000, NOW + DAY)
+    assert balance(session, member, NOW + DAY) == 200
+    refund(session, "s1", 6_000, NOW + DAY)
+    assert queries.claim(session, chosen.id).status == "taken_back"
+    assert balance(session, member, NOW + DAY) == 0
+    assert evidence(session, NOW + DAY) == []
 
 
 def test_a_used_benefit_is_kept_and_gives_no_second_choice(session: Session) -> None:

@@ -1,6 +1,7 @@
 """Goods come back and others go out in one step."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from app.purchases.models import REFUNDS, Purchase
 from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
 from app.stamps import queries as stamps
 from app.tiers import queries as tiers
+from app.timeline.models import Fact
 from tests.app.checkouts.test_payments import grant
 from tests.app.checkouts.test_service import open_shop
 from tests.support.at_once import at_once
@@ -156,6 +158,23 @@ def test_a_coupon_that_is_not_used_again_is_the_members_again(
     assert session.scalars(sa.select(COUPONS.c.status)).all() == ["issued"]
 
 
+def test_of_two_coupons_of_one_name_the_one_not_used_again_is_told(
+    session: Session, member: int
+) -> None:
+    draft = KindDraft("hundred", "百元券", "amount_off", 100, valid_days=30, stacking="stackable")
+    coupons.create_kind(session, draft=draft, now=NOW)
+    uses = []
+    for key in "12":
+        given = coupons.issue(
+            session, kind_code="hundred", member_id=member, source="test", dedup_key=key, now=NOW
+        )
+        assert given is not None
+        uses.append(CouponUse(given.code, 100))
+    buy(session, member, 590, coupons=tuple(uses))
+    done = exchange(session, 590, 800, coupons=(uses[0],))
+    assert done.facts["coupons_returned"] == ["百元券"]
+
+
 def test_points_that_come_back_pay_again(session: Session, member: int) -> None:
     grant(session, member, 300, "g1")
     payment = PointPayment(300, "card")
@@ -177,6 +196,56 @@ def test_a_tier_that_the_exchange_keeps_is_neither_lost_nor_celebrated_again(
     told = sa.select(OutboxRow.payload).where(OutboxRow.kind == "exchange")
     assert "等級調整" not in str(session.scalars(told).one())
     assert session.scalars(sa.select(COUPONS.c.status)).all() == ["issued"]
+
+
+def lifted(session: Session) -> list[str]:
+    """What was told of the tier."""
+    kinds = sa.select(Fact.kind).where(Fact.kind.startswith("tier.")).order_by(Fact.id)
+    return list(session.scalars(kinds))
+
+
+def periods(session: Session, member: int) -> list[tuple[object, ...]]:
+    return [
+        (held.tier_code, held.starts_at, held.ends_at) for held in tiers.history(session, member)
+    ]
+
+
+def test_a_tier_that_the_exchange_keeps_has_not_moved(session: Session, member: int) -> None:
+    buy(session, member, 20_000)
+    before, told = periods(session, member), lifted(session)
+    later = NOW + timedelta(days=3)
+    order = ExchangeOrder("x1", "p1", 20_000, 20_000, later)
+    done = service.exchange_purchase(session, order=order, now=later)
+    assert (periods(session, member), lifted(session)) == (before, told)
+    assert done.facts["points"]["earned"] == done.facts["points"]["revoked"]  # at the same rate
+    assert tiers.progress(session, member, now=later).to_keep  # it does not renew as well
+    assert evidence(session) == []
+
+
+def test_a_tier_that_the_exchange_loses_goes_before_the_sale(session: Session, member: int) -> None:
+    buy(session, member, 20_000)
+    done = exchange(session, 20_000, 6_000)
+    assert done.facts["tier"]["code"] == "silver"
+    assert lifted(session)[-2:] == ["tier.revoked", "tier.upgraded"]
+    statuses = session.execute(sa.select(COUPONS.c.source, COUPONS.c.status)).all()
+    assert sorted(map(tuple, statuses)) == [
+        ("upgrade:gold", "revoked"),
+        ("upgrade:silver", "issued"),
+    ]
+    assert evidence(session) == []
+
+
+def test_what_took_the_place_of_a_sale_can_be_given_back_with_its_tier(
+    session: Session, member: int
+) -> None:
+    buy(session, member, 6_000, "p0")
+    buy(session, member, 14_000)
+    exchange(session, 14_000, 14_500)
+    service.refund_purchase(session, order=RefundOrder("r1", "x1", 14_500), now=NOW)
+    held = tiers.open_period(session, member)
+    assert held is not None
+    assert held.tier_code == "silver"
+    assert evidence(session) == []
 
 
 amounts = st.integers(0, 3_000)

@@ -233,10 +233,12 @@ def test_a_coupon_that_was_taken_away_is_no_gift_any_more(session: Session) -> N
     coupon = give(session, giver)
     gift = offer(session, coupon, giver)
     assert service.revoke(session, coupon_id=coupon, reason="x", staff_id=None, now=NOW)
-    with pytest.raises(GiftRefused, match="gone"), session.begin_nested():
+    with pytest.raises(GiftRefused, match="taken_back"), session.begin_nested():
         accept(session, gift, friend)
     with pytest.raises(GiftRefused), session.begin_nested():
         offer(session, coupon, giver)
+    assert service.lapse_gifts(session, now=NOW + 8 * DAY) == []  # nobody is told it is back
+    assert told(session, giver) == []
     assert queries.broken(session) == []
 
 
@@ -284,6 +286,28 @@ def test_taking_back_and_taking_at_the_same_moment_end_in_one_of_the_two(db: Dat
         assert queries.broken(session) == []
 
 
+def test_giving_twice_at_the_same_moment_is_one_gift(db: Database) -> None:
+    with db.transaction() as session:
+        giver, friend = couple(session)
+        coupon = give(session, giver)
+
+    def tap() -> Offered:
+        with db.transaction() as session:
+            return offer(session, coupon, giver)
+
+    ended = [one for one in at_once(*[tap] * 8) if isinstance(one, Offered)]
+    assert (len(ended), len({one.gift_id for one in ended})) == (8, 1)
+
+    def taken(gift: Offered) -> bool:
+        try:
+            with db.transaction() as session:
+                return bool(accept(session, gift, friend))
+        except GiftRefused:
+            return False
+
+    assert sum(map(taken, ended)) == 1  # the newest link
+
+
 def test_using_and_giving_at_the_same_moment_end_in_one_of_the_two(db: Database) -> None:
     with db.transaction() as session:
         giver, _ = couple(session)
@@ -323,4 +347,34 @@ def test_mergers_move_gifts_and_count_anew(session: Session) -> None:
     )
     assert again
     assert usable(session, giver) == [coupon]  # both sides became one
+    assert queries.broken(session) == []
+
+
+def test_a_friend_merged_meanwhile_is_the_member_they_became(session: Session) -> None:
+    giver, friend = couple(session)
+    kept = new_member(session)
+    for member in (friend, kept):
+        tiers.begin(session, member_id=member, now=NOW)
+    gift = offer(session, give(session, giver), giver)
+    mergers.merge(
+        session, kept_id=kept, absorbed_id=friend, staff_id=None, reason="同一人", now=NOW
+    )
+    assert accept(session, gift, friend).friend_id == kept
+    assert len(usable(session, kept)) == 1
+
+
+def test_an_open_gift_goes_with_the_merged_member(session: Session) -> None:
+    giver, friend = couple(session)
+    kept = new_member(session)
+    for member in (giver, friend, kept):
+        tiers.begin(session, member_id=member, now=NOW)
+    coupon = give(session, giver)
+    gift = offer(session, coupon, giver)
+    mergers.merge(session, kept_id=kept, absorbed_id=giver, staff_id=None, reason="同一人", now=NOW)
+    with pytest.raises(GiftRefused, match="own"), session.begin_nested():
+        accept(session, gift, kept)
+    service.take_gift_back(session, coupon_id=coupon, giver_id=kept, now=NOW)
+    gift = offer(session, coupon, kept)
+    accept(session, gift, friend)
+    assert [shown.coupon_id for shown in queries.gifts_given(session, kept)] == [coupon]
     assert queries.broken(session) == []

@@ -150,6 +150,15 @@ def test_without_such_tiers_or_any_programme_nothing_is_counted(session: Session
     assert queries.due(session, now=JULY) is None
 
 
+def test_members_of_the_house_are_not_ranked(session: Session) -> None:
+    small(session)
+    before = queries.cuts(session, programmes.terms_at(session, JULY), now=JULY)
+    tester = buyer(session, ("2026-05-05", 90_000))
+    session.execute(sa.update(Member).where(Member.id == tester).values(is_test=True))
+    after = queries.cuts(session, programmes.terms_at(session, JULY), now=JULY)
+    assert after == before
+
+
 def test_an_empty_brand_has_its_floors(session: Session) -> None:
     publish(session, ladder())
     assert run(session, JULY) == 2

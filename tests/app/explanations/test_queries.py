@@ -202,6 +202,25 @@ def test_a_coupon_tells_its_story_to_its_holder_only(shop: Database) -> None:
         assert queries.coupon(session, issued.coupon_id, member_id=other.id) is None
 
 
+def test_why_staff_gave_it_is_not_for_the_member(shop: Database) -> None:
+    with shop.transaction() as session:
+        draft = KindDraft("sorry", "招待飲料", "gift", valid_days=30)
+        coupons.create_kind(session, draft=draft, now=NOW)
+        member = Regular(session)
+        issued = coupons.issue(
+            session,
+            kind_code="sorry",
+            member_id=member.id,
+            source="goodwill",
+            dedup_key="goodwill:1",
+            now=NOW,
+            reason="客人態度差",
+        )
+        assert issued is not None
+        story = queries.coupon(session, issued.coupon_id, member_id=member.id)
+        assert "態度" not in str(story)
+
+
 @given(st.lists(st.integers(-100, 100)), st.integers(-1000, 1000))
 def test_what_is_left_out_becomes_a_line(parts: list[int], total: int) -> None:
     lines = with_rest([Line("一筆", part) for part in parts], total, "其他")

@@ -34,7 +34,9 @@ from app.purchases import queries as purchases
 from app.purchases.rules import PurchaseOrder, RefundOrder, RefundTooLarge
 from app.rights import service as rights
 from app.tiers import queries as tiers
+from flex_templates.theme import CAMPHOR
 from tests.support import loyalty, people
+from tests.support.staffing import staffed_shop
 from tests.support.times import NOW
 
 LASTING = replace(DEFAULT, points=PointTerms(expiry="never", pending_days=0))
@@ -75,6 +77,26 @@ def merge(session: Session, kept_id: int, absorbed_id: int) -> int:
 
 def part(session: Session, merger_id: int) -> None:
     service.part(session, merger_id=merger_id, staff_id=None, now=NOW)
+
+
+def test_a_goodwill_coupon_for_who_was_merged_is_the_kept_members(shop: Database) -> None:
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    with shop.transaction() as session:
+        coupons.create_kind(session, draft=kind, now=NOW)
+        till = staffed_shop(session)
+        by = coupons.Giver(next(iter(till.staff.values())), till.store_id, (None, None))
+        kept, absorbed = pair(session)
+        merge(session, kept, absorbed)
+        checkouts.give_goodwill(
+            session,
+            kind_code="sorry",
+            member_id=absorbed,
+            by=by,
+            reason="久等",
+            form_id="1",
+            now=NOW,
+        )
+        assert session.scalars(sa.select(COUPONS.c.member_id)).all() == [kept]
 
 
 def total(session: Session, member_id: int) -> int:
@@ -203,6 +225,29 @@ def test_nobody_is_welcomed_twice(shop: Database) -> None:
         part(session, merger_id)
         assert session.scalars(states.where(COUPONS.c.member_id == absorbed)).all() == ["issued"]
         assert checks.broken_invariants(session, now=NOW) == []
+
+
+def test_a_welcome_gift_that_was_passed_on_counts(session: Session) -> None:
+    loyalty.publish(session, LASTING)
+    kind = KindDraft("welcome", "入會禮", "amount_off", 100, valid_days=30, giving="once")
+    coupons.create_kind(session, draft=kind, now=NOW)
+    kept, absorbed = pair(session)
+    friend = people.regular(session, phone=f"+8869{next(_ids):08d}")
+    for member_id in (kept, absorbed):
+        held = coupons.issue(
+            session,
+            kind_code="welcome",
+            member_id=member_id,
+            source="welcome",
+            dedup_key=f"welcome:{member_id}",
+            now=NOW,
+        )
+        if member_id == kept and held is not None:
+            gift = coupons.offer_gift(session, coupon_id=held.coupon_id, giver_id=kept, now=NOW)
+            coupons.accept_gift(session, token=gift.token, friend_id=friend, theme=CAMPHOR, now=NOW)
+    merge(session, kept, absorbed)
+    states = sa.select(COUPONS.c.status).where(COUPONS.c.member_id == kept)
+    assert session.scalars(states).all() == ["revoked"]
 
 
 def test_a_sale_scanned_before_the_merger_is_the_kept_members(shop: Database) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.checkouts import service as checkouts
+from app.checkouts.service import ExchangeOrder
 from app.core.clock import TAIPEI
 from app.core.db import Database
 from app.coupons import queries as coupons
@@ -177,6 +178,28 @@ def test_giving_the_sale_back_cancels(
     assert status(session, ken.id) == (expected, "refund")
     assert pay(session, AFTER_WINDOW) == 0
     assert balance(session, hana.id, AFTER_WINDOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("back", "amount", "ends"),
+    [
+        (300, 300, ("rewarded", None)),  # the new sale counts
+        (300, 299, ("cancelled", "refund")),
+        (1, 299, ("cancelled", "refund")),  # of each too little
+    ],
+)
+def test_an_exchange_takes_the_place_of_the_sale(
+    session: Session, store: int, hana: Person, back: int, amount: int, ends: tuple[str, str | None]
+) -> None:
+    ken = bring(session, hana, KEN)
+    sale = bought(session, ken.id, 300, store_id=store)
+    later = NOW + timedelta(days=2)
+    order = ExchangeOrder("x1", sale, back, amount, later)
+    checkouts.exchange_purchase(session, order=order, now=later)
+    assert pay(session, AFTER_WINDOW) == 0  # a return window of its own
+    pay(session, AFTER_WINDOW + timedelta(days=2))
+    assert status(session, ken.id) == ends
+    assert queries.broken(session) == []
 
 
 def test_a_sale_that_stays_large_enough_counts(session: Session, store: int, hana: Person) -> None:

@@ -21,6 +21,7 @@ from app.rights.rules import WIPE_AFTER
 from app.staff.models import AuditEntry
 from app.staff.rules import Role
 from app.visits import service as visits
+from flex_templates.theme import CAMPHOR
 from tests.support import loyalty
 from tests.support.joining import ADULT, KEN, KEY, MEI, PHONE, friend, join, person_of
 from tests.support.staffing import staffed_shop
@@ -249,13 +250,14 @@ def test_every_table_with_a_member_in_it_is_looked_at(session: Session) -> None:
     assert left == set(), "say whose these are"
 
 
-def test_why_a_coupon_was_given_goes_with_the_member(session: Session) -> None:
+@pytest.mark.parametrize("is_given_on", [False, True])
+def test_why_a_coupon_was_given_goes_with_the_member(session: Session, is_given_on: bool) -> None:
     joined = join(session)
-    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True, giving="once")
     coupons.create_kind(session, draft=kind, now=NOW)
     shop = staffed_shop(session)
     by = Giver(next(iter(shop.staff.values())), shop.store_id, (None, None))
-    coupons.give_goodwill(
+    given = coupons.give_goodwill(
         session,
         kind_code="sorry",
         member_id=joined.member_id,
@@ -264,6 +266,14 @@ def test_why_a_coupon_was_given_goes_with_the_member(session: Session) -> None:
         dedup_key="1",
         now=NOW,
     )
+    assert given is not None
+    if is_given_on:
+        gift = coupons.offer_gift(
+            session, coupon_id=given.coupon_id, giver_id=joined.member_id, now=NOW
+        )
+        coupons.accept_gift(
+            session, token=gift.token, friend_id=loyalty.new_member(session), theme=CAMPHOR, now=NOW
+        )
     service.close(session, member_id=joined.member_id, channel="liff", now=NOW)
     service.wipe_due(session, key=KEY, now=NOW + WIPE_AFTER)
     facts = session.scalars(sa.select(EVENTS.c.facts).where(EVENTS.c.kind == "issued")).all()

@@ -979,6 +979,19 @@ def test_the_same_exchange_form_twice_exchanges_once(sqlite_db: Database, till: 
     assert till.coupon_status(coupon) == "redeemed"
 
 
+def test_a_first_purchase_coupon_goes_on_with_the_first_purchase(
+    sqlite_db: Database, till: Till
+) -> None:
+    coupon = till.give_coupon(conditions=Conditions(on_first_purchase=True))
+    till.web.post(till.served(), {"amount": "500", "coupon": str(coupon)})
+    with sqlite_db.reading() as session:
+        purchase = _last_purchase(session)
+    with browser(sqlite_db) as ren:
+        ren.log_in(Role.STORE_MANAGER, area="/clerk")
+        assert exchange(ren, purchase, "400", "650", keeps_coupons="1").status == 303
+    assert till.purchases() == [(400, 400), (550, 0)]
+
+
 def test_an_exchange_needs_a_managers_approval(till: Till) -> None:
     purchase = sold(till)
     assert "不能核准" in exchange(till.web, purchase, "400", "650").text

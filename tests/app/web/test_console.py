@@ -212,6 +212,26 @@ def test_a_member_page_tells_everything(sqlite_db: Database, visitor: Browser, s
         assert words in page, words
 
 
+def test_why_a_coupon_was_given_is_on_the_member_page(
+    sqlite_db: Database, visitor: Browser, shop: Shop
+) -> None:
+    kind = KindDraft("sorry", "招待飲料", "gift", valid_days=30, goodwill=True)
+    with sqlite_db.transaction() as session:
+        member_id = regular(session)
+        coupons.create_kind(session, draft=kind, now=NOW)
+        coupons.give_goodwill(
+            session,
+            kind_code="sorry",
+            member_id=member_id,
+            by=coupons.Giver(next(iter(shop.staff.values())), shop.store_id, (None, None)),
+            reason="飲料做錯",
+            dedup_key="1",
+            now=NOW,
+        )
+    visitor.log_in(Role.STORE_MANAGER)
+    assert "原因：飲料做錯" in visitor.get(f"/console/members/{member_id}").text
+
+
 def test_a_long_timeline_is_paged(sqlite_db: Database, visitor: Browser) -> None:
     with sqlite_db.transaction() as session:
         member_id = regular(session)

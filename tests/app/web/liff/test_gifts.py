@@ -82,7 +82,9 @@ def test_a_friend_who_is_a_member_takes_it(shop_db: Database, phones: dict[str, 
     for _ in range(2):  # a double press
         assert "您已收下" in mei.post(f"/liff/gift/{token}/accept").text
     assert coupon_of(shop_db, MEI) == coupon
-    assert "朋友收下" in mei.view(f"coupons/{coupon}").text  # its history
+    history = mei.view(f"coupons/{coupon}").text
+    assert "收下朋友送的券" in history
+    assert "發出" not in history  # what was before is the giver's
     assert "送出的優惠券（1）" in hana.view("coupons").text
     assert hana.view(f"coupons/{coupon}").status == 404
     assert "僅限本人使用" in mei.view(f"coupons/{coupon}").text
