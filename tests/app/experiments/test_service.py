@@ -12,6 +12,7 @@ from app.attention import service as topics
 from app.campaigns import queries as campaigns
 from app.campaigns import service as campaign_service
 from app.campaigns.models import RECIPIENTS
+from app.campaigns.service import NotNow as LetterNotNow
 from app.core import statistics
 from app.core.db import Database
 from app.core.errors import Invalid
@@ -189,6 +190,19 @@ def test_a_letter_that_cannot_go_out_keeps_all_from_starting(db: Database) -> No
     with db.reading() as session:
         assert queries.experiment(session, found).status == rules.DRAFT
         assert campaigns.broadcast(session, design.arms[0].broadcast or 0).status == "draft"
+
+
+def test_an_arm_is_never_a_draft_again(db: Database) -> None:
+    """Planned again it would have no share, and go to everybody."""
+    with db.transaction() as session:
+        _people(session, 3)
+        found = queries.experiment(session, _started(session))
+        arm = found.design.arms[0].broadcast or 0
+        with pytest.raises(LetterNotNow):
+            campaign_service.unplan(session, broadcast_id=arm, now=START)
+        shown = campaigns.broadcast(session, arm)
+        assert (shown.status, shown.share) == ("due", dict(service.places(found))[arm].document())
+        campaign_service.cancel(session, broadcast_id=arm, now=START)
 
 
 def test_starting_twice_at_once_starts_once(db: Database) -> None:
