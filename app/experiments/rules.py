@@ -61,10 +61,12 @@ class Design:
     step: str | None = None
 
     @property
-    def planned(self) -> dict[str, int]:
-        """Percent by arm, the hold-out's too where there is one."""
-        found = {arm.code: arm.percent for arm in self.arms}
-        return found | ({HOLD_OUT: self.hold_out} if self.hold_out else {})
+    def planned(self) -> dict[str, float]:
+        """Percent by arm, the hold-out's too where there is one. A journey parts those who are
+        left when its hold-out is taken off."""
+        left = (100 - self.hold_out) / 100 if self.kind == JOURNEY else 1.0
+        found = {arm.code: arm.percent * left for arm in self.arms}
+        return found | ({HOLD_OUT: float(self.hold_out)} if self.hold_out else {})
 
     @property
     def needed(self) -> int:
@@ -159,7 +161,7 @@ def mismatch(design: Design, counts: Mapping[str, int]) -> float:
     """How likely the arms' sizes are, if chance alone parted them as planned."""
     planned = design.planned
     return statistics.chi_square(
-        [counts.get(arm, 0) for arm in planned], [float(share) for share in planned.values()]
+        [counts.get(arm, 0) for arm in planned], list(planned.values())
     )
 
 

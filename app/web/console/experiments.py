@@ -195,7 +195,7 @@ class Row:
 
     code: str
     name: str
-    percent: int
+    percent: float
     members: int
     url: str
     seen: Seen | None
@@ -253,7 +253,7 @@ def _view(
         Row(
             arm.code,
             arm.name,
-            arm.percent,
+            design.planned[arm.code],
             sizes.get(arm.code, 0),
             f"/console/broadcasts/{arm.broadcast}" if arm.broadcast else "",
             None if result is None else result.get(arm.code, Seen()),

@@ -13,6 +13,7 @@ from app.campaigns.rules.shares import PLACES_OF_ALL, Share
 from app.core import statistics
 from app.experiments import rules
 from app.experiments.rules import ArmPlan, Design, Seen
+from app.journeys import rules as journeys
 from tests.support.times import NOW
 
 DAY = timedelta(days=1)
@@ -59,6 +60,37 @@ def test_shares_are_all_there_is(count: int, hold_out: int) -> None:
     found = rules.shares(count, hold_out)
     assert sum(found) + hold_out == 100
     assert max(found) - min(found) <= 1
+
+
+JOURNEY = replace(
+    DESIGN,
+    kind="journey",
+    arms=(ArmPlan("A", "A 組", 30), ArmPlan("B", "B 組", 70)),
+    hold_out=20,
+    journey=7,
+    step="s1",
+)
+
+
+def test_a_journey_parts_those_whom_its_hold_out_leaves() -> None:
+    planned = {"A": 24.0, "B": 56.0, "0": 20.0}
+    assert JOURNEY.planned == pytest.approx(planned)
+    assert rules.mismatch(JOURNEY, {"A": 24_000, "B": 56_000, "0": 20_000}) == pytest.approx(1)
+    assert rules.mismatch(JOURNEY, {"A": 30_000, "B": 70_000, "0": 20_000}) < rules.MISMATCH
+    assert replace(JOURNEY, hold_out=0).planned == {"A": 30.0, "B": 70.0}
+
+
+def test_the_arms_of_a_journey_are_as_large_as_planned() -> None:
+    plan = journeys.Plan(journeys.Entry("purchase.recorded"), hold_out=20)
+    split = journeys.Step("s1", "split", percent=30)
+
+    def arm(member: int) -> str:
+        if journeys.is_held_out(plan, 7, member):
+            return rules.HOLD_OUT
+        return "A" if journeys.is_first_branch(split, 7, member) else "B"
+
+    counts = Counter(arm(member) for member in range(1, 20_001))
+    assert rules.mismatch(JOURNEY, counts) > rules.MISMATCH
 
 
 # The plan -----------------------------------------------------------------------------------------
