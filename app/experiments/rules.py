@@ -27,6 +27,7 @@ NAME: Final = 40
 MOST_DAYS: Final = 60
 LONGEST: Final = timedelta(days=180)
 MISMATCH: Final = 0.001  # a sample ratio less likely than this is no chance
+UNEVEN: Final = 0.02  # arms whose letters went out further apart than this cannot be compared
 RISK: Final = 0.05
 POWER: Final = 0.8
 LEAST: Final = 30  # members an arm; below, chance says more than the arms
@@ -129,7 +130,8 @@ def _sequential(design: Design) -> Iterator[tuple[str, str]]:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """An arm: its members, those who bought, NT$ they spent and the sum of its squares; members who
-    blocked us, and who refused marketing."""
+    blocked us, and who refused marketing. Of letters, once it is over: how many were to go out, how
+    many LINE took, and whether the rest was cancelled."""
 
     members: int = 0
     buyers: int = 0
@@ -137,6 +139,9 @@ class Seen:
     squares: float = 0.0
     blocks: int = 0
     refusals: int = 0
+    letters: int = 0
+    sent: int = 0
+    was_cancelled: bool = False
 
     @property
     def rate(self) -> float | None:
@@ -160,9 +165,7 @@ def result_of(document: Mapping[str, Any]) -> dict[str, Seen]:
 def mismatch(design: Design, counts: Mapping[str, int]) -> float:
     """How likely the arms' sizes are, if chance alone parted them as planned."""
     planned = design.planned
-    return statistics.chi_square(
-        [counts.get(arm, 0) for arm in planned], list(planned.values())
-    )
+    return statistics.chi_square([counts.get(arm, 0) for arm in planned], list(planned.values()))
 
 
 def is_due(
@@ -256,6 +259,19 @@ class Verdict:
 
 def verdict(design: Design, result: Result, *, was_stopped: bool = False) -> Verdict:
     """In plain words what the numbers allow to say, and what they do not."""
+    spoilt = spoilt_by(design, result)
+    if spoilt is not None:
+        return spoilt
+    found = [one for one in compare(design, result) if one.against != HOLD_OUT]
+    if not found:
+        return Verdict("人數太少，看不出來", (f"每一組至少要有 {LEAST} 人。",), "soft")
+    if design.stop == SEQUENTIAL:
+        return _by_lead(design, result, found[0], was_stopped)
+    return _by_size(design, result, found, was_stopped)
+
+
+def spoilt_by(design: Design, result: Result) -> Verdict | None:
+    """Why nothing may be concluded, whatever the numbers say; None when they may be read."""
     p = mismatch(design, {arm: seen.members for arm, seen in result.items()})
     if p < MISMATCH:
         return Verdict(
@@ -266,12 +282,24 @@ def verdict(design: Design, result: Result, *, was_stopped: bool = False) -> Ver
             ),
             "warn",
         )
-    found = [one for one in compare(design, result) if one.against != HOLD_OUT]
-    if not found:
-        return Verdict("人數太少，看不出來", (f"每一組至少要有 {LEAST} 人。",), "soft")
-    if design.stop == SEQUENTIAL:
-        return _by_lead(design, result, found[0], was_stopped)
-    return _by_size(design, result, found, was_stopped)
+    if not _went_out_alike(design, result):
+        return Verdict(
+            "各版本沒有都寄到，這次不看結果",
+            (
+                "有版本被取消，或各版本寄出的比例差太多，"
+                "比的就不只是內容；請查明後重做，不要用這次的數字。",
+            ),
+            "warn",
+        )
+    return None
+
+
+def _went_out_alike(design: Design, result: Result) -> bool:
+    arms = [result.get(arm.code, Seen()) for arm in design.arms]
+    shares = [arm.sent / arm.letters for arm in arms if arm.letters]
+    if any(arm.was_cancelled for arm in arms):
+        return False
+    return not shares or max(shares) - min(shares) <= UNEVEN
 
 
 def _names(design: Design) -> dict[str, str]:

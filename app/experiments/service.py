@@ -23,7 +23,7 @@ from app.core.errors import DomainError, Invalid
 from app.experiments import queries, rules
 from app.experiments.models import EXPERIMENTS, EXPOSURES, Exposure
 from app.experiments.queries import ExperimentShown
-from app.experiments.rules import ArmPlan, Design
+from app.experiments.rules import ArmPlan, Design, Seen
 from app.journeys import queries as journeys
 from app.journeys import rules as journey_rules
 from app.journeys.models import MARKS, RUNS
@@ -167,6 +167,7 @@ def _end(
     session: Session, found: ExperimentShown, status: str, before: datetime | None, now: datetime
 ) -> None:
     result = queries.seen(session, found.id, before=before)
+    result = {arm: _with_letters(session, found.design, arm, seen) for arm, seen in result.items()}
     ended = (
         sa.update(EXPERIMENTS)
         .where(EXPERIMENTS.c.id == found.id, EXPERIMENTS.c.status == rules.RUNNING)
@@ -178,6 +179,22 @@ def _end(
     )
     if not changed(session, ended):
         raise NotNow(queries.experiment(session, found.id).status)
+
+
+def _with_letters(session: Session, design: Design, code: str, seen: Seen) -> Seen:
+    """With how far its letter has gone out. Who was dropped was to get none; chance alone makes
+    them as many in the other arms."""
+    broadcast_id = next((arm.broadcast for arm in design.arms if arm.code == code), None)
+    if broadcast_id is None:
+        return seen
+    counts = campaign_queries.counts(session, broadcast_id)
+    status = campaign_queries.broadcast(session, broadcast_id).status
+    return replace(
+        seen,
+        letters=counts.by_status.get(letters.QUEUED, 0) + counts.open,
+        sent=counts.sent,
+        was_cancelled=status == letters.CANCELLED,
+    )
 
 
 def end_due(session: Session, found: ExperimentShown, *, now: datetime) -> bool:

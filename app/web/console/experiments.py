@@ -268,8 +268,7 @@ def _view(
     comparisons: Sequence[Comparison] = ()
     if result is not None:
         verdict = rules.verdict(design, result, was_stopped=found.status == rules.STOPPED)
-        odd = rules.mismatch(design, {arm: seen.members for arm, seen in result.items()})
-        comparisons = rules.compare(design, result) if odd >= rules.MISMATCH else ()
+        comparisons = rules.compare(design, result) if not rules.spoilt_by(design, result) else ()
     return ExperimentView(
         found,
         tuple(rows),

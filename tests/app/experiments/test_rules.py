@@ -159,6 +159,30 @@ def test_an_odd_sample_ratio_is_no_result() -> None:
     assert not any("A 版" in sentence for sentence in found.sentences)
 
 
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "is_read"),
+    [
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 3_930}, True),
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 3_900}, False),
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 0}, False),
+        ({"letters": 10, "sent": 10, "was_cancelled": True}, {"letters": 10, "sent": 10}, False),
+        ({}, {}, True),
+    ],
+)
+def test_where_one_letter_did_not_go_out_there_is_no_winner(
+    of_a: dict[str, int], of_b: dict[str, int], is_read: bool
+) -> None:
+    result = {
+        "A": _seen(4_500, 450, **of_a),
+        "B": _seen(4_500, 560, **of_b),
+        "0": _seen(1_000, 80),
+    }
+    found = rules.verdict(DESIGN, result)
+    assert (found.headline == "各版本沒有都寄到，這次不看結果") is not is_read
+    assert (found.tone == "good") is is_read
+    assert rules.result_of({arm: seen.document() for arm, seen in result.items()}) == result
+
+
 def test_a_clear_difference_is_said_with_its_range() -> None:
     found = rules.verdict(
         DESIGN, {"A": _seen(4_500, 450), "B": _seen(4_500, 560), "0": _seen(1_000, 80)}

@@ -11,7 +11,7 @@ from app.attention import rules as attention
 from app.attention import service as topics
 from app.campaigns import queries as campaigns
 from app.campaigns import service as campaign_service
-from app.campaigns.models import RECIPIENTS
+from app.campaigns.models import BROADCASTS, RECIPIENTS
 from app.campaigns.service import NotNow as LetterNotNow
 from app.core import statistics
 from app.core.db import Database
@@ -23,6 +23,7 @@ from app.experiments.service import NotNow
 from app.jobs import experiments as job
 from app.journeys.rules import Step
 from app.mergers import service as mergers
+from app.outbox.models import OutboxRow
 from app.staff.models import Store
 from tests.app.campaigns.brand import LETTER, START, advance, but, drafted
 from tests.app.journeys import brand as journey_brand
@@ -138,6 +139,30 @@ def test_a_result_is_written_when_the_days_are_over_and_stays(db: Database) -> N
         assert found.status == rules.DONE
         with pytest.raises(NotNow):
             service.stop(session, experiment_id=experiment, now=START + 8 * DAY)
+
+
+def test_an_arm_that_was_cancelled_gives_no_winner(db: Database) -> None:
+    with db.transaction() as session:
+        _people(session, 30)
+        experiment = _started(session)
+    advance(db)
+    with db.transaction() as session:
+        arm = queries.experiment(session, experiment).design.arms[1].broadcast or 0
+        kinds = campaigns.kind_of(arm)
+        session.execute(sa.update(OutboxRow).where(OutboxRow.kind != kinds).values(status="sent"))
+        still = sa.update(BROADCASTS).where(BROADCASTS.c.id == arm)
+        session.execute(still.values(status="sending"))
+        campaign_service.cancel(session, broadcast_id=arm, now=START)
+    _tick(db)
+    assert _tick(db, START + 7 * DAY) == {"ended": 1}
+    with db.reading() as session:
+        found = queries.experiment(session, experiment)
+    assert found.result is not None
+    one, other = found.result["A"], found.result["B"]
+    assert (one.sent, one.was_cancelled) == (one.letters, False)
+    assert (other.sent, other.was_cancelled) == (0, True)
+    assert one.letters > 0
+    assert rules.verdict(found.design, found.result).headline.startswith("各版本沒有都寄到")
 
 
 def test_arms_must_be_drafts_to_the_same_people(session: Session) -> None:
