@@ -60,6 +60,7 @@ class Design:
     stop: str
     journey: int | None = None
     step: str | None = None
+    version: int | None = None  # of the journey: another one is another experiment
 
     @property
     def planned(self) -> dict[str, float]:
@@ -328,8 +329,18 @@ def _by_size(
     if best.rate > 0:
         headline = f"{names[best.arm]}比較好：每 100 人多 {100 * best.rate:.1f} 人來買"
     else:
-        headline = f"{names[best.against]}比較好：其他版本買的人比較少"
+        headline = _worse(design, sure)
     return Verdict(headline, (*sentences, *_guards(design, result)), "good")
+
+
+def _worse(design: Design, sure: Sequence[Comparison]) -> str:
+    """Of arms that are all surely worse than the first."""
+    names, worse = _names(design), {one.arm for one in sure}
+    left = [arm.code for arm in design.arms if arm.code not in worse]
+    if len(left) == 1:
+        return f"{names[left[0]]}比較好：其他版本買的人比較少"
+    bad = "、".join(arm.code for arm in design.arms if arm.code in worse)
+    return f"{bad} 版比較差，不要用；{' 與 '.join(left)} 還不能下結論"
 
 
 def _told(one: Comparison, names: Mapping[str, str]) -> str:
@@ -356,7 +367,7 @@ def _by_lead(design: Design, result: Result, found: Comparison, was_stopped: boo
     told = (
         f"{names[one]} {first:,} 人買，{names[other]} {second:,} 人買；"
         f"領先 {ahead:,} 人就分出勝負，合計 {most:,} 人還沒有就算平手。",
-        f"買的比例相差 {found.points} 個百分點（{names[found.arm]}減{names[found.against]}）。"
+        f"買的比例相差 {found.points} 個百分點（{names[found.arm]}減 {names[found.against]}）。"
         "提早結束時看到的差別通常比真正的大。",
     )
     winner = leader(design, {one: first, other: second})

@@ -98,6 +98,8 @@ def _check_journey(session: Session, design: Design) -> None:
     step = journey_rules.find(plan, design.step or "")
     if step is None or step.kind != "split":
         raise Invalid("step", "這個旅程沒有「隨機分成兩組」的步驟")
+    if of_journey(session, design) != design:
+        raise Invalid("journey", "旅程在這份草稿之後改過，請重新建立實驗")
 
 
 def of_journey(session: Session, design: Design) -> Design:
@@ -111,7 +113,8 @@ def of_journey(session: Session, design: Design) -> Design:
         raise Invalid("step", "這個旅程沒有「隨機分成兩組」的步驟")
     is_first = journey_rules.first(plan) == step.code
     arms = (ArmPlan("A", "A 組", step.percent), ArmPlan("B", "B 組", 100 - step.percent))
-    return replace(design, arms=arms, hold_out=plan.hold_out if is_first else 0)
+    hold_out = plan.hold_out if is_first else 0
+    return replace(design, arms=arms, hold_out=hold_out, version=journey.version)
 
 
 # Starting and ending ------------------------------------------------------------------------------
@@ -181,6 +184,12 @@ def _end(
         raise NotNow(queries.experiment(session, found.id).status)
 
 
+def _is_of_older_version(session: Session, design: Design) -> bool:
+    if design.journey is None or design.version is None:
+        return False
+    return journeys.journey(session, design.journey).version != design.version
+
+
 def _with_letters(session: Session, design: Design, code: str, seen: Seen) -> Seen:
     """With how far its letter has gone out. Who was dropped was to get none; chance alone makes
     them as many in the other arms."""
@@ -199,9 +208,13 @@ def _with_letters(session: Session, design: Design, code: str, seen: Seen) -> Se
 
 def end_due(session: Session, found: ExperimentShown, *, now: datetime) -> bool:
     """End it if it may be read: whose days are not over are left out, except by the sequential
-    rule, which counts who bought so far."""
+    rule, which counts who bought so far. A journey that was published anew ends it early: who comes
+    from then on meets other arms."""
     assert found.ends_at is not None
     design = found.design
+    if _is_of_older_version(session, design):
+        _end(session, found, rules.STOPPED, None, now)
+        return True
     if design.stop == rules.SEQUENTIAL:
         so_far = queries.seen(session, found.id, before=None)
         buyers = {arm: seen.buyers for arm, seen in so_far.items()}
@@ -330,25 +343,29 @@ def _note_journey(session: Session, found: ExperimentShown) -> int:
         _exposure(found.id, row.member_id, rules.CODES[int(row.outcome)], row.at, row.at + days)
         for row in parted
     ]
-    if design.hold_out:
+    after = 0
+    while design.hold_out:
         control = session.execute(
-            sa.select(RUNS.c.member_id, RUNS.c.entered_at)
+            sa.select(RUNS.c.id, RUNS.c.member_id, RUNS.c.ended_at)
             .where(
                 RUNS.c.journey_id == journey_id,
+                RUNS.c.id > after,
                 RUNS.c.status == journey_rules.CONTROL,
-                RUNS.c.entered_at >= found.started_at,
+                RUNS.c.ended_at >= found.started_at,  # when they would have come to the split
                 unknown(RUNS.c.member_id),
             )
             .order_by(RUNS.c.id)
             .limit(AT_ONCE)
         ).all()
-        rows += [
-            _exposure(
-                found.id, row.member_id, rules.HOLD_OUT, row.entered_at, row.entered_at + days
-            )
+        held = [
+            _exposure(found.id, row.member_id, rules.HOLD_OUT, row.ended_at, row.ended_at + days)
             for row in control
-            if not attention.is_held_out(row.member_id)
+            if not attention.is_held_out(row.member_id)  # the brand's own are in no arm
         ]
+        rows += held
+        if held or not control:
+            break
+        after = control[-1].id
     _expose(session, rows)
     return len(rows)
 

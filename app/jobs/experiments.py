@@ -22,6 +22,8 @@ def advance(db: Database, *, is_stopping: Callable[[], bool], now: datetime) -> 
             noted += portion
             if not portion:
                 break
+        if is_stopping():
+            break
         with suppress(NotNow), db.transaction() as session:
             found = queries.experiment(session, experiment_id)
             ended += service.end_due(session, found, now=now)

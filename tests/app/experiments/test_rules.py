@@ -192,6 +192,24 @@ def test_a_clear_difference_is_said_with_its_range() -> None:
     assert found.tone == "good"
 
 
+THREE = replace(DESIGN, arms=(*DESIGN.arms, ArmPlan("C", "數到三", 45, 3)), hold_out=0)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "headline"),
+    [
+        (1_100, 600, "C 版比較差，不要用；A 與 B 還不能下結論"),
+        (600, 610, "A 版比較好：其他版本買的人比較少"),
+        (1_300, 600, "B 版比較好：每 100 人多 3.0 人來買"),
+    ],
+)
+def test_of_three_only_those_that_are_sure_are_named(b: int, c: int, headline: str) -> None:
+    result = {"A": _seen(10_000, 1_000), "B": _seen(10_000, b), "C": _seen(10_000, c)}
+    if b == 1_100:
+        result = {arm: _seen(2_500, seen.buyers // 4) for arm, seen in result.items()}
+    assert rules.verdict(THREE, result).headline == headline
+
+
 def test_a_difference_that_may_be_luck_is_no_verdict() -> None:
     found = rules.verdict(DESIGN, {"A": _seen(450, 45), "B": _seen(450, 53), "0": _seen(100, 8)})
     assert found.headline.startswith("還不能下結論")
