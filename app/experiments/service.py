@@ -5,7 +5,7 @@ moment, each for its share of the members by a hash of the member and the experi
 arms are the branches of a split, which parts members by a hash already."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -207,28 +207,43 @@ def _with_letters(session: Session, design: Design, code: str, seen: Seen) -> Se
 
 
 def end_due(session: Session, found: ExperimentShown, *, now: datetime) -> bool:
-    """End it if it may be read: whose days are not over are left out, except by the sequential
-    rule, which counts who bought so far. A journey that was published anew ends it early: who comes
-    from then on meets other arms."""
+    """End it if it is over (`ending`)."""
+    over = ending(session, found, now=now)
+    if over is not None:
+        _end(session, found, over.status, over.before, now)
+    return over is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`before`: of those whose days were over then; None: of all."""
+
+    status: str
+    before: datetime | None
+
+
+def ending(session: Session, found: ExperimentShown, *, now: datetime) -> Ending | None:
+    """How it ends now, if it may be read; None while it goes on. Writes nothing.
+
+    Whose days are not over are left out, except by the sequential rule, which counts who bought so
+    far. A journey that was published anew ends it early: who comes from then on meets other
+    arms."""
     assert found.ends_at is not None
     design = found.design
     if _is_of_older_version(session, design):
-        _end(session, found, rules.STOPPED, None, now)
-        return True
+        return Ending(rules.STOPPED, None)
     if design.stop == rules.SEQUENTIAL:
         so_far = queries.seen(session, found.id, before=None)
         buyers = {arm: seen.buyers for arm, seen in so_far.items()}
         if rules.leader(design, buyers) is None and now < found.ends_at:
-            return False
-        _end(session, found, rules.DONE, None, now)
-        return True
+            return None
+        return Ending(rules.DONE, None)
     last = queries.last_until(session, found.id) if found.is_listed else None
     ends_at = found.ends_at if last is None else min(found.ends_at, last)
     ripe = queries.ripe(session, found.id, now=now)
     if not rules.is_due(design, ripe, is_complete=found.is_listed, ends_at=ends_at, now=now):
-        return False
-    _end(session, found, rules.DONE, now, now)
-    return True
+        return None
+    return Ending(rules.DONE, now)
 
 
 # Who met which arm --------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -170,7 +171,7 @@ def test_an_odd_sample_ratio_is_no_result() -> None:
     ],
 )
 def test_where_one_letter_did_not_go_out_there_is_no_winner(
-    of_a: dict[str, int], of_b: dict[str, int], is_read: bool
+    of_a: dict[str, Any], of_b: dict[str, Any], is_read: bool
 ) -> None:
     result = {
         "A": _seen(4_500, 450, **of_a),
