@@ -299,3 +299,13 @@ def test_nothing_waits_once_the_letter_is_cancelled_while_it_is_written(db: Data
         open_brand(session)
     for _ in range(6):
         assert _written_at_once(db, cancel) == ()
+
+
+def test_a_topic_given_up_is_not_taken_up_again_beyond_the_limit(session: Session) -> None:
+    first = service.add_topic(session, name="試喝", about="")
+    service.offer_topic(session, code=first, is_active=False)
+    while len(queries.topics(session)) < rules.MOST_TOPICS:
+        service.add_topic(session, name=f"主題{len(queries.topics(session))}", about="")
+    with pytest.raises(Invalid):
+        service.offer_topic(session, code=first, is_active=True)
+    service.offer_topic(session, code=queries.topics(session)[0].code, is_active=True)
