@@ -148,7 +148,7 @@ def test_nothing_is_read_before_its_time() -> None:
 # Verdicts -----------------------------------------------------------------------------------------
 
 
-def _seen(members: int, buyers: int, **more: int) -> Seen:
+def _seen(members: int, buyers: int, **more: Any) -> Seen:
     return Seen(members, buyers, buyers * 500, buyers * 250_000.0, **more)
 
 
