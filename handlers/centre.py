@@ -75,7 +75,7 @@ def _topics(ctx: Context) -> Reply:
         for topic in offered
     ]
     words = "\n".join(["您可以只關掉不想收的主題：", *lines])
-    return [parts.say(words, (*choices, ("停止行銷訊息", taps.STOP)))]
+    return [parts.say(words, (("停止行銷訊息", taps.STOP), *choices))]
 
 
 @routes.postback(StopTopic)

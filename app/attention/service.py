@@ -193,6 +193,9 @@ def offer_topic(session: Session, *, code: str, is_active: bool) -> None:
     if not is_active and code in rules.KEPT:
         raise Invalid("topic", "這個主題系統會用到，可以改名，不能停用")
     _write_down(session)
+    offered = {topic.code for topic in queries.topics(session)}
+    if is_active and code not in offered and len(offered) >= rules.MOST_TOPICS:
+        raise Invalid("topic", f"最多 {rules.MOST_TOPICS} 個主題，請先停用一個")
     row = sa.update(TOPICS).where(TOPICS.c.code == code)
     if not changed(session, row.values(is_active=is_active)):
         raise NotFound("topic", code)

@@ -18,7 +18,7 @@ _OPEN = sa.text("status IN ('due', 'held')")
 class Broadcast(Table):
     """`tree` and `letter` are copies, made when it was planned: later changes of the segment do
     not reach it. `tree` is NULL for all members. `most` messages go out before it stops for a
-    person; NULL for no end. `written` are those that were queued."""
+    person; NULL for no end. `written` are those that were queued; 0 where there is no end."""
 
     __tablename__ = "broadcasts"
     __table_args__ = (

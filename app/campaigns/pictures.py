@@ -12,6 +12,7 @@ from app.core.errors import Invalid
 # https://developers.line.biz/en/reference/messaging-api/#image-message
 # https://developers.line.biz/en/reference/messaging-api/#f-image
 MOST_UPLOADED: Final = 10_000_000  # bytes
+MOST_PIXELS: Final = 30_000_000  # a few kilobytes may unfold to many more
 MOST_BYTES, MOST_SMALL_BYTES = 10_000_000, 1_000_000
 WIDTH, HEIGHT, SMALL = 1024, 1024, 480  # pixels at most
 LONGEST: Final = 3  # times its width that a picture may be high, and the other way round
@@ -36,10 +37,14 @@ def made(uploaded: bytes) -> Made:
     try:
         with Image.open(io.BytesIO(uploaded), formats=FORMATS) as image:
             kind = image.format or ""
+            if image.width * image.height > MOST_PIXELS:
+                raise Invalid("picture", "圖片像素太多，請先縮小到三千萬像素以內")
             upright = ImageOps.exif_transpose(image)
             upright.load()
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise Invalid("picture", "這不是可以用的圖片，請上傳 JPEG 或 PNG") from None
+    if upright.mode.startswith("I"):  # 16 bits of grey, which `convert` would cut off at 255
+        upright = upright.convert("I").point(lambda grey: grey * (1 / 256)).convert("L")
     if min(upright.size) < LEAST:
         raise Invalid("picture", f"圖片太小，寬和高至少 {LEAST} 像素")
     if max(upright.size) > LONGEST * min(upright.size):

@@ -59,6 +59,7 @@ class BroadcastShown:
     paused_for: str | None
     members: int
     frozen: int
+    share: Mapping[str, Any] | None  # of the members, as an arm of an experiment
     created_at: datetime
     changed_at: datetime
     started_at: datetime | None

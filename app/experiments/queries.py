@@ -129,19 +129,30 @@ def seen(session: Session, experiment_id: int, *, before: datetime | None) -> di
         .where(mine)
         .group_by(EXPOSURES.c.arm)
     ).all()
-    blocks = _happened(session, mine, _FACTS, _FACTS.c.kind == "member.unfriended")
-    refusals = _happened(
-        session,
-        mine,
-        _CONSENTS,
-        sa.and_(_CONSENTS.c.kind == "marketing", _CONSENTS.c.is_given.is_(False)),
-    )
+    blocks, refusals = _blocks(session, mine), _refusals(session, mine)
     return {
         arm: Seen(
             members, buyers, int(net), float(squares), blocks.get(arm, 0), refusals.get(arm, 0)
         )
         for arm, members, buyers, net, squares in rows
     }
+
+
+def watched(session: Session, experiment_id: int) -> list[tuple[str, int, int]]:
+    """(arm, members who blocked us, who refused marketing), by arm, for those to whom it happened;
+    nothing of what they bought."""
+    mine = EXPOSURES.c.experiment_id == experiment_id
+    blocks, refusals = _blocks(session, mine), _refusals(session, mine)
+    return [(arm, blocks.get(arm, 0), refusals.get(arm, 0)) for arm in sorted({*blocks, *refusals})]
+
+
+def _blocks(session: Session, mine: sa.ColumnElement[bool]) -> dict[str, int]:
+    return _happened(session, mine, _FACTS, _FACTS.c.kind == "member.unfriended")
+
+
+def _refusals(session: Session, mine: sa.ColumnElement[bool]) -> dict[str, int]:
+    refused = sa.and_(_CONSENTS.c.kind == "marketing", _CONSENTS.c.is_given.is_(False))
+    return _happened(session, mine, _CONSENTS, refused)
 
 
 def _happened(

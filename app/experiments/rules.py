@@ -27,6 +27,7 @@ NAME: Final = 40
 MOST_DAYS: Final = 60
 LONGEST: Final = timedelta(days=180)
 MISMATCH: Final = 0.001  # a sample ratio less likely than this is no chance
+UNEVEN: Final = 0.02  # arms whose letters went out further apart than this cannot be compared
 RISK: Final = 0.05
 POWER: Final = 0.8
 LEAST: Final = 30  # members an arm; below, chance says more than the arms
@@ -59,12 +60,15 @@ class Design:
     stop: str
     journey: int | None = None
     step: str | None = None
+    version: int | None = None  # of the journey: another one is another experiment
 
     @property
-    def planned(self) -> dict[str, int]:
-        """Percent by arm, the hold-out's too where there is one."""
-        found = {arm.code: arm.percent for arm in self.arms}
-        return found | ({HOLD_OUT: self.hold_out} if self.hold_out else {})
+    def planned(self) -> dict[str, float]:
+        """Percent by arm, the hold-out's too where there is one. A journey parts those who are
+        left when its hold-out is taken off."""
+        left = (100 - self.hold_out) / 100 if self.kind == JOURNEY else 1.0
+        found = {arm.code: arm.percent * left for arm in self.arms}
+        return found | ({HOLD_OUT: float(self.hold_out)} if self.hold_out else {})
 
     @property
     def needed(self) -> int:
@@ -127,7 +131,8 @@ def _sequential(design: Design) -> Iterator[tuple[str, str]]:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """An arm: its members, those who bought, NT$ they spent and the sum of its squares; members who
-    blocked us, and who refused marketing."""
+    blocked us, and who refused marketing. Of letters, once it is over: how many were to go out, how
+    many LINE took, and whether the rest was cancelled."""
 
     members: int = 0
     buyers: int = 0
@@ -135,6 +140,9 @@ class Seen:
     squares: float = 0.0
     blocks: int = 0
     refusals: int = 0
+    letters: int = 0
+    sent: int = 0
+    was_cancelled: bool = False
 
     @property
     def rate(self) -> float | None:
@@ -158,9 +166,7 @@ def result_of(document: Mapping[str, Any]) -> dict[str, Seen]:
 def mismatch(design: Design, counts: Mapping[str, int]) -> float:
     """How likely the arms' sizes are, if chance alone parted them as planned."""
     planned = design.planned
-    return statistics.chi_square(
-        [counts.get(arm, 0) for arm in planned], [float(share) for share in planned.values()]
-    )
+    return statistics.chi_square([counts.get(arm, 0) for arm in planned], list(planned.values()))
 
 
 def is_due(
@@ -254,6 +260,19 @@ class Verdict:
 
 def verdict(design: Design, result: Result, *, was_stopped: bool = False) -> Verdict:
     """In plain words what the numbers allow to say, and what they do not."""
+    spoilt = spoilt_by(design, result)
+    if spoilt is not None:
+        return spoilt
+    found = [one for one in compare(design, result) if one.against != HOLD_OUT]
+    if not found:
+        return Verdict("人數太少，看不出來", (f"每一組至少要有 {LEAST} 人。",), "soft")
+    if design.stop == SEQUENTIAL:
+        return _by_lead(design, result, found[0], was_stopped)
+    return _by_size(design, result, found, was_stopped)
+
+
+def spoilt_by(design: Design, result: Result) -> Verdict | None:
+    """Why nothing may be concluded, whatever the numbers say; None when they may be read."""
     p = mismatch(design, {arm: seen.members for arm, seen in result.items()})
     if p < MISMATCH:
         return Verdict(
@@ -264,12 +283,24 @@ def verdict(design: Design, result: Result, *, was_stopped: bool = False) -> Ver
             ),
             "warn",
         )
-    found = [one for one in compare(design, result) if one.against != HOLD_OUT]
-    if not found:
-        return Verdict("人數太少，看不出來", (f"每一組至少要有 {LEAST} 人。",), "soft")
-    if design.stop == SEQUENTIAL:
-        return _by_lead(design, result, found[0], was_stopped)
-    return _by_size(design, result, found, was_stopped)
+    if not _went_out_alike(design, result):
+        return Verdict(
+            "各版本沒有都寄到，這次不看結果",
+            (
+                "有版本被取消，或各版本寄出的比例差太多，"
+                "比的就不只是內容；請查明後重做，不要用這次的數字。",
+            ),
+            "warn",
+        )
+    return None
+
+
+def _went_out_alike(design: Design, result: Result) -> bool:
+    arms = [result.get(arm.code, Seen()) for arm in design.arms]
+    shares = [arm.sent / arm.letters for arm in arms if arm.letters]
+    if any(arm.was_cancelled for arm in arms):
+        return False
+    return not shares or max(shares) - min(shares) <= UNEVEN
 
 
 def _names(design: Design) -> dict[str, str]:
@@ -298,8 +329,18 @@ def _by_size(
     if best.rate > 0:
         headline = f"{names[best.arm]}比較好：每 100 人多 {100 * best.rate:.1f} 人來買"
     else:
-        headline = f"{names[best.against]}比較好：其他版本買的人比較少"
+        headline = _worse(design, sure)
     return Verdict(headline, (*sentences, *_guards(design, result)), "good")
+
+
+def _worse(design: Design, sure: Sequence[Comparison]) -> str:
+    """Of arms that are all surely worse than the first."""
+    names, worse = _names(design), {one.arm for one in sure}
+    left = [arm.code for arm in design.arms if arm.code not in worse]
+    if len(left) == 1:
+        return f"{names[left[0]]}比較好：其他版本買的人比較少"
+    bad = "、".join(arm.code for arm in design.arms if arm.code in worse)
+    return f"{bad} 版比較差，不要用；{' 與 '.join(left)} 還不能下結論"
 
 
 def _told(one: Comparison, names: Mapping[str, str]) -> str:
@@ -326,7 +367,7 @@ def _by_lead(design: Design, result: Result, found: Comparison, was_stopped: boo
     told = (
         f"{names[one]} {first:,} 人買，{names[other]} {second:,} 人買；"
         f"領先 {ahead:,} 人就分出勝負，合計 {most:,} 人還沒有就算平手。",
-        f"買的比例相差 {found.points} 個百分點（{names[found.arm]}減{names[found.against]}）。"
+        f"買的比例相差 {found.points} 個百分點（{names[found.arm]}減 {names[found.against]}）。"
         "提早結束時看到的差別通常比真正的大。",
     )
     winner = leader(design, {one: first, other: second})

@@ -5,7 +5,7 @@ moment, each for its share of the members by a hash of the member and the experi
 arms are the branches of a split, which parts members by a hash already."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from app.core.errors import DomainError, Invalid
 from app.experiments import queries, rules
 from app.experiments.models import EXPERIMENTS, EXPOSURES, Exposure
 from app.experiments.queries import ExperimentShown
-from app.experiments.rules import ArmPlan, Design
+from app.experiments.rules import ArmPlan, Design, Seen
 from app.journeys import queries as journeys
 from app.journeys import rules as journey_rules
 from app.journeys.models import MARKS, RUNS
@@ -98,6 +98,8 @@ def _check_journey(session: Session, design: Design) -> None:
     step = journey_rules.find(plan, design.step or "")
     if step is None or step.kind != "split":
         raise Invalid("step", "這個旅程沒有「隨機分成兩組」的步驟")
+    if of_journey(session, design) != design:
+        raise Invalid("journey", "旅程在這份草稿之後改過，請重新建立實驗")
 
 
 def of_journey(session: Session, design: Design) -> Design:
@@ -111,7 +113,8 @@ def of_journey(session: Session, design: Design) -> Design:
         raise Invalid("step", "這個旅程沒有「隨機分成兩組」的步驟")
     is_first = journey_rules.first(plan) == step.code
     arms = (ArmPlan("A", "A 組", step.percent), ArmPlan("B", "B 組", 100 - step.percent))
-    return replace(design, arms=arms, hold_out=plan.hold_out if is_first else 0)
+    hold_out = plan.hold_out if is_first else 0
+    return replace(design, arms=arms, hold_out=hold_out, version=journey.version)
 
 
 # Starting and ending ------------------------------------------------------------------------------
@@ -167,6 +170,7 @@ def _end(
     session: Session, found: ExperimentShown, status: str, before: datetime | None, now: datetime
 ) -> None:
     result = queries.seen(session, found.id, before=before)
+    result = {arm: _with_letters(session, found.design, arm, seen) for arm, seen in result.items()}
     ended = (
         sa.update(EXPERIMENTS)
         .where(EXPERIMENTS.c.id == found.id, EXPERIMENTS.c.status == rules.RUNNING)
@@ -180,25 +184,66 @@ def _end(
         raise NotNow(queries.experiment(session, found.id).status)
 
 
+def _is_of_older_version(session: Session, design: Design) -> bool:
+    if design.journey is None or design.version is None:
+        return False
+    return journeys.journey(session, design.journey).version != design.version
+
+
+def _with_letters(session: Session, design: Design, code: str, seen: Seen) -> Seen:
+    """With how far its letter has gone out. Who was dropped was to get none; chance alone makes
+    them as many in the other arms."""
+    broadcast_id = next((arm.broadcast for arm in design.arms if arm.code == code), None)
+    if broadcast_id is None:
+        return seen
+    counts = campaign_queries.counts(session, broadcast_id)
+    status = campaign_queries.broadcast(session, broadcast_id).status
+    return replace(
+        seen,
+        letters=counts.by_status.get(letters.QUEUED, 0) + counts.open,
+        sent=counts.sent,
+        was_cancelled=status == letters.CANCELLED,
+    )
+
+
 def end_due(session: Session, found: ExperimentShown, *, now: datetime) -> bool:
-    """End it if it may be read: whose days are not over are left out, except by the sequential
-    rule, which counts who bought so far."""
+    """End it if it is over (`ending`)."""
+    over = ending(session, found, now=now)
+    if over is not None:
+        _end(session, found, over.status, over.before, now)
+    return over is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """`before`: of those whose days were over then; None: of all."""
+
+    status: str
+    before: datetime | None
+
+
+def ending(session: Session, found: ExperimentShown, *, now: datetime) -> Ending | None:
+    """How it ends now, if it may be read; None while it goes on. Writes nothing.
+
+    Whose days are not over are left out, except by the sequential rule, which counts who bought so
+    far. A journey that was published anew ends it early: who comes from then on meets other
+    arms."""
     assert found.ends_at is not None
     design = found.design
+    if _is_of_older_version(session, design):
+        return Ending(rules.STOPPED, None)
     if design.stop == rules.SEQUENTIAL:
         so_far = queries.seen(session, found.id, before=None)
         buyers = {arm: seen.buyers for arm, seen in so_far.items()}
         if rules.leader(design, buyers) is None and now < found.ends_at:
-            return False
-        _end(session, found, rules.DONE, None, now)
-        return True
+            return None
+        return Ending(rules.DONE, None)
     last = queries.last_until(session, found.id) if found.is_listed else None
     ends_at = found.ends_at if last is None else min(found.ends_at, last)
     ripe = queries.ripe(session, found.id, now=now)
     if not rules.is_due(design, ripe, is_complete=found.is_listed, ends_at=ends_at, now=now):
-        return False
-    _end(session, found, rules.DONE, now, now)
-    return True
+        return None
+    return Ending(rules.DONE, now)
 
 
 # Who met which arm --------------------------------------------------------------------------------
@@ -313,25 +358,29 @@ def _note_journey(session: Session, found: ExperimentShown) -> int:
         _exposure(found.id, row.member_id, rules.CODES[int(row.outcome)], row.at, row.at + days)
         for row in parted
     ]
-    if design.hold_out:
+    after = 0
+    while design.hold_out:
         control = session.execute(
-            sa.select(RUNS.c.member_id, RUNS.c.entered_at)
+            sa.select(RUNS.c.id, RUNS.c.member_id, RUNS.c.ended_at)
             .where(
                 RUNS.c.journey_id == journey_id,
+                RUNS.c.id > after,
                 RUNS.c.status == journey_rules.CONTROL,
-                RUNS.c.entered_at >= found.started_at,
+                RUNS.c.ended_at >= found.started_at,  # when they would have come to the split
                 unknown(RUNS.c.member_id),
             )
             .order_by(RUNS.c.id)
             .limit(AT_ONCE)
         ).all()
-        rows += [
-            _exposure(
-                found.id, row.member_id, rules.HOLD_OUT, row.entered_at, row.entered_at + days
-            )
+        held = [
+            _exposure(found.id, row.member_id, rules.HOLD_OUT, row.ended_at, row.ended_at + days)
             for row in control
-            if not attention.is_held_out(row.member_id)
+            if not attention.is_held_out(row.member_id)  # the brand's own are in no arm
         ]
+        rows += held
+        if held or not control:
+            break
+        after = control[-1].id
     _expose(session, rows)
     return len(rows)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from app.core.db import Database
 from app.experiments import queries, service
+from app.experiments.rules import RUNNING
 from app.experiments.service import NotNow
 
 
@@ -22,6 +23,13 @@ def advance(db: Database, *, is_stopping: Callable[[], bool], now: datetime) -> 
             noted += portion
             if not portion:
                 break
+        if is_stopping():
+            break
+        with db.reading() as session:  # all that came to an arm: no reason to hold others up
+            found = queries.experiment(session, experiment_id)
+            is_over = found.status == RUNNING and service.ending(session, found, now=now)
+        if not is_over:
+            continue
         with suppress(NotNow), db.transaction() as session:
             found = queries.experiment(session, experiment_id)
             ended += service.end_due(session, found, now=now)

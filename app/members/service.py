@@ -129,7 +129,14 @@ def consent(
     channel: str,
     now: datetime,
 ) -> None:
-    """Keep the proof; a refusal of marketing also cancels what is queued."""
+    """Keep the proof; a refusal of marketing also cancels what is queued.
+
+    The member's row is locked first: whoever books a day of theirs at this instant is waited for,
+    and finds the refusal when it looks (`attention.take_days`)."""
+    if kind == "marketing":
+        session.execute(
+            sa.select(_MEMBERS.c.id).where(_MEMBERS.c.id == member_id).with_for_update()
+        )
     session.execute(
         sa.insert(Consent),
         {

@@ -69,6 +69,7 @@ class OutboxRow(Table):
 IS_OPEN = OutboxRow.status.in_(
     [sa.literal_column(f"'{WAITING}'"), sa.literal_column(f"'{SENDING}'")]
 )
+IS_PARKED = OutboxRow.status == sa.literal_column(f"'{PARKED}'")
 IS_PROMOTION = OutboxRow.klass == sa.literal_column(f"'{PROMOTION}'")
 
 
@@ -78,6 +79,7 @@ READING, LEFT = "reading", "left"
 class OutboxReader(Table):
     """One of those whom one multicast is for. Who leaves it before LINE was first asked is not in
     the request; from then on the list stays as it was, since a retry key stands for one request.
+    When LINE took nothing of it, it counts as never asked.
 
     The second key is what makes a letter come once."""
 
@@ -95,7 +97,8 @@ class OutboxReader(Table):
     kind: Mapped[str] = mapped_column(sa.String(40))  # as the row's
     recipient: Mapped[str] = mapped_column(sa.String(64))  # LINE user id; '' once forgotten
     status: Mapped[str] = mapped_column(sa.String(10))
-    reason: Mapped[str | None] = mapped_column(sa.String(200))  # why they left
+    # Why they left; of who is still reading: why they want to, if LINE takes nothing.
+    reason: Mapped[str | None] = mapped_column(sa.String(200))
 
 
 class StoppedRecipient(Table):

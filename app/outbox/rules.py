@@ -12,6 +12,9 @@ LEASE = timedelta(seconds=60)
 # After this an undecided push could no longer be repeated without doubling: the key is forgotten.
 GIVE_UP = timedelta(hours=RETRY_KEY_HOURS - 1)
 MAX_SMS_ATTEMPTS = 3
+QUOTA_PAUSE = timedelta(hours=1)
+# Of a request that LINE took nothing of: as often as the hours of `GIVE_UP` let the month be asked.
+MOST_REFUSALS = GIVE_UP // QUOTA_PAUSE
 COUNTED = ("push", "multicast")  # what the month's messages are made of; with a retry key
 PASSING = "reply"  # the class of an answer that can be asked for again
 
@@ -19,6 +22,7 @@ PASSING = "reply"  # the class of an answer that can be asked for again
 class Step(StrEnum):
     SENT = "sent"
     AGAIN = "again"
+    ANEW = "anew"  # LINE took nothing of it: as if it had never been tried
     PUSH = "push"  # the reply token died unused: send it as a push
     DROP = "drop"
     PARK = "park"
@@ -33,7 +37,8 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A row as it was claimed. `attempts` counts the try it was claimed for."""
+    """A row as it was claimed. `attempts` counts the try it was claimed for; `is_first`: of no
+    earlier one it is unknown whether LINE took it."""
 
     channel: str
     klass: str
@@ -41,6 +46,8 @@ class Tried:
     attempts: int
     first_tried_at: datetime
     reply_until: datetime | None
+    created_at: datetime
+    is_first: bool
 
 
 def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
@@ -51,7 +58,18 @@ def before_sending(row: Tried, *, now: datetime) -> Verdict | None:
         return reply_died(row.klass)
     if row.channel in COUNTED and now - row.first_tried_at >= GIVE_UP:
         return Verdict(Step.PARK, "undecided for a day: LINE would no longer know the retry key")
+    if _is_refused_for_long(row, now=now):
+        return Verdict(Step.PARK, "refused for a day: too fast, or the month is used up")
     return None
+
+
+def _is_refused_for_long(row: Tried, *, now: datetime) -> bool:
+    """What goes to many begins anew after each refusal; it does not so for ever."""
+    return (
+        row.channel == "multicast"
+        and row.attempts > MOST_REFUSALS
+        and now - row.created_at >= GIVE_UP
+    )
 
 
 def quota_returns(now: datetime) -> datetime:
@@ -76,9 +94,11 @@ def after_failure(row: Tried, error: SendError, *, now: datetime, jitter: float)
         return Verdict(Step.PARK, error.reason)
     if row.channel == "sms" and row.attempts >= MAX_SMS_ATTEMPTS:
         return Verdict(Step.PARK, error.reason)
+    is_untaken = error.failure in (Failure.QUOTA, Failure.RATE) and row.is_first
+    step = Step.ANEW if is_untaken and row.channel == "multicast" else Step.AGAIN
     if error.failure is Failure.QUOTA:
-        return Verdict(Step.AGAIN, error.reason, timedelta(hours=1))
-    return Verdict(Step.AGAIN, error.reason, backoff(row.attempts, jitter=jitter))
+        return Verdict(step, error.reason, QUOTA_PAUSE)
+    return Verdict(step, error.reason, backoff(row.attempts, jitter=jitter))
 
 
 def _after_reply_failure(row: Tried, error: SendError, *, jitter: float) -> Verdict:

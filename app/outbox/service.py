@@ -23,6 +23,7 @@ from app.outbox.models import READERS, OutboxRow, Quota, StoppedRecipient
 from app.outbox.rules import LEASE, PASSING, Step, Tried, Verdict
 
 MARKETING = ("lifecycle", models.PROMOTION)
+_UNSENT = (models.WAITING, models.PARKED)  # what is parked might be sent by hand
 Message = dict[str, Any] | bytes
 
 
@@ -347,7 +348,7 @@ def cancel_marketing(session: Session, *, member_id: int) -> int:
         sa.update(OutboxRow)
         .where(
             OutboxRow.member_id == member_id,
-            OutboxRow.status == models.WAITING,
+            OutboxRow.status.in_(_UNSENT),
             OutboxRow.klass.in_(MARKETING),
         )
         .values(status=models.CANCELLED, reason=reason),
@@ -362,7 +363,7 @@ def cancel_topic(session: Session, *, member_id: int, topic: str, reason: str) -
         sa.update(OutboxRow)
         .where(
             OutboxRow.member_id == member_id,
-            OutboxRow.status == models.WAITING,
+            OutboxRow.status.in_(_UNSENT),
             OutboxRow.topic == topic,
         )
         .values(status=models.CANCELLED, reason=reason),
@@ -372,10 +373,14 @@ def cancel_topic(session: Session, *, member_id: int, topic: str, reason: str) -
 def _leave(session: Session, member_id: int, reason: str, *which: sa.ColumnElement[bool]) -> int:
     """Take somebody off the lists of the multicasts that LINE was not asked for yet.
 
-    Their rows are touched first: a sender that claims one at this instant is waited for, and has
-    then tried it; one that comes later reads the shorter list."""
+    Of the others the reason is kept: if LINE takes nothing of such a one, who claims it next takes
+    them off. Then the rows are touched: a sender that claims one at this instant is waited for, and
+    has then tried it; one that comes later reads the shorter list."""
     untried = (OutboxRow.status == models.WAITING, OutboxRow.first_tried_at.is_(None))
     theirs = (READERS.c.member_id == member_id, READERS.c.status == models.READING)
+    unsent = sa.select(OutboxRow.id).where(OutboxRow.status.in_((*_UNSENT, models.SENDING)), *which)
+    wish = sa.update(READERS).where(*theirs, READERS.c.outbox_id.in_(unsent))
+    changed(session, wish.values(reason=reason))
     asked = sa.select(READERS.c.outbox_id).where(*theirs)
     held = (
         sa.update(OutboxRow)
@@ -405,7 +410,7 @@ def withdraw(session: Session, *, member_id: int, reason: str) -> int:
         sa.update(OutboxRow)
         .where(
             OutboxRow.member_id == member_id,
-            OutboxRow.status == models.WAITING,
+            OutboxRow.status.in_(_UNSENT),
             OutboxRow.channel == models.PUSH,
         )
         .values(status=models.CANCELLED, reason=reason),
@@ -413,16 +418,19 @@ def withdraw(session: Session, *, member_id: int, reason: str) -> int:
 
 
 def withdraw_kind(session: Session, *, kind: str, reason: str) -> int:
-    """Cancel every message of one kind that waits; return how many."""
-    return changed(
-        session,
-        sa.update(OutboxRow)
-        .where(
-            models.IS_OPEN,  # so that only what is open is looked through
-            OutboxRow.kind == kind,
-            OutboxRow.status == models.WAITING,
+    """Cancel every message of one kind that waits, or is parked; return how many."""
+    return sum(
+        changed(
+            session,
+            sa.update(OutboxRow)
+            .where(part, OutboxRow.kind == kind, OutboxRow.status == status)
+            .values(status=models.CANCELLED, reason=reason),
         )
-        .values(status=models.CANCELLED, reason=reason),
+        # In two parts, so that only what is open or parked is looked through.
+        for part, status in (
+            (models.IS_OPEN, models.WAITING),
+            (models.IS_PARKED, models.PARKED),
+        )
     )
 
 
@@ -468,7 +476,18 @@ _TAKE = Prepared(
         _TABLE.c.attempts,
         _TABLE.c.first_tried_at,
         _TABLE.c.reply_until,
+        _TABLE.c.created_at,
     )
+)
+# Who wanted to leave while LINE was being asked, and it took nothing then.
+_TAKE_OFF = Prepared(
+    sa.update(READERS)
+    .where(
+        among(READERS.c.outbox_id, "ids"),
+        READERS.c.status == models.READING,
+        READERS.c.reason.is_not(None),
+    )
+    .values(status=models.LEFT)
 )
 
 
@@ -481,11 +500,28 @@ def claim(session: Session, *, lease: str, now: datetime, limit: int = 500) -> l
         session, {"ids": due, "b_lease": lease, "b_until": now + LEASE, "b_now": now}
     )
     rows = [
-        Claimed(id_, recipient, token, payload, key, Tried(*tried))
+        Claimed(id_, recipient, token, payload, key, _tried(tried, now))
         for id_, recipient, token, payload, key, *tried in sorted(taken)
     ]
-    lists = _readers(session, [row.id for row in rows if row.tried.channel == models.MULTICAST])
+    many = [row for row in rows if row.tried.channel == models.MULTICAST]
+    if untaken := [row.id for row in many if row.tried.is_first]:
+        _TAKE_OFF.changed(session, {"ids": untaken})
+    lists = _readers(session, [row.id for row in many])
     return [replace(row, readers=lists[row.id]) if row.id in lists else row for row in rows]
+
+
+def _tried(values: Sequence[Any], now: datetime) -> Tried:
+    channel, klass, kind, attempts, first_tried_at, reply_until, created_at = values
+    return Tried(
+        channel,
+        klass,
+        kind,
+        attempts,
+        first_tried_at,
+        reply_until,
+        created_at,
+        is_first=first_tried_at == now,
+    )
 
 
 _SEPARATOR = "\n"
@@ -556,6 +592,16 @@ _AGAIN = Prepared(
         lease=None,
     )
 )
+_ANEW = Prepared(
+    _mine().values(
+        status=models.WAITING,
+        first_tried_at=None,
+        retry_key=sa.bindparam("b_key"),  # the list may be shorter next time: another request
+        due_at=sa.bindparam("b_due"),
+        reason=sa.bindparam("b_reason"),
+        lease=None,
+    )
+)
 _PUSH = Prepared(
     _mine().values(
         status=models.WAITING,
@@ -574,6 +620,7 @@ _ENDED = Prepared(
 _STATEMENTS = {
     Step.SENT: _SENT,
     Step.AGAIN: _AGAIN,
+    Step.ANEW: _ANEW,
     Step.PUSH: _PUSH,
     Step.DROP: _ENDED,
     Step.PARK: _ENDED,
@@ -610,6 +657,9 @@ def _outcome(result: Result, now: datetime) -> dict[str, Any]:
             return {"b_now": now, "b_request": result.request_id, "b_reason": reason}
         case Step.AGAIN:
             return {"b_due": now + verdict.after, "b_reason": reason}
+        case Step.ANEW:
+            key = ids.retry_key()
+            return {"b_due": now + verdict.after, "b_reason": reason, "b_key": key}
         case Step.PUSH:
             return {"b_due": now}
         case Step.DROP:

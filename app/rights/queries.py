@@ -138,6 +138,12 @@ def _rows_of(table: sa.Table, member_id: int) -> sa.Select[Any] | None:
     own = of_member(table, member_id)
     if own is None:
         return None
+    if table.name == "outbox":  # what went to them with others is theirs, too
+        readers = Table.metadata.tables["outbox_readers"]
+        shared = sa.select(readers.c.outbox_id).where(
+            readers.c.member_id == member_id, readers.c.status == "reading"
+        )
+        own = sa.or_(own, table.c.id.in_(shared))
     kept = [column for column in table.c if column.name not in _SECRETS]
     return sa.select(*kept).where(own).order_by(*table.primary_key.columns)
 

@@ -214,8 +214,19 @@ def keep_picture(session: Session, uploaded: bytes, *, staff_id: int | None, now
 
 
 def unplan(session: Session, *, broadcast_id: int, now: datetime) -> None:
-    """Make a draft of it again. Raises NotFound, NotNow once it has begun."""
-    _move(session, broadcast_id, (rules.DUE,), status=rules.DRAFT, send_at=None, changed_at=now)
+    """Make a draft of it again. Raises NotFound, NotNow once it has begun, or when it is an arm of
+    an experiment: planned again it would go to everybody. It can be cancelled."""
+    back = (
+        sa.update(BROADCASTS)
+        .where(
+            BROADCASTS.c.id == broadcast_id,
+            BROADCASTS.c.status == rules.DUE,
+            BROADCASTS.c.share.is_(sa.null()),
+        )
+        .values(status=rules.DRAFT, send_at=None, changed_at=now)
+    )
+    if not changed(session, back):
+        raise NotNow(queries.broadcast(session, broadcast_id).status)
 
 
 # Stopping -----------------------------------------------------------------------------------------

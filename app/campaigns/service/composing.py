@@ -65,8 +65,8 @@ def compose(
     """Decide up to `limit` recipients whose turn has come; return how many. None at night. Who is
     `awaiting` something today that matters more gets the letter another day.
 
-    Of two composers at once each gets rows of its own; a pause or an end counts from the next
-    call on."""
+    Of two composers at once each gets rows of its own; who pauses or ends it waits for them, and
+    then finds what they wrote."""
     if attention.is_quiet(now):
         return 0
     limit = _room(session, broadcast, limit, now)
@@ -96,6 +96,12 @@ _HOLD = Prepared(
     .values(written=BROADCASTS.c.written)
     .returning(BROADCASTS.c.most - BROADCASTS.c.written)
 )
+# Without a limit several may compose at once, but nobody pauses or ends it meanwhile.
+_GOING = Prepared(
+    sa.select(BROADCASTS.c.id)
+    .where(BROADCASTS.c.id == sa.bindparam("b_id"), BROADCASTS.c.status == rules.SENDING)
+    .with_for_update(read=True)
+)
 _WRITTEN = Prepared(
     sa.update(BROADCASTS)
     .where(BROADCASTS.c.id == sa.bindparam("b_id"))
@@ -122,7 +128,8 @@ _SPENT = Prepared(
 def _room(session: Session, broadcast: BroadcastShown, limit: int, now: datetime) -> int:
     """How many may be written now. At its limit it stops for a person, if anybody is left."""
     if broadcast.most is None:
-        return limit
+        is_going = _GOING.rows(session, {"b_id": broadcast.id})
+        return limit if is_going else 0
     room = _HOLD.value(session, {"b_id": broadcast.id})
     if room is None:
         return 0  # it was stopped meanwhile

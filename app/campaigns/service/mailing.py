@@ -155,6 +155,7 @@ class _Batch:
         }
         using = messages.material(self.session, self.mailing.letter, now=self.now)
         free = self._with_a_day([id_ for id_ in due if id_ not in verdicts], verdicts)
+        free = self._who_is_still_there(free, verdicts)
         free = self._who_wants_it(free, using, verdicts)
         given = self._with_a_coupon(free, verdicts)
         readers = [people[id_] for id_ in free if id_ not in verdicts]
@@ -184,6 +185,18 @@ class _Batch:
                 reason = (AWAITING if member_id in awaiting else CAPPED).format(day=day)
                 verdicts[member_id] = Verdict(rules.HELD, reason, due_at)
         return [member_id for member_id in asked if member_id in free]
+
+    def _who_is_still_there(self, free: Sequence[int], verdicts: dict[int, Verdict]) -> list[int]:
+        """Those who have not refused marketing since they were looked at. Looked at after the days
+        are booked: whoever refuses from then on waits until this is written, and calls it back
+        (`members.consent`)."""
+        people = queries.readers(self.session, free)
+        gone = {id_: reason for id_ in free if (reason := _refusal(people[id_])) is not None}
+        for member_id, reason in gone.items():
+            verdicts[member_id] = Verdict(rules.DROPPED, reason)
+        if gone:
+            self._give_back(sorted(gone))
+        return [member_id for member_id in free if member_id not in gone]
 
     def _who_wants_it(
         self, free: Sequence[int], using: Material, verdicts: dict[int, Verdict]

@@ -194,9 +194,10 @@ def _plan(request: Request, visitor: Visitor, broadcast_id: int, form: FormData)
     typed = {name: letters.typed(form, name, 20) or usual for name, usual in FRESH.items()}
     try:
         send_at = now if typed["when"] == "now" else _moment(typed["send_at"], now)
+        with request.app.state.db.reading() as session:  # counts a month: holds nobody up
+            most = _most(session, typed, now, request.app.state.settings)
         with request.app.state.db.transaction() as session:
             letters.check(request, session, queries.broadcast(session, broadcast_id).letter)
-            most = _most(session, typed, now, request.app.state.settings)
             service.plan(
                 session,
                 broadcast_id=broadcast_id,

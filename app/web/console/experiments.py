@@ -2,7 +2,7 @@
 how it goes, and when it is over what may be concluded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 
@@ -28,6 +28,7 @@ from app.journeys import rules as journey_rules
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
+from app.web.console import letters as letter_checks
 from app.web.params import PathId
 from app.web.security import StaffRoute, require
 
@@ -114,7 +115,7 @@ def _design(session: Session, typed: Typed) -> Design:
         if journey_id is None:
             raise Invalid("split", "請選擇旅程的分組步驟")
         return service.of_journey(
-            session, _with(design, kind=rules.JOURNEY, journey=journey_id, step=step)
+            session, replace(design, kind=rules.JOURNEY, journey=journey_id, step=step)
         )
     chosen = [ids.id_typed(one) for one in typed.chosen]
     hold_out = int(_number(values, "hold_out", "對照組"))
@@ -129,22 +130,7 @@ def _design(session: Session, typed: Typed) -> Design:
         ArmPlan(code, campaigns.broadcast(session, one or 0).name, percent, one)
         for code, one, percent in zip(rules.CODES, chosen, shares, strict=False)
     )
-    return _with(design, arms=arms, hold_out=hold_out)
-
-
-def _with(design: Design, **values: object) -> Design:
-    return rules.design_of(design.document() | values | _arms(values))
-
-
-def _arms(values: Mapping[str, object]) -> dict[str, object]:
-    arms = values.get("arms", ())
-    assert isinstance(arms, tuple)
-    return {
-        "arms": [
-            {"code": a.code, "name": a.name, "percent": a.percent, "broadcast": a.broadcast}
-            for a in arms
-        ]
-    }
+    return replace(design, arms=arms, hold_out=hold_out)
 
 
 def _number(values: Mapping[str, str], field: str, name: str) -> float:
@@ -195,7 +181,7 @@ class Row:
 
     code: str
     name: str
-    percent: int
+    percent: float
     members: int
     url: str
     seen: Seen | None
@@ -226,7 +212,8 @@ def _page(
     with request.app.state.db.reading() as session:
         found = queries.experiment(session, experiment_id)
         sizes = queries.sizes(session, experiment_id)
-        seen = queries.seen(session, experiment_id, before=None) if sizes else {}
+        is_running = found.status == rules.RUNNING  # afterwards the result has it
+        watched = queries.watched(session, experiment_id) if is_running else []
         journey = ""
         if found.design.journey is not None:
             journey = journeys.journey(session, found.design.journey).name
@@ -235,7 +222,7 @@ def _page(
         request,
         "console/experiment.html",
         status,
-        view=_view(found, sizes, seen, journey),
+        view=_view(found, sizes, watched, journey),
         states=STATES,
         stops=rules.STOPS,
         problem=problem,
@@ -246,14 +233,17 @@ def _page(
 
 
 def _view(
-    found: ExperimentShown, sizes: Mapping[str, int], now_seen: Mapping[str, Seen], journey: str
+    found: ExperimentShown,
+    sizes: Mapping[str, int],
+    watched: Sequence[tuple[str, int, int]],
+    journey: str,
 ) -> ExperimentView:
     design, result = found.design, found.result
     rows = [
         Row(
             arm.code,
             arm.name,
-            arm.percent,
+            design.planned[arm.code],
             sizes.get(arm.code, 0),
             f"/console/broadcasts/{arm.broadcast}" if arm.broadcast else "",
             None if result is None else result.get(arm.code, Seen()),
@@ -268,8 +258,7 @@ def _view(
     comparisons: Sequence[Comparison] = ()
     if result is not None:
         verdict = rules.verdict(design, result, was_stopped=found.status == rules.STOPPED)
-        odd = rules.mismatch(design, {arm: seen.members for arm, seen in result.items()})
-        comparisons = rules.compare(design, result) if odd >= rules.MISMATCH else ()
+        comparisons = rules.compare(design, result) if not rules.spoilt_by(design, result) else ()
     return ExperimentView(
         found,
         tuple(rows),
@@ -279,7 +268,7 @@ def _view(
         verdict=verdict,
         comparisons=comparisons,
         journey=journey,
-        watched=tuple((arm, seen.blocks, seen.refusals) for arm, seen in sorted(now_seen.items())),
+        watched=tuple(watched),
     )
 
 
@@ -297,6 +286,7 @@ def start(
         send_at = _moment(send_on, send_hour) if send_on else now
         ends_at = taipei_midnight(_day(ends_on)) if ends_on else now
         with request.app.state.db.transaction() as session:
+            _check_letters(request, session, experiment_id)
             service.start(
                 session, experiment_id=experiment_id, send_at=send_at, ends_at=ends_at, now=now
             )
@@ -311,6 +301,24 @@ def start(
     except NotNow:
         pass  # a second press; the page shows that it runs
     return RedirectResponse(f"/console/experiments/{experiment_id}", 303)
+
+
+def _check_letters(request: Request, session: Session, experiment_id: int) -> None:
+    """As each would be checked if it were sent alone. Raises Invalid, NotFound."""
+    found = queries.experiment(session, experiment_id)
+    if found.status != rules.DRAFT:
+        return
+    for arm in found.design.arms:
+        if arm.broadcast is None:
+            continue
+        try:
+            letter = campaigns.broadcast(session, arm.broadcast).letter
+        except NotFound:
+            raise Invalid("arms", "其中一封群發草稿已刪除，請重新建立實驗") from None
+        try:
+            letter_checks.check(request, session, letter)
+        except Invalid as wrong:
+            raise Invalid(wrong.field, f"{arm.code} 版：{wrong.reason}") from None
 
 
 def _day(typed: str) -> date:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse
 from app.attention import rules as attention
 from app.campaigns import rules as letter_rules
 from app.campaigns.rules import Uplift
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.coupons import queries as coupons
 from app.hooks import queries as hooks
 from app.journeys import queries, rules, service
@@ -25,7 +25,7 @@ from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.tags import queries as tags
 from app.web import pages, security, words
-from app.web.console import looks
+from app.web.console import letters, looks
 from app.web.console.privacy import mask_for
 from app.web.params import PathId, QueryId
 from app.web.security import StaffRoute, require
@@ -183,10 +183,15 @@ def publish(request: Request, visitor: Marketer, journey_id: PathId) -> Response
                 staff_id=visitor.staff_id,
                 now=request.app.state.clock(),
             )
+            for step in rules.each(queries.version(session, journey_id, number).plan.steps):
+                if step.kind == "letter":
+                    letters.check(request, session, step.letter)
             target, after = f"journey:{journey_id}", {"version": number}
             security.audit(request, session, visitor, "journey.published", target, after=after)
     except Unfinished as wrong:
         return page(request, journey_id, problem=wrong.faults[0].reason, status=422)
+    except Invalid as wrong:
+        return page(request, journey_id, problem=wrong.reason, status=422)
     except NotNow:
         pass  # it was published or stopped meanwhile; the page shows it
     return RedirectResponse(f"/console/journeys/{journey_id}", 303)

@@ -111,6 +111,8 @@ def scores(request: Request, visitor: Reader) -> Response:
         request,
         "console/scores.html",
         view=view,
+        # Who works in one store only does not read what the whole brand sold.
+        shows_money=visitor.home_store_id is None,
         states=rules.NES,
         bounds=[bound / 100 for bound in rules.BOUNDS],
         sizes={"wide": WIDE, "cell": CELL, "row": ROW, "stack": STACK, "high": STACK_HEIGHT},

@@ -1,5 +1,6 @@
 """Members turn off what they do not want to hear of, and keep the rest."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -10,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.attention import queries, rules, service
 from app.campaigns import queries as campaigns
+from app.campaigns import service as campaign_service
 from app.campaigns.service import composing, freezing
 from app.core.db import Database
 from app.core.errors import Invalid, NotFound
+from app.members import service as members
 from app.mergers import service as mergers
 from app.outbox.models import OutboxRow
 from app.timeline.models import Fact
@@ -239,3 +242,70 @@ def test_stopping_while_the_letter_is_written_ends_with_one_truth(db: Database) 
         assert counts.by_sending.get("waiting") == 4
         waiting = campaigns.recipients(session, broadcast_id, status="queued", limit=20)
         assert [row.member_id for row in waiting if row.sending == "waiting"] == people[4:]
+
+
+def _written_at_once(db: Database, *others: Callable[[Session, int], object]) -> tuple[int, ...]:
+    """A letter to two people is written while the others happen; who is on its list."""
+    with db.transaction() as session:
+        people = [person(session) for _ in range(2)]
+        broadcast_id = planned(session, NEWS)
+        work = freezing.begin(session, now=START)
+        assert work is not None
+        freezing.write(session, work, people)
+        freezing.close(session, work, members=len(people))
+        going = campaigns.broadcast(session, broadcast_id)
+
+    def write() -> None:
+        with db.transaction() as session:
+            composing.compose(session, going, brand=BRAND, now=START)
+
+    def do(other: Callable[[Session, int], object]) -> None:
+        with db.transaction() as session:
+            other(session, people[0] if other is refuse else broadcast_id)
+
+    done = at_once(write, *(partial(do, other) for other in others))
+    assert not [one for one in done if isinstance(one, BaseException)]
+    with db.reading() as session:
+        waiting = campaigns.recipients(session, broadcast_id, status="queued", limit=20)
+        found = tuple(row.member_id for row in waiting if row.sending == "waiting")
+    return tuple(people.index(member_id) for member_id in found)
+
+
+def refuse(session: Session, member_id: int) -> None:
+    members.consent(
+        session,
+        member_id=member_id,
+        kind="marketing",
+        version="1",
+        is_given=False,
+        channel="chat",
+        now=START,
+    )
+
+
+def cancel(session: Session, broadcast_id: int) -> None:
+    campaign_service.cancel(session, broadcast_id=broadcast_id, now=START)
+
+
+def test_refusing_while_the_letter_is_written_ends_with_one_truth(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+    for _ in range(6):
+        assert _written_at_once(db, refuse) == (1,)
+
+
+def test_nothing_waits_once_the_letter_is_cancelled_while_it_is_written(db: Database) -> None:
+    with db.transaction() as session:
+        open_brand(session)
+    for _ in range(6):
+        assert _written_at_once(db, cancel) == ()
+
+
+def test_a_topic_given_up_is_not_taken_up_again_beyond_the_limit(session: Session) -> None:
+    first = service.add_topic(session, name="試喝", about="")
+    service.offer_topic(session, code=first, is_active=False)
+    while len(queries.topics(session)) < rules.MOST_TOPICS:
+        service.add_topic(session, name=f"主題{len(queries.topics(session))}", about="")
+    with pytest.raises(Invalid):
+        service.offer_topic(session, code=first, is_active=True)
+    service.offer_topic(session, code=queries.topics(session)[0].code, is_active=True)

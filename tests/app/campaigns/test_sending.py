@@ -452,6 +452,15 @@ def test_a_picture_is_turned_upright_and_tells_nothing_of_where_it_was_taken() -
         assert dict(image.getexif()) == {}
 
 
+def test_a_grey_of_sixteen_bits_stays_as_dark_as_it_was() -> None:
+    packed = io.BytesIO()
+    Image.new("I;16", (300, 300), 128 * 256).save(packed, "PNG")
+    made = pictures.made(packed.getvalue())
+    with Image.open(io.BytesIO(made.content)) as image:
+        red, green, blue = image.convert("RGB").getpixel((150, 150))  # type: ignore[misc]  # of RGB
+    assert max(abs(one - 128) for one in (red, green, blue)) <= 2
+
+
 @pytest.mark.parametrize(
     "uploaded",
     [
@@ -461,9 +470,10 @@ def test_a_picture_is_turned_upright_and_tells_nothing_of_where_it_was_taken() -
         picture(90, 400),
         picture(1_600, 400),
         picture(kind="GIF"),
+        picture(6_000, 5_001, "PNG", "1"),
         b"x" * (pictures.MOST_UPLOADED + 1),
     ],
-    ids=["nothing", "words", "cut off", "tiny", "a strip", "a gif", "heavy"],
+    ids=["nothing", "words", "cut off", "tiny", "a strip", "a gif", "unfolds", "heavy"],
 )
 def test_what_is_no_picture_for_line_is_refused(uploaded: bytes) -> None:
     with pytest.raises(Invalid) as refused:

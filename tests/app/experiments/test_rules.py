@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from app.campaigns.rules.shares import PLACES_OF_ALL, Share
 from app.core import statistics
 from app.experiments import rules
 from app.experiments.rules import ArmPlan, Design, Seen
+from app.journeys import rules as journeys
 from tests.support.times import NOW
 
 DAY = timedelta(days=1)
@@ -59,6 +61,37 @@ def test_shares_are_all_there_is(count: int, hold_out: int) -> None:
     found = rules.shares(count, hold_out)
     assert sum(found) + hold_out == 100
     assert max(found) - min(found) <= 1
+
+
+JOURNEY = replace(
+    DESIGN,
+    kind="journey",
+    arms=(ArmPlan("A", "A 組", 30), ArmPlan("B", "B 組", 70)),
+    hold_out=20,
+    journey=7,
+    step="s1",
+)
+
+
+def test_a_journey_parts_those_whom_its_hold_out_leaves() -> None:
+    planned = {"A": 24.0, "B": 56.0, "0": 20.0}
+    assert JOURNEY.planned == pytest.approx(planned)
+    assert rules.mismatch(JOURNEY, {"A": 24_000, "B": 56_000, "0": 20_000}) == pytest.approx(1)
+    assert rules.mismatch(JOURNEY, {"A": 30_000, "B": 70_000, "0": 20_000}) < rules.MISMATCH
+    assert replace(JOURNEY, hold_out=0).planned == {"A": 30.0, "B": 70.0}
+
+
+def test_the_arms_of_a_journey_are_as_large_as_planned() -> None:
+    plan = journeys.Plan(journeys.Entry("purchase.recorded"), hold_out=20)
+    split = journeys.Step("s1", "split", percent=30)
+
+    def arm(member: int) -> str:
+        if journeys.is_held_out(plan, 7, member):
+            return rules.HOLD_OUT
+        return "A" if journeys.is_first_branch(split, 7, member) else "B"
+
+    counts = Counter(arm(member) for member in range(1, 20_001))
+    assert rules.mismatch(JOURNEY, counts) > rules.MISMATCH
 
 
 # The plan -----------------------------------------------------------------------------------------
@@ -115,7 +148,7 @@ def test_nothing_is_read_before_its_time() -> None:
 # Verdicts -----------------------------------------------------------------------------------------
 
 
-def _seen(members: int, buyers: int, **more: int) -> Seen:
+def _seen(members: int, buyers: int, **more: Any) -> Seen:
     return Seen(members, buyers, buyers * 500, buyers * 250_000.0, **more)
 
 
@@ -127,6 +160,30 @@ def test_an_odd_sample_ratio_is_no_result() -> None:
     assert not any("A 版" in sentence for sentence in found.sentences)
 
 
+@pytest.mark.parametrize(
+    ("of_a", "of_b", "is_read"),
+    [
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 3_930}, True),
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 3_900}, False),
+        ({"letters": 4_000, "sent": 4_000}, {"letters": 4_000, "sent": 0}, False),
+        ({"letters": 10, "sent": 10, "was_cancelled": True}, {"letters": 10, "sent": 10}, False),
+        ({}, {}, True),
+    ],
+)
+def test_where_one_letter_did_not_go_out_there_is_no_winner(
+    of_a: dict[str, Any], of_b: dict[str, Any], is_read: bool
+) -> None:
+    result = {
+        "A": _seen(4_500, 450, **of_a),
+        "B": _seen(4_500, 560, **of_b),
+        "0": _seen(1_000, 80),
+    }
+    found = rules.verdict(DESIGN, result)
+    assert (found.headline == "各版本沒有都寄到，這次不看結果") is not is_read
+    assert (found.tone == "good") is is_read
+    assert rules.result_of({arm: seen.document() for arm, seen in result.items()}) == result
+
+
 def test_a_clear_difference_is_said_with_its_range() -> None:
     found = rules.verdict(
         DESIGN, {"A": _seen(4_500, 450), "B": _seen(4_500, 560), "0": _seen(1_000, 80)}
@@ -134,6 +191,24 @@ def test_a_clear_difference_is_said_with_its_range() -> None:
     assert found.headline == "B 版比較好：每 100 人多 2.4 人來買"
     assert "B 版比 A 版多帶來 2.4 個百分點，合理範圍 +1.1 到 +3.7" in found.sentences[0]
     assert found.tone == "good"
+
+
+THREE = replace(DESIGN, arms=(*DESIGN.arms, ArmPlan("C", "數到三", 45, 3)), hold_out=0)
+
+
+@pytest.mark.parametrize(
+    ("b", "c", "headline"),
+    [
+        (1_100, 600, "C 版比較差，不要用；A 與 B 還不能下結論"),
+        (600, 610, "A 版比較好：其他版本買的人比較少"),
+        (1_300, 600, "B 版比較好：每 100 人多 3.0 人來買"),
+    ],
+)
+def test_of_three_only_those_that_are_sure_are_named(b: int, c: int, headline: str) -> None:
+    result = {"A": _seen(10_000, 1_000), "B": _seen(10_000, b), "C": _seen(10_000, c)}
+    if b == 1_100:
+        result = {arm: _seen(2_500, seen.buyers // 4) for arm, seen in result.items()}
+    assert rules.verdict(THREE, result).headline == headline
 
 
 def test_a_difference_that_may_be_luck_is_no_verdict() -> None:

@@ -11,7 +11,8 @@ from app.attention import rules as attention
 from app.attention import service as topics
 from app.campaigns import queries as campaigns
 from app.campaigns import service as campaign_service
-from app.campaigns.models import RECIPIENTS
+from app.campaigns.models import BROADCASTS, RECIPIENTS
+from app.campaigns.service import NotNow as LetterNotNow
 from app.core import statistics
 from app.core.db import Database
 from app.core.errors import Invalid
@@ -20,8 +21,10 @@ from app.experiments.models import EXPOSURES
 from app.experiments.rules import ArmPlan, Design
 from app.experiments.service import NotNow
 from app.jobs import experiments as job
-from app.journeys.rules import Step
+from app.journeys import service as journey_service
+from app.journeys.rules import Plan, Step
 from app.mergers import service as mergers
+from app.outbox.models import OutboxRow
 from app.staff.models import Store
 from tests.app.campaigns.brand import LETTER, START, advance, but, drafted
 from tests.app.journeys import brand as journey_brand
@@ -139,6 +142,30 @@ def test_a_result_is_written_when_the_days_are_over_and_stays(db: Database) -> N
             service.stop(session, experiment_id=experiment, now=START + 8 * DAY)
 
 
+def test_an_arm_that_was_cancelled_gives_no_winner(db: Database) -> None:
+    with db.transaction() as session:
+        _people(session, 30)
+        experiment = _started(session)
+    advance(db)
+    with db.transaction() as session:
+        arm = queries.experiment(session, experiment).design.arms[1].broadcast or 0
+        kinds = campaigns.kind_of(arm)
+        session.execute(sa.update(OutboxRow).where(OutboxRow.kind != kinds).values(status="sent"))
+        still = sa.update(BROADCASTS).where(BROADCASTS.c.id == arm)
+        session.execute(still.values(status="sending"))
+        campaign_service.cancel(session, broadcast_id=arm, now=START)
+    _tick(db)
+    assert _tick(db, START + 7 * DAY) == {"ended": 1}
+    with db.reading() as session:
+        found = queries.experiment(session, experiment)
+    assert found.result is not None
+    one, other = found.result["A"], found.result["B"]
+    assert (one.sent, one.was_cancelled) == (one.letters, False)
+    assert (other.sent, other.was_cancelled) == (0, True)
+    assert one.letters > 0
+    assert rules.verdict(found.design, found.result).headline.startswith("各版本沒有都寄到")
+
+
 def test_arms_must_be_drafts_to_the_same_people(session: Session) -> None:
     _people(session, 3)
     design = _design(session)
@@ -189,6 +216,19 @@ def test_a_letter_that_cannot_go_out_keeps_all_from_starting(db: Database) -> No
     with db.reading() as session:
         assert queries.experiment(session, found).status == rules.DRAFT
         assert campaigns.broadcast(session, design.arms[0].broadcast or 0).status == "draft"
+
+
+def test_an_arm_is_never_a_draft_again(db: Database) -> None:
+    """Planned again it would have no share, and go to everybody."""
+    with db.transaction() as session:
+        _people(session, 3)
+        found = queries.experiment(session, _started(session))
+        arm = found.design.arms[0].broadcast or 0
+        with pytest.raises(LetterNotNow):
+            campaign_service.unplan(session, broadcast_id=arm, now=START)
+        shown = campaigns.broadcast(session, arm)
+        assert (shown.status, shown.share) == ("due", dict(service.places(found))[arm].document())
+        campaign_service.cancel(session, broadcast_id=arm, now=START)
 
 
 def test_starting_twice_at_once_starts_once(db: Database) -> None:
@@ -268,6 +308,72 @@ def test_who_comes_to_the_split_is_in_the_branch_they_took(db: Database) -> None
         assert went[member] == {"A": ["0"], "B": ["1"], rules.HOLD_OUT: []}[arms[member]]
 
 
+def _published_anew(session: Session, experiment: int, percent: int) -> None:
+    design = queries.experiment(session, experiment).design
+    assert design.journey is not None
+
+    def edited(plan: Plan) -> Plan:
+        return replace(plan, steps=(replace(plan.steps[0], percent=percent),))
+
+    journey_service.redraft(session, journey_id=design.journey, edit=edited, now=START + DAY)
+    journey_service.publish(session, journey_id=design.journey, staff_id=None, now=START + DAY)
+
+
+def test_a_journey_that_was_published_anew_ends_its_experiment(db: Database) -> None:
+    with db.transaction() as session:
+        _people(session, 2)
+        experiment = _by_journey(session)
+    assert _tick(db) == {}
+    with db.transaction() as session:
+        _published_anew(session, experiment, 20)
+    assert _tick(db, START + DAY) == {"ended": 1}
+    with db.reading() as session:
+        assert queries.experiment(session, experiment).status == rules.STOPPED
+
+
+def test_a_draft_of_an_older_version_does_not_start(session: Session) -> None:
+    _people(session, 2)
+    running = _by_journey(session)
+    design = queries.experiment(session, running).design
+    draft = service.create(session, design=design, staff_id=None, now=START)
+    _published_anew(session, running, 20)
+    with pytest.raises(Invalid, match="旅程在這份草稿之後改過"):
+        service.start(
+            session, experiment_id=draft, send_at=START, ends_at=START + 30 * DAY, now=START
+        )
+
+
+def test_who_is_held_out_counts_from_when_they_would_have_come_to_the_split(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when as many of the brand's own hold-out as are looked at at once came before them."""
+    monkeypatch.setattr(service, "AT_ONCE", 1)
+    with db.transaction() as session:
+        people = _people(session, 40)
+        _by_journey(session)
+        for member in people:
+            _buy(session, member, 100, sold_at=START + timedelta(minutes=1))
+    walked = START + timedelta(minutes=5)
+    journey_brand.tick(db, walked)
+    _tick(db, START + timedelta(minutes=6))
+    with db.reading() as session:
+        rows = session.execute(sa.select(EXPOSURES.c.member_id, EXPOSURES.c.at)).all()
+    assert sorted(row.member_id for row in rows) == [
+        one for one in people if not attention.is_held_out(one)
+    ]
+    assert {row.at for row in rows} == {walked}
+
+
+def test_who_stops_ends_nothing_more(db: Database) -> None:
+    with db.transaction() as session:
+        _people(session, 5)
+        _started(session)
+    advance(db)
+    _tick(db)
+    assert job.advance(db, is_stopping=lambda: True, now=START + 30 * DAY) == {}
+    assert _tick(db, START + 30 * DAY) == {"ended": 1}
+
+
 def test_a_step_that_parts_nobody_is_refused(session: Session) -> None:
     _people(session, 1)
     journey = journey_brand.started(session, journey_brand.LETTER)
@@ -283,7 +389,7 @@ def test_a_step_that_parts_nobody_is_refused(session: Session) -> None:
 
 def test_after_a_merger_the_member_keeps_the_earlier_arm(db: Database) -> None:
     with db.transaction() as session:
-        people = _people(session, 20)
+        _people(session, 20)
         _started(session)
     advance(db)
     _tick(db)
@@ -301,4 +407,3 @@ def test_after_a_merger_the_member_keeps_the_earlier_arm(db: Database) -> None:
         after = _arms(session)
     assert after[kept] == arms[kept]
     assert after[alone] == arms[other]
-    assert people

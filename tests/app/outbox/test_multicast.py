@@ -15,6 +15,7 @@ from app.line.gateway import Accepted, Failure, SendError
 from app.line.limits import MULTICAST_RECIPIENTS, PER_SECOND
 from app.outbox import queries, service
 from app.outbox.models import READERS, OutboxRow
+from app.outbox.rules import Step, Verdict
 from app.outbox.sender import Sender
 from app.outbox.service import Reader
 from tests.support.at_once import at_once
@@ -122,6 +123,94 @@ def test_once_tried_the_list_stays_and_the_key_too(db: Database) -> None:
     first, second = line.calls
     assert first == second
     assert states(db) == dict.fromkeys((1, 2, 3), ("sent", None))
+
+
+REFUSED = [
+    SendError(Failure.QUOTA, "You have reached your monthly limit.", status=429),
+    SendError(Failure.RATE, "too fast", status=429),
+]
+
+
+@pytest.mark.parametrize("refusal", REFUSED, ids=["quota", "rate"])
+def test_who_leaves_after_line_took_nothing_is_not_in_the_next_request(
+    db: Database, refusal: SendError
+) -> None:
+    line = FakeLine([refusal])
+    with db.transaction() as session:
+        queue(session)
+    send(db, line)
+    with db.transaction() as session:
+        assert service.cancel_marketing(session, member_id=2) == 1
+    send(db, line, at=NOW + timedelta(hours=2))
+    first, second = line.calls
+    assert second[1] == f"{HANA} {MEI}"
+    assert second[2] != first[2]  # another list: another request
+    assert states(db)[2][0] == "cancelled"
+
+
+def test_who_leaves_while_line_is_asked_is_taken_off_when_it_takes_nothing(db: Database) -> None:
+    with db.transaction() as session:
+        queue(session)
+        [row] = service.claim(session, lease="x", now=NOW)
+    with db.transaction() as session:
+        assert service.cancel_marketing(session, member_id=2) == 0
+    untaken = service.Result(row.id, Verdict(Step.ANEW, "too fast"))
+    with db.transaction() as session:
+        service.record(session, [untaken], lease="x", now=NOW)
+    send(db, line := FakeLine(), at=NOW + timedelta(minutes=1))
+    assert line.calls[0][1] == f"{HANA} {MEI}"
+
+
+def test_a_refusal_after_an_unknown_try_leaves_the_list_as_it_was(db: Database) -> None:
+    line = FakeLine([SendError(Failure.UNKNOWN, "no answer"), REFUSED[1]])
+    with db.transaction() as session:
+        queue(session)
+    send(db, line)
+    send(db, line, at=NOW + timedelta(minutes=1))
+    with db.transaction() as session:
+        assert service.cancel_marketing(session, member_id=2) == 0
+    send(db, line, at=NOW + timedelta(minutes=2))
+    assert len(set(line.calls)) == 1
+
+
+@pytest.mark.parametrize("why", LEAVING)
+def test_who_left_since_it_was_parked_is_not_written_to_when_it_is_sent_again(
+    db: Database, why: str
+) -> None:
+    line = FakeLine([SendError(Failure.PERMANENT, "bad", status=400)] * 2)
+    with db.transaction() as session:
+        queue(session)
+        service.push(
+            session,
+            member_id=2,
+            recipient=KEN,
+            messages=[{"type": "text", "text": "生日快樂"}],
+            kind="birthday",
+            klass="lifecycle",
+            topic="news",
+            dedup_key="b",
+            now=NOW,
+        )
+    send(db, line)
+    with db.transaction() as session:
+        parked = [row.id for row in queries.parked_rows(session)]
+        assert len(parked) == 2
+        assert LEAVING[why](session, member_id=2) == 1
+        for row_id in parked:
+            service.retry(session, row_id, now=NOW)
+    send(db, line, at=NOW + timedelta(minutes=1))
+    assert [(kind, to) for kind, to, _key in line.calls[2:]] == [("multicast", f"{HANA} {MEI}")]
+
+
+def test_what_is_parked_goes_no_more_when_its_kind_is_withdrawn(db: Database) -> None:
+    line = FakeLine([SendError(Failure.PERMANENT, "bad", status=400)])
+    with db.transaction() as session:
+        queue(session)
+    send(db, line)
+    with db.transaction() as session:
+        [parked] = queries.parked_rows(session)
+        assert service.withdraw_kind(session, kind=KIND, reason="cancelled") == 1
+        assert not service.retry(session, parked.id, now=NOW)
 
 
 def test_a_list_that_everybody_left_is_not_sent(db: Database) -> None:

@@ -1,5 +1,6 @@
 """What happens after each kind of try."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,8 @@ LATER = NOW + timedelta(seconds=60)
 
 def tried(channel: str, *, attempts: int = 1, klass: str = "service", age: int = 0) -> Tried:
     until = NOW + timedelta(seconds=30) if channel == "reply" else None
-    return Tried(channel, klass, "card", attempts, NOW - timedelta(hours=age), until)
+    first = NOW - timedelta(hours=age)
+    return Tried(channel, klass, "card", attempts, first, until, first, is_first=attempts == 1)
 
 
 @pytest.mark.parametrize(
@@ -93,3 +95,27 @@ def test_waits_grow_and_are_spread() -> None:
 )
 def test_the_months_messages_come_back_on_the_first(now: datetime, returns: datetime) -> None:
     assert rules.quota_returns(now) == returns
+
+
+@pytest.mark.parametrize("failure", Failure)
+def test_what_goes_to_many_begins_anew_only_when_line_took_nothing(failure: Failure) -> None:
+    error = SendError(failure, "no")
+    took_nothing = failure in (Failure.RATE, Failure.QUOTA)
+    first = rules.after_failure(tried("multicast"), error, now=NOW, jitter=0)
+    assert (first.step is Step.ANEW) is took_nothing
+    later = rules.after_failure(tried("multicast", attempts=2), error, now=NOW, jitter=0)
+    assert later.step is not Step.ANEW
+
+
+def test_what_is_refused_for_a_day_is_given_up() -> None:
+    def verdict(attempts: int, hours: int) -> rules.Verdict | None:
+        row = replace(
+            tried("multicast", attempts=attempts), created_at=NOW - timedelta(hours=hours)
+        )
+        return rules.before_sending(row, now=NOW)
+
+    parked = verdict(24, 23)
+    assert parked is not None
+    assert parked.step is Step.PARK
+    assert verdict(24, 22) is None
+    assert verdict(1, 99) is None  # sent again by hand

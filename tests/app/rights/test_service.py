@@ -219,6 +219,21 @@ def test_what_is_held_is_everything_and_only_ones_own(session: Session) -> None:
     assert MEI not in str(held)
 
 
+def test_what_went_to_them_with_others_is_held_with_its_words(session: Session) -> None:
+    ken, mei = join(session, KEN), join(session, MEI, "0987654321", ADULT)
+    outbox.multicast(
+        session,
+        [outbox.Reader(ken.member_id, KEN), outbox.Reader(mei.member_id, MEI)],
+        [{"type": "text", "text": "new tea"}],
+        kind="broadcast:7",
+        klass="promotion",
+        now=NOW,
+    )
+    held = queries.held(session, ken.member_id)
+    assert "new tea" in str(held["outbox"])
+    assert MEI not in str(held)
+
+
 def test_what_is_held_gives_no_keys_away(session: Session) -> None:
     ken = join(session, KEN)
     visits.open_visit(session, line_user_id=KEN, id_token="an id token", now=NOW)

@@ -7,9 +7,11 @@ import pytest
 from app.campaigns import service as campaigns
 from app.core import statistics
 from app.core.db import Database
+from app.core.errors import Invalid
 from app.experiments import queries
 from app.jobs import experiments as job
 from app.staff.rules import Role
+from app.web.console import letters
 from tests.app.campaigns.brand import advance, but
 from tests.support.people import regular
 from tests.support.staffing import Shop
@@ -114,6 +116,35 @@ def test_a_draft_is_thrown_away_and_a_running_one_stopped(
     assert visitor.post(f"{second}/odd").status == 404
     with sqlite_db.reading() as session:
         assert [one.status for one in queries.experiments(session)] == ["stopped"]
+
+
+def test_a_letter_that_was_thrown_away_is_told_of(
+    sqlite_db: Database, visitor: Browser, drafts: list[int]
+) -> None:
+    visitor.log_in(Role.MARKETER)
+    made = visitor.post(URL, _form(drafts)).location
+    with sqlite_db.transaction() as session:
+        campaigns.remove(session, broadcast_id=drafts[1])
+    answer = visitor.post(f"{made}/start")
+    assert answer.status == 422
+    assert "其中一封群發草稿已刪除，請重新建立實驗" in answer.text
+
+
+def test_a_letter_that_line_would_not_take_is_told_of_before_it_starts(
+    sqlite_db: Database, visitor: Browser, drafts: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    visitor.log_in(Role.MARKETER)
+    made = visitor.post(URL, _form(drafts)).location
+
+    def refuse(*_: object) -> None:
+        raise Invalid("parts", "LINE 不收這封信")
+
+    monkeypatch.setattr(letters, "check", refuse)
+    answer = visitor.post(f"{made}/start")
+    assert answer.status == 422
+    assert "A 版：LINE 不收這封信" in answer.text
+    with sqlite_db.reading() as session:
+        assert [one.status for one in queries.experiments(session)] == ["draft"]
 
 
 def test_a_draft_that_was_sent_meanwhile_is_told_of(

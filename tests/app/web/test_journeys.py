@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.db import Database
+from app.core.errors import Invalid
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.journeys import queries, rules
@@ -16,6 +17,7 @@ from app.segments.rules import Condition, Group
 from app.staff.models import AuditEntry
 from app.staff.rules import Role
 from app.tags import service as tags
+from app.web.console import letters
 from tests.app.journeys.brand import tick
 from tests.support.loyalty import publish
 from tests.support.people import bought, regular
@@ -122,6 +124,22 @@ def test_a_journey_from_nothing_to_its_numbers(
         "journey.published",
         "journey.published",
     ]
+
+
+def test_a_letter_that_line_would_not_take_keeps_a_journey_from_being_published(
+    sqlite_db: Database, marketer: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marketer.post("/console/journeys", {"ready": next(iter(rules.READY))})
+
+    def refuse(*_: object) -> None:
+        raise Invalid("parts", "LINE 不收這封信")
+
+    monkeypatch.setattr(letters, "check", refuse)
+    answer = marketer.post(f"{ONE}/publish")
+    assert answer.status == 422
+    assert "LINE 不收這封信" in answer.text
+    with sqlite_db.reading() as session:
+        assert queries.journey(session, 1).version == 0
 
 
 @pytest.mark.parametrize("ready", rules.READY)

@@ -67,6 +67,16 @@ def test_the_page_counts_and_leads_to_the_people(
     assert "每晚計算" in segment
 
 
+@pytest.mark.parametrize(("role", "reads"), [(Role.MARKETER, True), (Role.STORE_MANAGER, False)])
+def test_who_works_in_one_store_does_not_read_what_the_brand_sold(
+    visitor: Browser, measured: dict[str, int], role: Role, *, reads: bool
+) -> None:
+    visitor.log_in(role)
+    page = visitor.get(PAGE).text
+    assert "平均消費間隔" in page
+    assert ("歷來消費" in page) is reads
+
+
 def test_an_analyst_meets_numbers_and_nobody(visitor: Browser, measured: dict[str, int]) -> None:
     visitor.log_in(Role.ANALYST)
     page = visitor.get(PAGE)
