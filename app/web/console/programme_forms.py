@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -198,10 +198,10 @@ class _Reading:
         """Of times: 1.5 is 150 percent."""
         said = text.half_width(self._typed[name]).removesuffix("倍").strip()
         try:
-            found = Decimal(said) * 100
-        except InvalidOperation:
+            found = text.parse_decimal(said, field=name) * 100
+        except Invalid:
             found = Decimal(-1)
-        if not (found.is_finite() and found == int(found) and 100 <= found <= 10_000):
+        if not (100 <= found <= 10_000 and found == int(found)):
             self.problems[name] = "請填 1 到 100 倍，最多兩位小數，例如 1.5"
             return 100
         return int(found)

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, QueryParams
 from starlette.responses import RedirectResponse
 
-from app.core import ids, money
+from app.core import ids, money, text
 from app.core.errors import Invalid, NotFound
 from app.coupons import queries as coupons
 from app.insights.queries import spread
@@ -233,8 +233,9 @@ def _typed(
 
 def _percent(said: str) -> Fraction | None:
     try:
-        found = Fraction(said.strip().removesuffix("%")) / 100
-    except (ValueError, ZeroDivisionError):
+        typed = text.half_width(said).strip().removesuffix("%")
+        found = Fraction(text.parse_decimal(typed, field="share")) / 100
+    except Invalid:
         return None
     return found if 0 <= found <= 1 else None
 

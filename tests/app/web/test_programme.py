@@ -268,6 +268,20 @@ def test_thresholds_show_who_rises(sqlite_db: Database, marketer: Browser, shop:
     assert 'name="threshold-silver" value="4500"' in page
 
 
+@pytest.mark.parametrize("said", ["1e99999999", "1/3", "5_0", "nan", "x"])
+def test_a_percent_that_is_none_is_named_at_once(marketer: Browser, said: str) -> None:
+    """`1e99999999` built as a number would keep the server busy for hours."""
+    page = marketer.get(f"/console/programme/thresholds?by=share&share-silver={said}")
+    assert (page.status, 'id="share-silver-fault"' in page.text) == (200, True)
+
+
+@pytest.mark.parametrize("said", ["1e99999999", "1e999999999999999999999", "1.555", "nan"])
+def test_times_that_are_none_are_named_at_once(marketer: Browser, said: str) -> None:
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post("/console/programme/drafts", form(page, birthday_times=said, note="改"))
+    assert (sent.status, 'id="birthday_times-fault"' in sent.text) == (422, True)
+
+
 def test_designed_thresholds_become_a_draft(sqlite_db: Database, marketer: Browser) -> None:
     page = marketer.get("/console/programme/thresholds").text
     hidden = dict(re.findall(r'name="(form_id|based_on)" value="([^"]+)"', page))
