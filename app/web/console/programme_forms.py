@@ -223,8 +223,11 @@ class _Reading:
         if not self._typed[name]:
             return None
         try:
-            return text.parse_date(self._typed[name], field=name)
-        except (Invalid, OverflowError):
+            found = text.parse_date(self._typed[name], field=name)
+            if not 2000 <= found.year <= 2100:
+                raise Invalid(name, "is not of our time")
+            return found
+        except Invalid:
             self.problems[name] = "日期請寫成 2026/12/31"
             return None
 

@@ -130,6 +130,29 @@ def test_nothing_typed_is_lost_and_the_field_is_named(marketer: Browser) -> None
     assert 'value="周年慶"' in sent.text
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_that_is_not_of_our_time_is_named(marketer: Browser, day: str) -> None:
+    page = marketer.get("/console/programme/new").text
+    days = {"campaign_of_0_of_from": day, "campaign_of_0_of_to": day, "starts_on": day}
+    sent = marketer.post(
+        "/console/programme/drafts",
+        form(page, campaign_of_0_of_name="遠", campaign_of_0_of_times="2", note="改", **days),
+    )
+    assert sent.status == 422
+    for name in ("campaign-0-from", "campaign-0-to", "starts_on"):
+        assert f'id="{name}-fault"' in sent.text
+
+
+def test_months_that_no_calendar_has_are_named(marketer: Browser) -> None:
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post(
+        "/console/programme/drafts", form(page, expiry_months="120000", rate="10001", note="改")
+    )
+    assert sent.status == 422
+    assert 'id="expiry_months-fault"' in sent.text
+    assert 'id="rate-fault"' in sent.text
+
+
 def test_without_a_reason_there_is_no_draft(marketer: Browser) -> None:
     page = marketer.get("/console/programme/new").text
     sent = marketer.post("/console/programme/drafts", form(page, note=" "))
