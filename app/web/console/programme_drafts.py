@@ -29,7 +29,7 @@ from app.revisions.service import (
 )
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
-from app.rulebooks.rules import Crowd
+from app.rulebooks.rules import Book, Crowd
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -73,6 +73,8 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class DraftView:
     draft: Draft
+    compared_with: int  # the version that holds until the draft begins
+    hastens: datetime | None  # the version it was written upon would begin only then
     changes: list[str]
     consequences: list[str]
     moves: tuple[Move, ...]
@@ -98,7 +100,9 @@ def new(request: Request, _: Writer) -> Response:
             terms = programmes.terms_of(session, newest)
         except NoProgramme as missing:
             raise NotFound("programme", newest) from missing
-        filled = programme_forms.shown(terms)
+        now = request.app.state.clock()
+        starts_at = programmes.begins_later(session, newest, at=now)
+        filled = programme_forms.shown(terms, starts_at=starts_at)
         return _editor(request, session, filled, based_on=newest, draft=None)
 
 
@@ -121,6 +125,7 @@ def _editor(
         problems=filled.problems,
         typed=filled.typed,
         based_on=based_on,
+        planned_for=programmes.begins_later(session, based_on, at=request.app.state.clock()),
         draft=draft,
         coupons=given,
         form_id=form_id or ids.random_code(20),
@@ -213,7 +218,8 @@ def draft(
 def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> DraftView:
     by = person(visitor)
     newest = programmes.newest(session)
-    old = books.book_of(session, kept.based_on)
+    starts_at = _starts_at(kept, now)
+    old = _replaced(session, kept, now)
     changes = book_rules.differences(old, books.with_lists(session, kept.terms))
     consequences: list[str] = []
     moves: tuple[Move, ...] = ()
@@ -221,9 +227,10 @@ def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> Dra
         effects = books.effects(session, old.terms, kept.terms, now=now)
         consequences = book_rules.consequences(effects, old.terms, kept.terms)
         moves = _moves(effects.crowds, old.terms, kept.terms)
-    starts_at = max(now, kept.starts_at or now)
     return DraftView(
         draft=kept,
+        compared_with=old.terms.version,
+        hastens=programmes.begins_later(session, kept.based_on, at=starts_at),
         changes=changes,
         consequences=consequences,
         moves=moves,
@@ -236,6 +243,22 @@ def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> Dra
             if item.is_planned and item.starts_at > starts_at
         ),
     )
+
+
+def _starts_at(kept: Draft, now: datetime) -> datetime:
+    """When it began, or would begin if it was approved now."""
+    at = kept.decided_at or now
+    return max(at, kept.starts_at or at)
+
+
+def _replaced(session: Session, kept: Draft, now: datetime) -> Book:
+    """What a draft takes the place of: what holds when it begins. That is not the version that it
+    was written upon where that one is planned for a later day."""
+    try:
+        terms = programmes.terms_among(session, _starts_at(kept, now), newest=kept.based_on)
+    except NoProgramme:
+        return books.book_of(session, kept.based_on)
+    return books.with_lists(session, terms)
 
 
 def _moves(crowds: tuple[Crowd, ...], old: Terms, new: Terms) -> tuple[Move, ...]:
@@ -420,7 +443,7 @@ def word_for(error: DomainError) -> str:
 
 def _audit(request: Request, session: Session, visitor: Visitor, action: str, kept: Draft) -> None:
     """With the version it changes and every change in words: `銀卡 升等門檻：… → …`."""
-    old = books.book_of(session, kept.based_on)
+    old = _replaced(session, kept, request.app.state.clock())
     changes = book_rules.differences(old, books.with_lists(session, kept.terms))
     after = {"version": kept.version, "changes": changes[:50], "note": kept.note}
     security.audit(
@@ -429,6 +452,6 @@ def _audit(request: Request, session: Session, visitor: Visitor, action: str, ke
         visitor,
         f"programme.{action}",
         f"programme_draft:{kept.id}",
-        before={"version": kept.based_on},
+        before={"version": old.terms.version},
         after=after | ({"reason": kept.reason} if kept.reason else {}),
     )

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Final
 
@@ -88,6 +89,7 @@ class DesignView:
     below: int  # who spent less than a step and is in no bar
     data: str  # for the script
     window: str
+    planned_for: datetime | None  # the terms are a version that begins only then
     also: bool  # tiers ask for more than money
     formula: str
     problems: Mapping[str, str]
@@ -162,11 +164,13 @@ def _save(request: Request, visitor: Visitor, form: FormData) -> Response:
         if problems:
             view = _view(request, session, terms, form, problems)
             return _page(request, visitor, view, based_on, form_id=form_id, status=422)
+        # Thresholds put upon a planned version wait for its day: they do not bring it forward.
+        starts_at = programmes.begins_later(session, based_on, at=request.app.state.clock())
         draft_id = keep(
             request,
             session,
             visitor,
-            Wish(changed, note),
+            Wish(changed, note, starts_at),
             based_on=based_on,
             form_id=f"{visitor.staff_id}-{form_id}",
         )
@@ -277,6 +281,7 @@ def _view(
         below=sum(bucket.members for bucket in found if bucket.step == 0),
         data=_data(found, tiers, values, terms, gifts, top),
         window=words.window(terms.tiering),
+        planned_for=programmes.begins_later(session, terms.version, at=request.app.state.clock()),
         also=not terms.counts_only_spend,
         formula=f"點數：該等級會員{words.window(terms.tiering)}的消費 ÷ "
         f"NT${terms.earning.unit:,} × "

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import Database
 from app.programmes import queries as programmes
+from app.programmes import service as programmes_service
 from app.programmes.rules import DEFAULT
 from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
@@ -205,6 +208,60 @@ def test_an_outdated_draft_asks_to_be_looked_at_again(
     assert "放到最新的一版上" in marketer.get(draft).text
     assert marketer.post(f"{draft}/renew", {"edition": "1"}).location == f"{draft}?notice=renew"
     assert "退貨期限" not in marketer.get(draft).text  # what others changed is no change of mine
+
+
+@pytest.fixture
+def planned(sqlite_db: Database, marketer: Browser) -> str:
+    """Gold asks for more from a later day on; the day."""
+    gold = tuple(
+        replace(tier, threshold=30_000) if tier.code == "gold" else tier for tier in DEFAULT.tiers
+    )
+    with sqlite_db.transaction() as session:
+        later = taipei_midnight(taipei_date(NOW) + timedelta(days=30))
+        programmes_service.publish(
+            session, replace(DEFAULT, tiers=gold), starts_at=later, actor="test", now=NOW
+        )
+    return taipei_date(later).isoformat()
+
+
+def test_a_change_for_now_says_that_it_brings_a_plan_forward(
+    sqlite_db: Database, marketer: Browser, owner: Browser, planned: str
+) -> None:
+    form_page = marketer.get("/console/programme/new").text
+    assert f'name="starts_on" type="date" value="{planned}"' in form_page
+    assert "內容也會跟著提前生效" in form_page
+    draft = drafted(marketer, rate="2", starts_on="")
+    page = marketer.get(draft).text
+    gold = "等級「金卡」 升等門檻：NT$20,000 → NT$30,000"
+    assert "版的內容提前" in page
+    assert gold in page
+    marketer.post(f"{draft}/ask", {"edition": "1"})
+    owner.post(f"{draft}/approve", {"edition": "1"})
+    with sqlite_db.reading() as session:
+        entry = session.scalars(
+            sa.select(AuditEntry).where(AuditEntry.action == "programme.approved")
+        ).one()
+    assert entry.after["changes"] == [gold, "累點 得點數：1 → 2"]
+    assert gold in marketer.get(draft).text
+
+
+def test_a_change_for_the_day_of_a_plan_leaves_it_its_day(marketer: Browser, planned: str) -> None:
+    page = marketer.get(drafted(marketer, rate="2")).text
+    assert "版的內容提前" not in page
+    assert "升等門檻" not in page
+
+
+def test_thresholds_put_upon_a_plan_wait_for_its_day(marketer: Browser, planned: str) -> None:
+    page = marketer.get("/console/programme/thresholds").text
+    assert "草稿會在同一天生效" in page
+    hidden = dict(re.findall(r'name="(form_id|based_on)" value="([^"]+)"', page))
+    sent = marketer.post(
+        "/console/programme/thresholds", {**hidden, "threshold-silver": "6000", "note": "調整"}
+    )
+    page = marketer.get(sent.location).text
+    assert "等級「銀卡」 升等門檻：NT$5,000 → NT$6,000" in page
+    assert "等級「金卡」" not in page
+    assert "版的內容提前" not in page
 
 
 def test_an_earlier_version_comes_back_in_one_step(
