@@ -241,7 +241,7 @@ def test_a_change_for_now_says_that_it_brings_a_plan_forward(
         entry = session.scalars(
             sa.select(AuditEntry).where(AuditEntry.action == "programme.approved")
         ).one()
-    assert entry.after["changes"] == [gold, "累點 得點數：1 → 2"]
+    assert (entry.after or {})["changes"] == [gold, "累點 得點數：1 → 2"]
     assert gold in marketer.get(draft).text
 
 
