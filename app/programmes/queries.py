@@ -130,7 +130,7 @@ def versions(session: Session, *, now: datetime) -> list[Version]:
             is_in_force=row.starts_at <= now and (end is None or now < end),
             is_planned=row.starts_at > now and row.starts_at != end,
         )
-        for row, end in zip(rows, later, strict=True)
+        for row, end in zip(rows, later[: len(rows)], strict=True)
     ]
     return sorted(found, key=lambda item: -item.id)
 

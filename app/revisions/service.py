@@ -273,28 +273,16 @@ def _document(session: Session, version: int) -> dict[str, object]:
 
 
 def _publish(session: Session, draft: Draft, by: Person, now: datetime) -> int:
-    """Where versions were planned for later, the same terms are published for their days as well:
-    an older plan must not undo a newer change."""
     starts_at = now if draft.starts_at is None else max(now, draft.starts_at)
-    planned = {
-        item.starts_at
-        for item in programme_queries.versions(session, now=now)
-        if item.starts_at > starts_at
-    }
-    terms = cutoffs.freeze(session, draft.terms, now=now)
-    follows, first = draft.based_on, 0
-    for instant in (starts_at, *sorted(planned)):
-        try:
-            follows = programmes.publish(
-                session,
-                terms,
-                starts_at=instant,
-                actor=f"staff:{by.staff_id}",
-                now=now,
-                note=draft.note,
-                follows=follows,
-            )
-        except ProgrammeMoved as moved:
-            raise DraftOutdated from moved
-        first = first or follows
-    return first
+    try:
+        return programmes.publish_over_plans(
+            session,
+            cutoffs.freeze(session, draft.terms, now=now),
+            starts_at=starts_at,
+            actor=f"staff:{by.staff_id}",
+            now=now,
+            note=draft.note,
+            follows=draft.based_on,
+        )
+    except ProgrammeMoved as moved:
+        raise DraftOutdated from moved

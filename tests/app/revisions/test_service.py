@@ -157,6 +157,20 @@ def test_what_was_planned_for_later_does_not_undo_a_newer_change(db: Database, b
         assert rate(session, later) == 4
 
 
+def test_what_was_planned_for_later_does_not_undo_an_applied_file(
+    db: Database, brand: Shop
+) -> None:
+    later = NOW + timedelta(days=30)
+    with db.transaction() as session:
+        approved(session, brand, drafted(session, brand, starts_at=later))
+        changed = replace(books.STARTER, terms=double(double()))
+        done = rulebooks.apply(session, changed, starts_at=NOW, actor="cli", now=NOW)
+    with db.reading() as session:
+        assert rate(session) == 4
+        assert rate(session, later) == 4
+        assert programmes.terms_at(session, NOW).version == done.version
+
+
 def test_a_draft_of_an_older_version_is_not_approved(db: Database, brand: Shop) -> None:
     with db.transaction() as session:
         first = drafted(session, brand)
