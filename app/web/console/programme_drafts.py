@@ -1,7 +1,7 @@
 """Changing the programme: the form, what it would do to members, and who approves it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -58,6 +58,9 @@ NOTICES: Final = {
     "contradictory": (False, "這份草稿現在互相矛盾，可能用到了停發的優惠券，請修改後再送出。"),
     "reason": (False, "請寫退回的原因，最多 200 個字。"),
 }
+
+
+DECIDED: Final = "這份草稿剛才已經有了決定，不能再儲存。需要的內容請先複製下來，再另寫一份。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,9 +318,21 @@ def _save(request: Request, visitor: Visitor, draft_id: int, form: FormData) -> 
                 now=now,
             )
             _audit(request, session, visitor, "written", queries.draft(session, draft_id))
+    except (DraftMoved, ContradictoryTerms) as error:
+        return _unsaved(request, draft_id, filled, word_for(error))
     except DomainError as error:
         return _back(draft_id, word_for(error))
     return _back(draft_id, "saved")
+
+
+def _unsaved(request: Request, draft_id: int, filled: Filled, word: str) -> Response:
+    """What was typed, to be looked at and saved over the draft as it is now; a draft that was
+    decided meanwhile is not saved any more."""
+    with request.app.state.db.reading() as session:
+        kept = queries.draft(session, draft_id)
+        sentence = NOTICES[word][1] if kept.is_under_way else DECIDED
+        refused = replace(filled, problems={"other": sentence})
+        return _editor(request, session, refused, based_on=kept.based_on, draft=kept, status=409)
 
 
 @router.post("/drafts/{draft_id}/ask")

@@ -146,12 +146,21 @@ def read(form: FormData, kept: Terms, *, now: datetime) -> Filled:
     if starts_on is not None and starts_on < taipei_date(now):
         reading.problems["starts_on"] = "請選今天以後的日子，留白是核准時立刻生效"
     note = " ".join(typed["note"].split())
-    if not 1 <= len(note) <= LONGEST_NOTE:
-        reading.problems["note"] = f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字，核准的人會看到"
+    if fault := note_fault(note):
+        reading.problems["note"] = fault
     starts_at = None
     if starts_on is not None and starts_on > taipei_date(now):
         starts_at = taipei_midnight(starts_on)
     return Filled(typed, terms, starts_at, reading.problems)
+
+
+def note_fault(note: str) -> str:
+    """What is wrong with the reason for a change; empty for nothing."""
+    if not 1 <= len(note) <= LONGEST_NOTE:
+        return f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字，核准的人會看到"
+    if not note.isprintable():
+        return "原因裡有看不見的字元（例如組合的表情符號），請刪掉"
+    return ""
 
 
 def field_of(fault: Fault) -> str:

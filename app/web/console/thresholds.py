@@ -23,7 +23,7 @@ from app.insights.queries import spread
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 from app.programmes.rules import Terms, Tier
-from app.revisions.service import LONGEST_NOTE, Wish
+from app.revisions.service import Wish
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
 from app.staff.queries import Visitor
@@ -31,6 +31,7 @@ from app.staff.rules import Permission
 from app.tiers.rules import cuts, words
 from app.tiers.rules.cuts import STEP, Bucket, Cut
 from app.web import pages
+from app.web.console import programme_forms
 from app.web.console.programme_drafts import keep
 from app.web.security import StaffRoute, require
 
@@ -156,8 +157,8 @@ def _save(request: Request, visitor: Visitor, form: FormData) -> Response:
         values, problems = _typed(terms, [], form)
         changed = with_thresholds(terms, values)
         note = " ".join(str(form.get("note", "")).split())
-        if not 1 <= len(note) <= LONGEST_NOTE:
-            problems["note"] = f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字"
+        if fault_of_note := programme_forms.note_fault(note):
+            problems["note"] = fault_of_note
         if not problems:
             for fault in book_rules.faults(books.with_lists(session, changed)):
                 problems.setdefault(_field(fault.path, changed), fault.reason)

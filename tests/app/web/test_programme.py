@@ -210,6 +210,35 @@ def test_an_outdated_draft_asks_to_be_looked_at_again(
     assert "退貨期限" not in marketer.get(draft).text  # what others changed is no change of mine
 
 
+def test_what_was_typed_into_a_draft_that_moved_is_shown_again(marketer: Browser) -> None:
+    draft = drafted(marketer, rate="2")
+    page = marketer.get(f"{draft}/edit").text
+    assert marketer.post(f"{draft}/edit", form(page, rate="3")).status == 303
+    late = marketer.post(f"{draft}/edit", form(page, rate="4"))
+    assert (late.status, 'name="rate" value="4"' in late.text) == (409, True)
+    assert "這份草稿剛才有變動" in late.text
+    assert marketer.post(f"{draft}/edit", form(late.text)).status == 303
+    assert "累點 得點數：1 → 4" in marketer.get(draft).text
+    page = marketer.get(f"{draft}/edit").text
+    marketer.post(f"{draft}/withdraw", {"edition": "3"})
+    late = marketer.post(f"{draft}/edit", form(page, rate="5"))
+    assert (late.status, 'name="rate" value="5"' in late.text) == (409, True)
+    assert "不能再儲存" in late.text
+
+
+def test_a_reason_with_signs_that_are_not_seen_is_named(marketer: Browser) -> None:
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}"
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post("/console/programme/drafts", form(page, note=f"周年慶{family}"))
+    assert (sent.status, 'id="note-fault"' in sent.text) == (422, True)
+    page = marketer.get("/console/programme/thresholds").text
+    hidden = dict(re.findall(r'name="(form_id|based_on)" value="([^"]+)"', page))
+    fields = {**hidden, "threshold-silver": "6000", "note": family}
+    sent = marketer.post("/console/programme/thresholds", fields)
+    assert (sent.status, 'id="note-fault"' in sent.text) == (422, True)
+    assert 'value="6000"' in sent.text
+
+
 @pytest.fixture
 def planned(sqlite_db: Database, marketer: Browser) -> str:
     """Gold asks for more from a later day on; the day."""
@@ -332,6 +361,14 @@ def test_a_draft_is_tried_before_it_holds(marketer: Browser) -> None:
 
 
 # The designer of thresholds -----------------------------------------------------------------------
+
+
+def test_a_draft_is_tried_only_by_who_may_write_one(sqlite_db: Database, marketer: Browser) -> None:
+    draft_id = drafted(marketer, rate="2").rpartition("/")[2]
+    with browser(sqlite_db) as analyst:
+        analyst.log_in(Role.ANALYST)
+        assert analyst.get(f"/console/programme/try?{SALE}").status == 200
+        assert analyst.get(f"/console/programme/try?{SALE}&draft={draft_id}").status == 403
 
 
 def test_thresholds_show_who_rises(sqlite_db: Database, marketer: Browser, shop: Shop) -> None:
