@@ -1,9 +1,10 @@
 """Changing the programme in steps: written, asked for, approved by a second person and published,
 or not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from app.revisions.models import DRAFTS, ProgrammeDraft
 from app.revisions.queries import UNDER_WAY, Draft
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
+from app.rulebooks.rules import Fault
 from app.staff.rules import Role
 
 LONGEST_NOTE = 200
@@ -160,15 +162,24 @@ def renew(
     """Put what an outdated change changes upon the newest version; return the places that both
     changed, where the draft's own values stay.
 
+    Tiers that contradict each other when joined are one place, and so are terms: otherwise the
+    author could do nothing about it, for the form has only one side's tiers.
+
     Raises NotFound, NotTheAuthor, DraftMoved, ContradictoryTerms."""
     draft = _own(session, draft_id, by)
     newest = programme_queries.newest(session)
     if newest == draft.based_on:
         return ()
     base = {} if not draft.based_on else _document(session, draft.based_on)
-    joined = rules.merged(
-        base, programme_rules.to_document(draft.terms), _document(session, newest)
+    mine = programme_rules.to_document(draft.terms)
+    joined = rules.merged(base, mine, _document(session, newest))
+    choices = (
+        joined,
+        rules.Merged({**joined.document, "tiers": mine["tiers"]}, (*joined.clashes, "tiers")),
+        rules.Merged(mine, (*joined.clashes, "terms")),
     )
+    sound = (choice for choice in choices if not _faults(session, choice.document))
+    joined = next(sound, joined)
     terms = programme_rules.from_document(joined.document)
     _check_book(session, terms)
     _move(
@@ -230,6 +241,11 @@ def _check(session: Session, wish: Wish) -> None:
     if not 1 <= len(note) <= LONGEST_NOTE or not note.isprintable():
         raise Invalid("note", f"must have 1 to {LONGEST_NOTE} characters")
     _check_book(session, wish.terms)
+
+
+def _faults(session: Session, document: Mapping[str, Any]) -> list[Fault]:
+    terms = programme_rules.from_document(document)
+    return book_rules.faults(books.with_lists(session, terms))
 
 
 def _check_book(session: Session, terms: Terms) -> None:

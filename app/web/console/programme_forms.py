@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.datastructures import FormData
 
-from app.core import money, text
+from app.core import ids, money, text
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
 from app.programmes.rules import Campaign, Earning, Terms, Tier
@@ -277,7 +277,7 @@ class _Reading:
                     self.problems.setdefault(name, "請填日期，例如 2026/12/31")
             if first is None or last is None:
                 continue
-            code = old.code if old is not None else _free(f"day-{first:%Y%m%d}", taken)
+            code = old.code if old is not None else _new_code(first, taken)
             taken.add(code)
             yield Campaign(
                 code=code,
@@ -295,9 +295,9 @@ class _Reading:
         return old.ends_at if is_end else old.starts_at
 
 
-def _free(code: str, taken: set[str]) -> str:
-    return next(
-        name
-        for name in (code, *(f"{code}-{number}" for number in range(2, len(taken) + 3)))
-        if name not in taken
-    )
+def _new_code(first: date, taken: set[str]) -> str:
+    """With a random part: campaigns of two drafts that begin on one day are two campaigns."""
+    while True:
+        code = f"day-{first:%Y%m%d}-{ids.random_code(4).lower()}"
+        if code not in taken:
+            return code

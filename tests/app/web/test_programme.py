@@ -187,6 +187,24 @@ def test_a_member_day_is_added_and_taken_away(sqlite_db: Database, marketer: Bro
     assert "沒有改任何地方" in marketer.get(draft).text
 
 
+def test_two_member_days_of_one_date_are_two(
+    sqlite_db: Database, marketer: Browser, owner: Browser
+) -> None:
+    day = {"campaign_of_0_of_from": "2026-07-20", "campaign_of_0_of_to": "2026-07-20"}
+    times = {**day, "campaign_of_0_of_times": "2"}
+    one, other = (
+        drafted(marketer, campaign_of_0_of_name=name, **times) for name in ("會員日", "店慶")
+    )
+    marketer.post(f"{one}/ask", {"edition": "1"})
+    owner.post(f"{one}/approve", {"edition": "1"})
+    assert marketer.post(f"{other}/renew", {"edition": "1"}).location == f"{other}?notice=renew"
+    marketer.post(f"{other}/ask", {"edition": "2"})
+    owner.post(f"{other}/approve", {"edition": "2"})
+    with sqlite_db.reading() as session:
+        campaigns = programmes.terms_at(session, NOW).earning.campaigns
+    assert sorted(campaign.name for campaign in campaigns) == ["店慶", "會員日"]
+
+
 def test_a_draft_tells_how_many_rise(sqlite_db: Database, marketer: Browser, shop: Shop) -> None:
     with sqlite_db.transaction() as session:
         member = regular(session)
