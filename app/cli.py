@@ -481,7 +481,8 @@ def program_apply(
     note: Annotated[str, typer.Option(help="why it changes")] = "",
     dry_run: Annotated[bool, typer.Option(help="only say what would happen")] = False,
 ) -> None:
-    """Put it in force from now on. Members keep the tiers, coupons and points they have."""
+    """Put it in force from now on, also in place of what was planned for later. Members keep the
+    tiers, coupons and points they have."""
     from app.programmes.service import ProgrammeMoved
     from app.rulebooks import service
 

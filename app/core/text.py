@@ -8,6 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from app.core.errors import Invalid
@@ -23,6 +24,19 @@ def half_width(text: str) -> str:
 def fold(text: str) -> str:
     """What two spellings that people take for the same share: width, case, spaces, 臺 and 台."""
     return " ".join(half_width(text).replace("臺", "台").casefold().split())
+
+
+_DECIMAL: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,4})?")
+
+
+def parse_decimal(text: str, *, field: str) -> Decimal:
+    """A small number such as `5`, `12.5` or `0.0625`, below 1,000.
+
+    Raises Invalid for anything else; `1e99999999` is never built, it would take hours."""
+    found = half_width(text).strip()
+    if _DECIMAL.fullmatch(found) is None:
+        raise Invalid(field, "is not a number such as 12.5")
+    return Decimal(found)
 
 
 # Mobile phones ---------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.db import table_of
 from app.core.errors import NotFound
-from app.invoices.models import REJECTED, WAITING, InvoiceClaim, InvoicePhoto
+from app.invoices.models import REJECTED, REVIEW, WAITING, InvoiceClaim, InvoicePhoto
 from app.invoices.rules.campaigns import Used
 from app.members.models import Member
 from app.purchases.models import Purchase
@@ -74,6 +74,16 @@ def counts(session: Session) -> dict[str, int]:
     """Claims by status."""
     rows = session.execute(sa.select(_CLAIMS.c.status, sa.func.count()).group_by(_CLAIMS.c.status))
     return {str(row[0]): int(row[1]) for row in rows}
+
+
+def review_count(session: Session) -> int:
+    """Claims that wait for a person."""
+    return (
+        session.scalar(
+            sa.select(sa.func.count()).select_from(_CLAIMS).where(_CLAIMS.c.status == REVIEW)
+        )
+        or 0
+    )
 
 
 def claim(session: Session, claim_id: int) -> Claim:

@@ -58,6 +58,36 @@ def terms_at(session: Session, instant: datetime) -> Terms:
     return terms
 
 
+def terms_among(session: Session, instant: datetime, *, newest: int) -> Terms:
+    """What would hold at an instant had nothing been published after version `newest`.
+
+    Raises NoProgramme."""
+    row = session.execute(
+        sa.select(Programme.id, Programme.digest)
+        .where(Programme.starts_at <= instant, Programme.id <= newest)
+        .order_by(Programme.starts_at.desc(), Programme.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        raise NoProgramme
+    return known_terms(session, version=row.id, digest=row.digest)
+
+
+def begins_later(session: Session, version: int, *, at: datetime) -> datetime | None:
+    """When a version starts that is only planned at an instant and is not what holds then: what is
+    made from it and put in force at once would bring it forward."""
+    planned = session.execute(
+        sa.select(Programme.starts_at, Programme.digest).where(
+            Programme.id == version, Programme.starts_at > at
+        )
+    ).one_or_none()
+    if planned is None:
+        return None
+    held = _IN_FORCE.row(session, {"instant": at})
+    starts_at: datetime = planned.starts_at
+    return None if held is not None and held.digest == planned.digest else starts_at
+
+
 def newest(session: Session) -> int:
     """The version published last, in force or not yet; 0 before the first."""
     return int(session.scalar(sa.select(sa.func.max(Programme.id))) or 0)
@@ -100,7 +130,7 @@ def versions(session: Session, *, now: datetime) -> list[Version]:
             is_in_force=row.starts_at <= now and (end is None or now < end),
             is_planned=row.starts_at > now and row.starts_at != end,
         )
-        for row, end in zip(rows, later, strict=True)
+        for row, end in zip(rows, later[: len(rows)], strict=True)
     ]
     return sorted(found, key=lambda item: -item.id)
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, Literal, TypeVar
 
 from app.core.errors import DomainError, Invalid
@@ -25,6 +26,12 @@ Every = Literal["term", "month", "quarter", "year"]
 
 MOST_OPTIONS = 6  # buttons that one bubble has room for
 MOST_NAME = 30
+MOST_RATE = 10_000  # points a step
+MOST_PERCENT = 10_000  # a hundred times
+MOST_MONTHS = 120
+MOST_DAYS = 366
+MOST_POINTS = 1_000_000  # given at once
+_TOO_MANY_TIMES = f"倍率最多 {MOST_PERCENT // 100} 倍"
 
 
 class ContradictoryTerms(DomainError):
@@ -427,7 +434,7 @@ def check(terms: Terms) -> list[str]:
 
 def faults(terms: Terms) -> list[tuple[Path, str]]:
     """Every contradiction with its place in the document."""
-    points, tiering = terms.points, terms.tiering
+    points = terms.points
     has_months = points.expiry in ("end_of_month", "after_activity")
     return [
         *_tier_faults(terms.tiers),
@@ -455,14 +462,38 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         ),
         *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),
         *_when(has_months and points.expiry_months < 1, "points.expiry_months", "至少 1 個月"),
+        *_bound_faults(terms),
         *_when(points.value < 0, "points.value", "點數價值不可為負"),
-        *_when(tiering.window_months < 1, "tiering.window_months", "至少 1 個月"),
-        *_when(tiering.validity_months < 1, "tiering.validity_months", "至少 1 個月"),
-        *_when(tiering.grace_days < 0, "tiering.grace_days", "等級寬限天數不可為負"),
         *_referral_faults(terms.referral),
         *_invoice_faults(terms.invoices),
-        *_when(terms.return_window_days < 0, "return_window_days", "退貨期限不可為負"),
     ]
+
+
+# Least and most of what is counted with: a date or a number beyond them would stop every sale.
+_BOUNDS: Mapping[str, tuple[int, int, str]] = {
+    "earning.rate": (0, MOST_RATE, "點"),
+    "points.expiry_months": (0, MOST_MONTHS, "個月"),
+    "points.restore_min_days": (0, MOST_DAYS, "天"),
+    "tiering.window_months": (1, MOST_MONTHS, "個月"),
+    "tiering.validity_months": (1, MOST_MONTHS, "個月"),
+    "tiering.gift_months": (0, MOST_MONTHS, "個月"),
+    "tiering.grace_days": (0, MOST_DAYS, "天"),
+    "referral.inviter.points": (0, MOST_POINTS, "點"),
+    "referral.friend.points": (0, MOST_POINTS, "點"),
+    "referral.valid_days": (1, MOST_DAYS, "天"),
+    "referral.purchase_days": (1, MOST_DAYS, "天"),
+    "referral.wait_days": (0, MOST_DAYS, "天"),
+    "invoices.within_days": (1, MOST_DAYS, "天"),
+    "invoices.claim_days": (1, MOST_DAYS, "天"),
+    "return_window_days": (0, MOST_DAYS, "天"),
+}
+
+
+def _bound_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
+    for path, (least, most, unit) in _BOUNDS.items():
+        value = attrgetter(path)(terms)
+        is_outside = value is not None and not least <= value <= most
+        yield from _when(is_outside, path, f"須為 {least}–{most:,} {unit}")
 
 
 def _when(is_wrong: bool, path: str, reason: str) -> list[tuple[Path, str]]:
@@ -490,6 +521,7 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
                 yield (*here, "threshold"), "等級門檻須由低到高遞增"
         if tier.percent < 100:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
+        yield from _when_at((*here, "percent"), tier.percent > MOST_PERCENT, _TOO_MANY_TIMES)
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
 
@@ -568,6 +600,8 @@ def _option_faults(choice: Choice, here: Path) -> Iterator[tuple[Path, str]]:
         yield from _name_faults(option, there)
         if option.points < 0:
             yield (*there, "points"), "點數不可為負"
+        is_much = option.points > MOST_POINTS
+        yield from _when_at((*there, "points"), is_much, f"點數最多 {MOST_POINTS:,}")
         if not option.points and option.coupon is None:
             yield there, "選項須給點數或優惠券"
 
@@ -594,10 +628,9 @@ def _goal_faults(tier: Tier, here: Path, below: dict[Measure, int]) -> Iterator[
 
 def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
     yield from _when(earning.unit < 1, "earning.unit", "累點單位須大於 0")
-    yield from _when(earning.rate < 0, "earning.rate", "每單位點數不可為負")
-    yield from _when(
-        earning.birthday_percent < 100, "earning.birthday_percent", "生日倍率不可低於 100%"
-    )
+    birthday, its_path = earning.birthday_percent, "earning.birthday_percent"
+    yield from _when(birthday < 100, its_path, "生日倍率不可低於 100%")
+    yield from _when(birthday > MOST_PERCENT, its_path, _TOO_MANY_TIMES)
     for name in ("cap_per_sale", "cap_per_day"):
         yield from _when((getattr(earning, name) or 0) < 0, f"earning.{name}", "點數上限不可為負")
     for index, campaign in enumerate(earning.campaigns):
@@ -606,6 +639,7 @@ def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
             yield (*here, "ends_at"), "活動的結束時間須晚於開始時間"
         if campaign.percent < 100:
             yield (*here, "percent"), "活動倍率不可低於 100%"
+        yield from _when_at((*here, "percent"), campaign.percent > MOST_PERCENT, _TOO_MANY_TIMES)
 
 
 def _invoice_faults(invoices: InvoiceTerms) -> Iterator[tuple[Path, str]]:
@@ -615,20 +649,15 @@ def _invoice_faults(invoices: InvoiceTerms) -> Iterator[tuple[Path, str]]:
         if not re.fullmatch(r"[0-9]{8}", seller):
             yield ("invoices", "sellers", index), "統一編號須為 8 位數字"
     yield from _when(invoices.min_total < 0, "invoices.min_total", "最低金額不可為負")
-    for name in ("within_days", "claim_days", "cap_per_day"):
-        yield from _when(getattr(invoices, name) < 1, f"invoices.{name}", "須大於 0")
+    yield from _when(invoices.cap_per_day < 1, "invoices.cap_per_day", "須大於 0")
     yield from _when(not 0 <= invoices.hold_days <= 60, "invoices.hold_days", "須為 0–60 天")
     yield from _when((invoices.cap_per_period or 1) < 1, "invoices.cap_per_period", "須大於 0")
 
 
 def _referral_faults(referral: ReferralTerms) -> Iterator[tuple[Path, str]]:
-    for who, reward in (("inviter", referral.inviter), ("friend", referral.friend)):
-        yield from _when(reward.points < 0, f"referral.{who}.points", "獎勵點數不可為負")
     yield from _when(referral.min_spend < 0, "referral.min_spend", "最低消費不可為負")
-    for name in ("valid_days", "purchase_days", "burst_joins"):
-        yield from _when(getattr(referral, name) < 1, f"referral.{name}", "須大於 0")
-    for name in ("wait_days", "cap_per_month"):
-        yield from _when((getattr(referral, name) or 0) < 0, f"referral.{name}", "不可為負")
+    yield from _when(referral.burst_joins < 1, "referral.burst_joins", "須大於 0")
+    yield from _when((referral.cap_per_month or 0) < 0, "referral.cap_per_month", "不可為負")
 
 
 def _redemption_faults(redemption: Redemption) -> Iterator[tuple[Path, str]]:

@@ -16,6 +16,34 @@ class ProgrammeMoved(DomainError):
     """Another version was published since the terms were read."""
 
 
+def publish_over_plans(
+    session: Session,
+    terms: Terms,
+    *,
+    starts_at: datetime,
+    actor: str,
+    now: datetime,
+    note: str = "",
+    follows: int | None = None,
+) -> int:
+    """Publish for the days of later plans as well: an older plan must not undo a newer change.
+    Returns the first version.
+
+    Raises ContradictoryTerms, ProgrammeMoved."""
+    after = max(starts_at, now)
+    planned = {
+        item.starts_at for item in queries.versions(session, now=now) if item.starts_at > after
+    }
+    first = last = publish(
+        session, terms, starts_at=starts_at, actor=actor, now=now, note=note, follows=follows
+    )
+    for instant in sorted(planned):
+        last = publish(
+            session, terms, starts_at=instant, actor=actor, now=now, note=note, follows=last
+        )
+    return first
+
+
 def publish(
     session: Session,
     terms: Terms = rules.DEFAULT,

@@ -49,10 +49,24 @@ def _list(
 ) -> list[Any]:
     old, ours, other = ({item["code"]: item for item in side} for side in (base, mine, theirs))
     found = []
-    for code in (*other, *(code for code in ours if code not in other)):
+    for code in _in_order(list(ours), list(other)):
         value = _value(old.get(code), ours.get(code), other.get(code), _under(path, code), clashes)
         if value is not None:
             found.append(value)
+    return found
+
+
+def _in_order(ours: Sequence[str], other: Sequence[str]) -> list[str]:
+    """Theirs as they are, and what only I have after the neighbour it has with me: tiers stand in
+    the order of what they ask for."""
+    found = list(other)
+    at = 0  # behind the one before
+    for code in ours:
+        if code in other:
+            at = found.index(code) + 1
+        else:
+            found.insert(at, code)
+            at += 1
     return found
 
 

@@ -1,9 +1,10 @@
 """Changing the programme in steps: written, asked for, approved by a second person and published,
 or not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from app.revisions.models import DRAFTS, ProgrammeDraft
 from app.revisions.queries import UNDER_WAY, Draft
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
+from app.rulebooks.rules import Fault
 from app.staff.rules import Role
 
 LONGEST_NOTE = 200
@@ -160,15 +162,24 @@ def renew(
     """Put what an outdated change changes upon the newest version; return the places that both
     changed, where the draft's own values stay.
 
+    Tiers that contradict each other when joined are one place, and so are terms: otherwise the
+    author could do nothing about it, for the form has only one side's tiers.
+
     Raises NotFound, NotTheAuthor, DraftMoved, ContradictoryTerms."""
     draft = _own(session, draft_id, by)
     newest = programme_queries.newest(session)
     if newest == draft.based_on:
         return ()
     base = {} if not draft.based_on else _document(session, draft.based_on)
-    joined = rules.merged(
-        base, programme_rules.to_document(draft.terms), _document(session, newest)
+    mine = programme_rules.to_document(draft.terms)
+    joined = rules.merged(base, mine, _document(session, newest))
+    choices = (
+        joined,
+        rules.Merged({**joined.document, "tiers": mine["tiers"]}, (*joined.clashes, "tiers")),
+        rules.Merged(mine, (*joined.clashes, "terms")),
     )
+    sound = (choice for choice in choices if not _faults(session, choice.document))
+    joined = next(sound, joined)
     terms = programme_rules.from_document(joined.document)
     _check_book(session, terms)
     _move(
@@ -232,6 +243,11 @@ def _check(session: Session, wish: Wish) -> None:
     _check_book(session, wish.terms)
 
 
+def _faults(session: Session, document: Mapping[str, Any]) -> list[Fault]:
+    terms = programme_rules.from_document(document)
+    return book_rules.faults(books.with_lists(session, terms))
+
+
 def _check_book(session: Session, terms: Terms) -> None:
     faults = book_rules.faults(books.with_lists(session, terms))
     if faults:
@@ -273,28 +289,16 @@ def _document(session: Session, version: int) -> dict[str, object]:
 
 
 def _publish(session: Session, draft: Draft, by: Person, now: datetime) -> int:
-    """Where versions were planned for later, the same terms are published for their days as well:
-    an older plan must not undo a newer change."""
     starts_at = now if draft.starts_at is None else max(now, draft.starts_at)
-    planned = {
-        item.starts_at
-        for item in programme_queries.versions(session, now=now)
-        if item.starts_at > starts_at
-    }
-    terms = cutoffs.freeze(session, draft.terms, now=now)
-    follows, first = draft.based_on, 0
-    for instant in (starts_at, *sorted(planned)):
-        try:
-            follows = programmes.publish(
-                session,
-                terms,
-                starts_at=instant,
-                actor=f"staff:{by.staff_id}",
-                now=now,
-                note=draft.note,
-                follows=follows,
-            )
-        except ProgrammeMoved as moved:
-            raise DraftOutdated from moved
-        first = first or follows
-    return first
+    try:
+        return programmes.publish_over_plans(
+            session,
+            cutoffs.freeze(session, draft.terms, now=now),
+            starts_at=starts_at,
+            actor=f"staff:{by.staff_id}",
+            now=now,
+            note=draft.note,
+            follows=draft.based_on,
+        )
+    except ProgrammeMoved as moved:
+        raise DraftOutdated from moved

@@ -11,7 +11,7 @@ from app.core.db import table_of, taipei_day
 from app.coupons import queries as coupons
 from app.cutoffs import queries as cutoffs
 from app.cutoffs.rules import frozen
-from app.members.models import Member
+from app.members.models import MEMBER, Member
 from app.missions import queries as missions
 from app.points import queries as points
 from app.points.models import ACCOUNTS
@@ -92,11 +92,15 @@ def _crowds(session: Session, old: Terms, new: Terms, now: datetime) -> list[Cro
     statement = (
         sa.select(PERIODS.c.tier_code, reached_before, reached_after, sa.func.count())
         .select_from(
-            PERIODS.outerjoin(before, before.c.member_id == PERIODS.c.member_id).outerjoin(
-                after, after.c.member_id == PERIODS.c.member_id
-            )
+            PERIODS.join(_MEMBERS, _MEMBERS.c.id == PERIODS.c.member_id)
+            .outerjoin(before, before.c.member_id == PERIODS.c.member_id)
+            .outerjoin(after, after.c.member_id == PERIODS.c.member_id)
         )
-        .where(PERIODS.c.closed_at.is_(None))
+        .where(
+            PERIODS.c.closed_at.is_(None),
+            _MEMBERS.c.status == MEMBER,
+            _MEMBERS.c.is_test.is_(False),
+        )
         .group_by(PERIODS.c.tier_code, reached_before, reached_after)
     )
     return [Crowd(*tuple(row)) for row in session.execute(statement)]

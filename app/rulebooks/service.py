@@ -43,7 +43,8 @@ def apply(
     session: Session, book: Book, *, starts_at: datetime, actor: str, now: datetime, note: str = ""
 ) -> Applied:
     """The same book again changes nothing. Members keep the tier, the coupons and the points they
-    have; coupons, rewards, missions and stamp cards the book does not name are given no more.
+    have; coupons, rewards, missions and stamp cards the book does not name are given no more, and
+    what was planned for later days is replaced.
 
     Raises ContradictoryTerms, Invalid."""
     book = replace(book, terms=cutoffs.freeze(session, book.terms, now=now))
@@ -59,7 +60,7 @@ def apply(
     )
     version = None
     if not _is_in_force(session, book, starts_at):
-        version = programmes.publish(
+        version = programmes.publish_over_plans(
             session, book.terms, starts_at=starts_at, actor=actor, now=now, note=note
         )
     applied = Applied(version, tuple(created), tuple(revised), tuple(stopped))

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import table_of
 from app.core.prepared import Prepared, among
-from app.members.models import Member
+from app.members.models import MEMBER, Member
 from app.points import queries as points
 from app.programmes import queries as programmes
 from app.programmes.rules import Terms, Tier
@@ -340,10 +340,15 @@ def way_up(
 
 
 def counts(session: Session) -> dict[str, int]:
-    """Members by tier."""
+    """Members by tier, without those who left and test members."""
     rows = session.execute(
         sa.select(PERIODS.c.tier_code, sa.func.count())
-        .where(PERIODS.c.closed_at.is_(None))
+        .join_from(PERIODS, _MEMBERS, _MEMBERS.c.id == PERIODS.c.member_id)
+        .where(
+            PERIODS.c.closed_at.is_(None),
+            _MEMBERS.c.status == MEMBER,
+            _MEMBERS.c.is_test.is_(False),
+        )
         .group_by(PERIODS.c.tier_code)
     )
     return {code: number for code, number in rows}  # noqa: C416  # rows are not tuples to mypy

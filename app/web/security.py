@@ -17,12 +17,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, RedirectResponse
 
 from app.core.errors import Conflict, DomainError, Invalid, NotFound
+from app.programmes.queries import NoProgramme
 from app.staff import queries, rules
 from app.staff import service as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import cookies, pages
 
+NO_PROGRAMME: Final = "還沒有會員制度，請負責人先到「設定導覽」選一個範本。"
+NOT_NOW: Final = "目前的狀態不能這樣做，請重新整理後再看一次。"
 MALFORMED: Final = "網址或欄位的內容不正確。"
 UNSTORABLE: Final = "送出的內容含有看不見的控制字元，無法處理。請刪掉後重新輸入。"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -227,8 +230,9 @@ class StaffRoute(APIRoute):
                 return refusal(request, 422, UNSTORABLE if is_unstorable else MALFORMED)
             except Conflict:
                 return refusal(request, 409, "同一個編號已經用在另一筆資料上。")
-            except DomainError:
-                return refusal(request, 409, "目前的狀態不能這樣做，請重新整理後再看一次。")
+            except DomainError as error:
+                is_new_brand = isinstance(error, NoProgramme)
+                return refusal(request, 409, NO_PROGRAMME if is_new_brand else NOT_NOW)
 
         return handle_refusals
 

@@ -67,7 +67,7 @@ def waiting(session: Session, *, now: datetime) -> Waiting:
         corrections=corrections,
         drafts=revisions.waiting_count(session),
         referrals=referrals.review_count(session),
-        invoices=invoices.counts(session).get("review", 0),
+        invoices=invoices.review_count(session),
         ending=tuple(sorted(ending, key=lambda item: item.ends_at)),
         quota_until=outbox.used_up_until(session, now=now),
         heard_at=heard_at,

@@ -20,6 +20,7 @@ from app.insights.queries import kinds
 from app.insights.queries.kinds import NOTHING, OddClerk, OfferVersion, Performance
 from app.previews import flex_html
 from app.programmes import queries as programmes
+from app.programmes.queries import NoProgramme
 from app.staff import queries as staff
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
@@ -257,7 +258,7 @@ def _editor(
         now = request.app.state.clock()
         shown = _shown(request, session, filled)
         stores = {store.code: store.name for store in staff.open_stores(session)}
-        tiers = {tier.code: tier.name for tier in programmes.terms_at(session, now).tiers}
+        tiers = _tiers(session, now)
     return pages.render(
         request,
         "console/coupon_draft.html",
@@ -270,6 +271,14 @@ def _editor(
         templates=TEMPLATES,
         shown=shown,
     )
+
+
+def _tiers(session: Session, now: datetime) -> dict[str, str]:
+    """Names by code; none before there is a programme: coupons can be made first."""
+    try:
+        return {tier.code: tier.name for tier in programmes.terms_at(session, now).tiers}
+    except NoProgramme:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +299,7 @@ def _shown(request: Request, session: Session, filled: Filled) -> Shown:
     )
     drawn = flex_html.render(message, interactive=False)
     stores = {store.code: store.name for store in staff.open_stores(session)}
-    tiers = {tier.code: tier.name for tier in programmes.terms_at(session, now).tiers}
+    tiers = _tiers(session, now)
     return Shown(
         orjson.dumps({"html": drawn.html, "css": list(drawn.css)}).decode(),
         words.explained(draft, stores=stores, tiers=tiers),

@@ -30,7 +30,7 @@ from app.tiers.rules import words as tier_words
 from app.web import pages
 from app.web.console import programme_tester
 from app.web.console.programme_tester import Result
-from app.web.security import StaffRoute, require
+from app.web.security import NotAllowed, StaffRoute, require
 from flex_templates.theme import CAMPHOR, METALS
 
 router = APIRouter(prefix="/console/programme", route_class=StaffRoute)
@@ -257,10 +257,13 @@ def compare(request: Request, _: Reader, old: Short = "", new: Short = "") -> Re
 
 
 @router.get("/try")
-def try_a_sale(request: Request, _: Reader, draft: Short = "") -> Response:
-    """The form comes back with what was typed; nothing is recorded."""
+def try_a_sale(request: Request, visitor: Reader, draft: Short = "") -> Response:
+    """The form comes back with what was typed; nothing is recorded. A draft is shown to those who
+    may write one."""
     now = request.app.state.clock()
     draft_id = ids.id_typed(draft)
+    if draft_id is not None and not visitor.may(Permission.WRITE_PROGRAMME):
+        raise NotAllowed(visitor)
     with request.app.state.db.reading() as session:
         try:
             newest = queries.terms_at(session, now)

@@ -1,7 +1,7 @@
 """Changing the programme: the form, what it would do to members, and who approves it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -29,7 +29,7 @@ from app.revisions.service import (
 )
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
-from app.rulebooks.rules import Crowd
+from app.rulebooks.rules import Book, Crowd
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -60,6 +60,9 @@ NOTICES: Final = {
 }
 
 
+DECIDED: Final = "這份草稿剛才已經有了決定，不能再儲存。需要的內容請先複製下來，再另寫一份。"
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """So many members whose spend reaches one tier today and another by the draft."""
@@ -73,6 +76,8 @@ class Move:
 @dataclass(frozen=True, slots=True)
 class DraftView:
     draft: Draft
+    compared_with: int  # the version that holds until the draft begins
+    hastens: datetime | None  # the version it was written upon would begin only then
     changes: list[str]
     consequences: list[str]
     moves: tuple[Move, ...]
@@ -98,7 +103,9 @@ def new(request: Request, _: Writer) -> Response:
             terms = programmes.terms_of(session, newest)
         except NoProgramme as missing:
             raise NotFound("programme", newest) from missing
-        filled = programme_forms.shown(terms)
+        now = request.app.state.clock()
+        starts_at = programmes.begins_later(session, newest, at=now)
+        filled = programme_forms.shown(terms, starts_at=starts_at)
         return _editor(request, session, filled, based_on=newest, draft=None)
 
 
@@ -121,6 +128,7 @@ def _editor(
         problems=filled.problems,
         typed=filled.typed,
         based_on=based_on,
+        planned_for=programmes.begins_later(session, based_on, at=request.app.state.clock()),
         draft=draft,
         coupons=given,
         form_id=form_id or ids.random_code(20),
@@ -213,7 +221,8 @@ def draft(
 def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> DraftView:
     by = person(visitor)
     newest = programmes.newest(session)
-    old = books.book_of(session, kept.based_on)
+    starts_at = _starts_at(kept, now)
+    old = _replaced(session, kept, now)
     changes = book_rules.differences(old, books.with_lists(session, kept.terms))
     consequences: list[str] = []
     moves: tuple[Move, ...] = ()
@@ -221,9 +230,10 @@ def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> Dra
         effects = books.effects(session, old.terms, kept.terms, now=now)
         consequences = book_rules.consequences(effects, old.terms, kept.terms)
         moves = _moves(effects.crowds, old.terms, kept.terms)
-    starts_at = max(now, kept.starts_at or now)
     return DraftView(
         draft=kept,
+        compared_with=old.terms.version,
+        hastens=programmes.begins_later(session, kept.based_on, at=starts_at),
         changes=changes,
         consequences=consequences,
         moves=moves,
@@ -236,6 +246,22 @@ def _view(session: Session, kept: Draft, visitor: Visitor, now: datetime) -> Dra
             if item.is_planned and item.starts_at > starts_at
         ),
     )
+
+
+def _starts_at(kept: Draft, now: datetime) -> datetime:
+    """When it began, or would begin if it was approved now."""
+    at = kept.decided_at or now
+    return max(at, kept.starts_at or at)
+
+
+def _replaced(session: Session, kept: Draft, now: datetime) -> Book:
+    """What a draft takes the place of: what holds when it begins. That is not the version that it
+    was written upon where that one is planned for a later day."""
+    try:
+        terms = programmes.terms_among(session, _starts_at(kept, now), newest=kept.based_on)
+    except NoProgramme:
+        return books.book_of(session, kept.based_on)
+    return books.with_lists(session, terms)
 
 
 def _moves(crowds: tuple[Crowd, ...], old: Terms, new: Terms) -> tuple[Move, ...]:
@@ -292,9 +318,21 @@ def _save(request: Request, visitor: Visitor, draft_id: int, form: FormData) -> 
                 now=now,
             )
             _audit(request, session, visitor, "written", queries.draft(session, draft_id))
+    except (DraftMoved, ContradictoryTerms) as error:
+        return _unsaved(request, draft_id, filled, word_for(error))
     except DomainError as error:
         return _back(draft_id, word_for(error))
     return _back(draft_id, "saved")
+
+
+def _unsaved(request: Request, draft_id: int, filled: Filled, word: str) -> Response:
+    """What was typed, to be looked at and saved over the draft as it is now; a draft that was
+    decided meanwhile is not saved any more."""
+    with request.app.state.db.reading() as session:
+        kept = queries.draft(session, draft_id)
+        sentence = NOTICES[word][1] if kept.is_under_way else DECIDED
+        refused = replace(filled, problems={"other": sentence})
+        return _editor(request, session, refused, based_on=kept.based_on, draft=kept, status=409)
 
 
 @router.post("/drafts/{draft_id}/ask")
@@ -420,7 +458,7 @@ def word_for(error: DomainError) -> str:
 
 def _audit(request: Request, session: Session, visitor: Visitor, action: str, kept: Draft) -> None:
     """With the version it changes and every change in words: `銀卡 升等門檻：… → …`."""
-    old = books.book_of(session, kept.based_on)
+    old = _replaced(session, kept, request.app.state.clock())
     changes = book_rules.differences(old, books.with_lists(session, kept.terms))
     after = {"version": kept.version, "changes": changes[:50], "note": kept.note}
     security.audit(
@@ -429,6 +467,6 @@ def _audit(request: Request, session: Session, visitor: Visitor, action: str, ke
         visitor,
         f"programme.{action}",
         f"programme_draft:{kept.id}",
-        before={"version": kept.based_on},
+        before={"version": old.terms.version},
         after=after | ({"reason": kept.reason} if kept.reason else {}),
     )

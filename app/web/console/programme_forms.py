@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from starlette.datastructures import FormData
 
-from app.core import money, text
+from app.core import ids, money, text
 from app.core.clock import taipei_date, taipei_midnight
 from app.core.errors import Invalid
 from app.programmes.rules import Campaign, Earning, Terms, Tier
@@ -146,12 +146,21 @@ def read(form: FormData, kept: Terms, *, now: datetime) -> Filled:
     if starts_on is not None and starts_on < taipei_date(now):
         reading.problems["starts_on"] = "請選今天以後的日子，留白是核准時立刻生效"
     note = " ".join(typed["note"].split())
-    if not 1 <= len(note) <= LONGEST_NOTE:
-        reading.problems["note"] = f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字，核准的人會看到"
+    if fault := note_fault(note):
+        reading.problems["note"] = fault
     starts_at = None
     if starts_on is not None and starts_on > taipei_date(now):
         starts_at = taipei_midnight(starts_on)
     return Filled(typed, terms, starts_at, reading.problems)
+
+
+def note_fault(note: str) -> str:
+    """What is wrong with the reason for a change; empty for nothing."""
+    if not 1 <= len(note) <= LONGEST_NOTE:
+        return f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字，核准的人會看到"
+    if not note.isprintable():
+        return "原因裡有看不見的字元（例如組合的表情符號），請刪掉"
+    return ""
 
 
 def field_of(fault: Fault) -> str:
@@ -198,10 +207,10 @@ class _Reading:
         """Of times: 1.5 is 150 percent."""
         said = text.half_width(self._typed[name]).removesuffix("倍").strip()
         try:
-            found = Decimal(said) * 100
-        except InvalidOperation:
+            found = text.parse_decimal(said, field=name) * 100
+        except Invalid:
             found = Decimal(-1)
-        if not (found.is_finite() and found == int(found) and 100 <= found <= 10_000):
+        if not (100 <= found <= 10_000 and found == int(found)):
             self.problems[name] = "請填 1 到 100 倍，最多兩位小數，例如 1.5"
             return 100
         return int(found)
@@ -223,8 +232,11 @@ class _Reading:
         if not self._typed[name]:
             return None
         try:
-            return text.parse_date(self._typed[name], field=name)
-        except (Invalid, OverflowError):
+            found = text.parse_date(self._typed[name], field=name)
+            if not 2000 <= found.year <= 2100:
+                raise Invalid(name, "is not of our time")
+            return found
+        except Invalid:
             self.problems[name] = "日期請寫成 2026/12/31"
             return None
 
@@ -265,7 +277,7 @@ class _Reading:
                     self.problems.setdefault(name, "請填日期，例如 2026/12/31")
             if first is None or last is None:
                 continue
-            code = old.code if old is not None else _free(f"day-{first:%Y%m%d}", taken)
+            code = old.code if old is not None else _new_code(first, taken)
             taken.add(code)
             yield Campaign(
                 code=code,
@@ -283,9 +295,9 @@ class _Reading:
         return old.ends_at if is_end else old.starts_at
 
 
-def _free(code: str, taken: set[str]) -> str:
-    return next(
-        name
-        for name in (code, *(f"{code}-{number}" for number in range(2, len(taken) + 3)))
-        if name not in taken
-    )
+def _new_code(first: date, taken: set[str]) -> str:
+    """With a random part: campaigns of two drafts that begin on one day are two campaigns."""
+    while True:
+        code = f"day-{first:%Y%m%d}-{ids.random_code(4).lower()}"
+        if code not in taken:
+            return code

@@ -1,9 +1,9 @@
 """/console/setup: from an empty brand to the first member, each step told from the facts."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol, TypeVar
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlalchemy.orm import Session
@@ -18,7 +18,9 @@ from app.line import account
 from app.line.account import Health
 from app.programmes import queries as programmes
 from app.programmes.service import ProgrammeMoved
+from app.rulebooks import queries as books
 from app.rulebooks import service as rulebooks
+from app.rulebooks.rules import Book
 from app.rulebooks.starters import STARTERS
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
@@ -30,6 +32,14 @@ from app.web.webhook import PATH as WEBHOOK
 router = APIRouter(prefix="/console/setup", route_class=StaffRoute)
 Owner = Annotated[Visitor, Depends(require(Permission.MANAGE_STORES))]
 Reader = Annotated[Visitor, Depends(require(Permission.READ_NUMBERS))]
+
+
+class Coded(Protocol):
+    @property
+    def code(self) -> str: ...
+
+
+Draft = TypeVar("Draft", bound=Coded)
 
 NOTICES: Final = {
     "begun": (True, "會員制度已經開始，入會禮、生日禮與升等禮的優惠券也準備好了。"),
@@ -205,7 +215,7 @@ def begin(request: Request, visitor: Owner, code: str) -> Response:
                 return RedirectResponse("/console/setup?notice=known", 303)
             done = rulebooks.apply(
                 session,
-                starter.book,
+                _with_own(starter.book, books.with_lists(session, starter.book.terms)),
                 starts_at=now,
                 actor=f"staff:{visitor.staff_id}",
                 now=now,
@@ -222,6 +232,23 @@ def begin(request: Request, visitor: Owner, code: str) -> Response:
     except (Conflict, ProgrammeMoved):
         return RedirectResponse("/console/setup?notice=known", 303)
     return RedirectResponse("/console/setup?notice=begun", 303)
+
+
+def _with_own(chosen: Book, own: Book) -> Book:
+    """The template beside what the brand made before it chose one: that is neither stopped nor
+    changed. Both have the template's terms."""
+    return replace(
+        own,
+        coupons=_joined(own.coupons, chosen.coupons),
+        rewards=_joined(own.rewards, chosen.rewards),
+        missions=_joined(own.missions, chosen.missions),
+        stamps=_joined(own.stamps, chosen.stamps),
+    )
+
+
+def _joined(own: tuple[Draft, ...], chosen: tuple[Draft, ...]) -> tuple[Draft, ...]:
+    known = {draft.code for draft in own}
+    return (*own, *(draft for draft in chosen if draft.code not in known))
 
 
 @router.get("/poster")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from fractions import Fraction
 from typing import Annotated, Final
 
@@ -15,14 +16,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, QueryParams
 from starlette.responses import RedirectResponse
 
-from app.core import ids, money
+from app.core import ids, money, text
 from app.core.errors import Invalid, NotFound
 from app.coupons import queries as coupons
 from app.insights.queries import spread
 from app.programmes import queries as programmes
 from app.programmes.queries import NoProgramme
 from app.programmes.rules import Terms, Tier
-from app.revisions.service import LONGEST_NOTE, Wish
+from app.revisions.service import Wish
 from app.rulebooks import queries as books
 from app.rulebooks import rules as book_rules
 from app.staff.queries import Visitor
@@ -30,6 +31,7 @@ from app.staff.rules import Permission
 from app.tiers.rules import cuts, words
 from app.tiers.rules.cuts import STEP, Bucket, Cut
 from app.web import pages
+from app.web.console import programme_forms
 from app.web.console.programme_drafts import keep
 from app.web.security import StaffRoute, require
 
@@ -88,6 +90,7 @@ class DesignView:
     below: int  # who spent less than a step and is in no bar
     data: str  # for the script
     window: str
+    planned_for: datetime | None  # the terms are a version that begins only then
     also: bool  # tiers ask for more than money
     formula: str
     problems: Mapping[str, str]
@@ -154,19 +157,21 @@ def _save(request: Request, visitor: Visitor, form: FormData) -> Response:
         values, problems = _typed(terms, [], form)
         changed = with_thresholds(terms, values)
         note = " ".join(str(form.get("note", "")).split())
-        if not 1 <= len(note) <= LONGEST_NOTE:
-            problems["note"] = f"請寫為什麼要改，最多 {LONGEST_NOTE} 個字"
+        if fault_of_note := programme_forms.note_fault(note):
+            problems["note"] = fault_of_note
         if not problems:
             for fault in book_rules.faults(books.with_lists(session, changed)):
                 problems.setdefault(_field(fault.path, changed), fault.reason)
         if problems:
             view = _view(request, session, terms, form, problems)
             return _page(request, visitor, view, based_on, form_id=form_id, status=422)
+        # Thresholds put upon a planned version wait for its day: they do not bring it forward.
+        starts_at = programmes.begins_later(session, based_on, at=request.app.state.clock())
         draft_id = keep(
             request,
             session,
             visitor,
-            Wish(changed, note),
+            Wish(changed, note, starts_at),
             based_on=based_on,
             form_id=f"{visitor.staff_id}-{form_id}",
         )
@@ -233,8 +238,9 @@ def _typed(
 
 def _percent(said: str) -> Fraction | None:
     try:
-        found = Fraction(said.strip().removesuffix("%")) / 100
-    except (ValueError, ZeroDivisionError):
+        typed = text.half_width(said).strip().removesuffix("%")
+        found = Fraction(text.parse_decimal(typed, field="share")) / 100
+    except Invalid:
         return None
     return found if 0 <= found <= 1 else None
 
@@ -276,6 +282,7 @@ def _view(
         below=sum(bucket.members for bucket in found if bucket.step == 0),
         data=_data(found, tiers, values, terms, gifts, top),
         window=words.window(terms.tiering),
+        planned_for=programmes.begins_later(session, terms.version, at=request.app.state.clock()),
         also=not terms.counts_only_spend,
         formula=f"點數：該等級會員{words.window(terms.tiering)}的消費 ÷ "
         f"NT${terms.earning.unit:,} × "

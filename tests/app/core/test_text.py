@@ -1,4 +1,5 @@
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -386,3 +387,19 @@ def test_an_address_falls_into_its_pieces(typed: str, address: tuple[str, ...]) 
 def test_an_address_without_city_or_district_is_refused(typed: str) -> None:
     with pytest.raises(Invalid):
         text.parse_address(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"),
+    [("5", "5"), (" 12.5 ", "12.5"), ("０．０６２５", "0.0625"), ("999.9999", "999.9999")],
+)
+def test_a_small_number_is_read(typed: str, number: str) -> None:
+    assert text.parse_decimal(typed, field="share") == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "-1", "1000", "1e9", "1e99999999", "1/3", "1_0", "nan", "inf", "1.", ".5", "٣"]
+)
+def test_what_is_no_small_number_is_refused(typed: str) -> None:
+    with pytest.raises(Invalid):
+        text.parse_decimal(typed, field="share")

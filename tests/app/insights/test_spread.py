@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from app.core.db import Database
 from app.insights.queries import spread
+from app.members.models import CLOSED, Member
 from app.programmes.rules import DEFAULT
+from app.rulebooks import queries as books
 from app.tiers import queries as tiers
 from app.tiers.rules.cuts import STEP, Bucket
 from tests.support.loyalty import publish
@@ -36,3 +39,18 @@ def test_the_steps_say_what_each_member_spent(db: Database, amounts: tuple[int, 
     assert sorted(found, key=str) == (
         [together] if (mine.held, mine.step) == ("basic", 0) else sorted([mine, ken], key=str)
     )
+
+
+def test_who_left_and_who_only_tests_are_in_no_number(db: Database) -> None:
+    with db.transaction() as session:
+        publish(session)
+        shop = staffed_shop(session)
+        gone, tester, hana = regular(session), regular(session, is_test=True), regular(session)
+        for member in (gone, tester, hana):
+            bought(session, member, 7_777, store_id=shop.store_id)
+        session.execute(sa.update(Member).where(Member.id == gone).values(status=CLOSED))
+        found = spread.buckets(session, DEFAULT, now=NOW)
+        crowds = books.effects(session, DEFAULT, DEFAULT, now=NOW).crowds
+        assert sum(bucket.members for bucket in found) == 1
+        assert sum(crowd.members for crowd in crowds) == 1
+        assert tiers.counts(session) == {"silver": 1}

@@ -138,6 +138,7 @@ def test_a_till_that_tells_otherwise_wins_and_a_person_decides(shop: Database) -
         sell(session, total=90)
         service.settle_due(session, now=NOW)
         assert status_of(session, member) == "review"
+        assert queries.review_count(session) == 1
         service.reject(session, claim_id=done.claim_id, staff_id=_clerk(session), reason="金額不符",
                        now=NOW)  # fmt: skip
         standing = points.standing(session, member, now=NOW)

@@ -10,6 +10,8 @@ from app.programmes.rules import DEFAULT, Earning, from_document, to_document
 from app.revisions.rules import merged
 
 BASE = to_document(DEFAULT)
+BRONZE = replace(DEFAULT.tiers[1], code="bronze", threshold=8_000)
+BLACK = replace(DEFAULT.tiers[-1], code="black", threshold=200_000)
 
 
 def renamed(code: str, name: str) -> dict[str, Any]:
@@ -50,6 +52,20 @@ def test_a_tier_that_others_added_stays() -> None:
     theirs = to_document(replace(DEFAULT, tiers=more))
     joined = merged(BASE, renamed("gold", "黃金"), theirs)
     assert [tier["code"] for tier in joined.document["tiers"]][-1] == "black"
+
+
+def test_a_tier_that_i_put_between_stays_between() -> None:
+    mine = to_document(replace(DEFAULT, tiers=(*DEFAULT.tiers[:2], BRONZE, *DEFAULT.tiers[2:])))
+    theirs = to_document(replace(DEFAULT, tiers=(*DEFAULT.tiers, BLACK)))
+    joined = merged(BASE, mine, theirs)
+    codes = ["basic", "silver", "bronze", "gold", "platinum", "black"]
+    assert [tier["code"] for tier in joined.document["tiers"]] == codes
+
+
+def test_a_tier_that_i_put_first_stays_first() -> None:
+    mine = to_document(replace(DEFAULT, tiers=(BRONZE, *DEFAULT.tiers)))
+    joined = merged(BASE, mine, renamed("gold", "黃金"))
+    assert joined.document["tiers"][0]["code"] == "bronze"
 
 
 def test_a_tier_that_i_removed_is_gone() -> None:

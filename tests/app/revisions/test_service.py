@@ -157,6 +157,20 @@ def test_what_was_planned_for_later_does_not_undo_a_newer_change(db: Database, b
         assert rate(session, later) == 4
 
 
+def test_what_was_planned_for_later_does_not_undo_an_applied_file(
+    db: Database, brand: Shop
+) -> None:
+    later = NOW + timedelta(days=30)
+    with db.transaction() as session:
+        approved(session, brand, drafted(session, brand, starts_at=later))
+        changed = replace(books.STARTER, terms=double(double()))
+        done = rulebooks.apply(session, changed, starts_at=NOW, actor="cli", now=NOW)
+    with db.reading() as session:
+        assert rate(session) == 4
+        assert rate(session, later) == 4
+        assert programmes.terms_at(session, NOW).version == done.version
+
+
 def test_a_draft_of_an_older_version_is_not_approved(db: Database, brand: Shop) -> None:
     with db.transaction() as session:
         first = drafted(session, brand)
@@ -181,6 +195,31 @@ def test_an_outdated_draft_is_put_upon_the_newest_version(db: Database, brand: S
     with db.reading() as session:
         terms = programmes.terms_at(session, NOW)
         assert (terms.earning.rate, terms.points.pending_days) == (2, 3)
+
+
+def test_tiers_that_contradict_when_joined_stay_as_the_author_has_them(
+    db: Database, brand: Shop
+) -> None:
+    """Otherwise a way back to other tiers could neither be approved nor be mended."""
+    by, tiers = of(brand, Role.MARKETER), DEFAULT.tiers
+    bronze = replace(tiers[1], code="bronze", threshold=8_000)
+    pearl = replace(tiers[1], code="pearl", threshold=8_000)
+    with db.transaction() as session:
+        wanted = replace(double(), tiers=(*tiers[:2], bronze, *tiers[2:]))
+        mine = drafted(session, brand, wanted)
+        other = replace(
+            DEFAULT,
+            points=replace(DEFAULT.points, pending_days=3),
+            tiers=(*tiers[:2], pearl, *tiers[2:]),
+        )
+        approved(session, brand, drafted(session, brand, other, form_id="form-2"))
+        clashes = service.renew(session, draft_id=mine, edition=1, by=by, now=NOW)
+        assert clashes == ("tiers",)
+        service.ask(session, draft_id=mine, edition=2, by=by, now=NOW)
+        approved(session, brand, mine, edition=2)
+        held = programmes.terms_at(session, NOW)
+    assert held.tiers == wanted.tiers
+    assert (held.earning.rate, held.points.pending_days) == (2, 3)
 
 
 def test_what_changed_since_it_was_read_is_not_approved(db: Database, brand: Shop) -> None:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from app.core.clock import taipei_date, taipei_midnight
 from app.core.db import Database
 from app.programmes import queries as programmes
+from app.programmes import service as programmes_service
 from app.programmes.rules import DEFAULT
 from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
@@ -130,6 +133,29 @@ def test_nothing_typed_is_lost_and_the_field_is_named(marketer: Browser) -> None
     assert 'value="周年慶"' in sent.text
 
 
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01"])
+def test_a_day_that_is_not_of_our_time_is_named(marketer: Browser, day: str) -> None:
+    page = marketer.get("/console/programme/new").text
+    days = {"campaign_of_0_of_from": day, "campaign_of_0_of_to": day, "starts_on": day}
+    sent = marketer.post(
+        "/console/programme/drafts",
+        form(page, campaign_of_0_of_name="遠", campaign_of_0_of_times="2", note="改", **days),
+    )
+    assert sent.status == 422
+    for name in ("campaign-0-from", "campaign-0-to", "starts_on"):
+        assert f'id="{name}-fault"' in sent.text
+
+
+def test_months_that_no_calendar_has_are_named(marketer: Browser) -> None:
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post(
+        "/console/programme/drafts", form(page, expiry_months="120000", rate="10001", note="改")
+    )
+    assert sent.status == 422
+    assert 'id="expiry_months-fault"' in sent.text
+    assert 'id="rate-fault"' in sent.text
+
+
 def test_without_a_reason_there_is_no_draft(marketer: Browser) -> None:
     page = marketer.get("/console/programme/new").text
     sent = marketer.post("/console/programme/drafts", form(page, note=" "))
@@ -161,6 +187,24 @@ def test_a_member_day_is_added_and_taken_away(sqlite_db: Database, marketer: Bro
     assert "沒有改任何地方" in marketer.get(draft).text
 
 
+def test_two_member_days_of_one_date_are_two(
+    sqlite_db: Database, marketer: Browser, owner: Browser
+) -> None:
+    day = {"campaign_of_0_of_from": "2026-07-20", "campaign_of_0_of_to": "2026-07-20"}
+    times = {**day, "campaign_of_0_of_times": "2"}
+    one, other = (
+        drafted(marketer, campaign_of_0_of_name=name, **times) for name in ("會員日", "店慶")
+    )
+    marketer.post(f"{one}/ask", {"edition": "1"})
+    owner.post(f"{one}/approve", {"edition": "1"})
+    assert marketer.post(f"{other}/renew", {"edition": "1"}).location == f"{other}?notice=renew"
+    marketer.post(f"{other}/ask", {"edition": "2"})
+    owner.post(f"{other}/approve", {"edition": "2"})
+    with sqlite_db.reading() as session:
+        campaigns = programmes.terms_at(session, NOW).earning.campaigns
+    assert sorted(campaign.name for campaign in campaigns) == ["店慶", "會員日"]
+
+
 def test_a_draft_tells_how_many_rise(sqlite_db: Database, marketer: Browser, shop: Shop) -> None:
     with sqlite_db.transaction() as session:
         member = regular(session)
@@ -182,6 +226,89 @@ def test_an_outdated_draft_asks_to_be_looked_at_again(
     assert "放到最新的一版上" in marketer.get(draft).text
     assert marketer.post(f"{draft}/renew", {"edition": "1"}).location == f"{draft}?notice=renew"
     assert "退貨期限" not in marketer.get(draft).text  # what others changed is no change of mine
+
+
+def test_what_was_typed_into_a_draft_that_moved_is_shown_again(marketer: Browser) -> None:
+    draft = drafted(marketer, rate="2")
+    page = marketer.get(f"{draft}/edit").text
+    assert marketer.post(f"{draft}/edit", form(page, rate="3")).status == 303
+    late = marketer.post(f"{draft}/edit", form(page, rate="4"))
+    assert (late.status, 'name="rate" value="4"' in late.text) == (409, True)
+    assert "這份草稿剛才有變動" in late.text
+    assert marketer.post(f"{draft}/edit", form(late.text)).status == 303
+    assert "累點 得點數：1 → 4" in marketer.get(draft).text
+    page = marketer.get(f"{draft}/edit").text
+    marketer.post(f"{draft}/withdraw", {"edition": "3"})
+    late = marketer.post(f"{draft}/edit", form(page, rate="5"))
+    assert (late.status, 'name="rate" value="5"' in late.text) == (409, True)
+    assert "不能再儲存" in late.text
+
+
+def test_a_reason_with_signs_that_are_not_seen_is_named(marketer: Browser) -> None:
+    family = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}"
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post("/console/programme/drafts", form(page, note=f"周年慶{family}"))
+    assert (sent.status, 'id="note-fault"' in sent.text) == (422, True)
+    page = marketer.get("/console/programme/thresholds").text
+    hidden = dict(re.findall(r'name="(form_id|based_on)" value="([^"]+)"', page))
+    fields = {**hidden, "threshold-silver": "6000", "note": family}
+    sent = marketer.post("/console/programme/thresholds", fields)
+    assert (sent.status, 'id="note-fault"' in sent.text) == (422, True)
+    assert 'value="6000"' in sent.text
+
+
+@pytest.fixture
+def planned(sqlite_db: Database, marketer: Browser) -> str:
+    """Gold asks for more from a later day on; the day."""
+    gold = tuple(
+        replace(tier, threshold=30_000) if tier.code == "gold" else tier for tier in DEFAULT.tiers
+    )
+    with sqlite_db.transaction() as session:
+        later = taipei_midnight(taipei_date(NOW) + timedelta(days=30))
+        programmes_service.publish(
+            session, replace(DEFAULT, tiers=gold), starts_at=later, actor="test", now=NOW
+        )
+    return taipei_date(later).isoformat()
+
+
+def test_a_change_for_now_says_that_it_brings_a_plan_forward(
+    sqlite_db: Database, marketer: Browser, owner: Browser, planned: str
+) -> None:
+    form_page = marketer.get("/console/programme/new").text
+    assert f'name="starts_on" type="date" value="{planned}"' in form_page
+    assert "內容也會跟著提前生效" in form_page
+    draft = drafted(marketer, rate="2", starts_on="")
+    page = marketer.get(draft).text
+    gold = "等級「金卡」 升等門檻：NT$20,000 → NT$30,000"
+    assert "版的內容提前" in page
+    assert gold in page
+    marketer.post(f"{draft}/ask", {"edition": "1"})
+    owner.post(f"{draft}/approve", {"edition": "1"})
+    with sqlite_db.reading() as session:
+        entry = session.scalars(
+            sa.select(AuditEntry).where(AuditEntry.action == "programme.approved")
+        ).one()
+    assert (entry.after or {})["changes"] == [gold, "累點 得點數：1 → 2"]
+    assert gold in marketer.get(draft).text
+
+
+def test_a_change_for_the_day_of_a_plan_leaves_it_its_day(marketer: Browser, planned: str) -> None:
+    page = marketer.get(drafted(marketer, rate="2")).text
+    assert "版的內容提前" not in page
+    assert "升等門檻" not in page
+
+
+def test_thresholds_put_upon_a_plan_wait_for_its_day(marketer: Browser, planned: str) -> None:
+    page = marketer.get("/console/programme/thresholds").text
+    assert "草稿會在同一天生效" in page
+    hidden = dict(re.findall(r'name="(form_id|based_on)" value="([^"]+)"', page))
+    sent = marketer.post(
+        "/console/programme/thresholds", {**hidden, "threshold-silver": "6000", "note": "調整"}
+    )
+    page = marketer.get(sent.location).text
+    assert "等級「銀卡」 升等門檻：NT$5,000 → NT$6,000" in page
+    assert "等級「金卡」" not in page
+    assert "版的內容提前" not in page
 
 
 def test_an_earlier_version_comes_back_in_one_step(
@@ -254,6 +381,14 @@ def test_a_draft_is_tried_before_it_holds(marketer: Browser) -> None:
 # The designer of thresholds -----------------------------------------------------------------------
 
 
+def test_a_draft_is_tried_only_by_who_may_write_one(sqlite_db: Database, marketer: Browser) -> None:
+    draft_id = drafted(marketer, rate="2").rpartition("/")[2]
+    with browser(sqlite_db) as analyst:
+        analyst.log_in(Role.ANALYST)
+        assert analyst.get(f"/console/programme/try?{SALE}").status == 200
+        assert analyst.get(f"/console/programme/try?{SALE}&draft={draft_id}").status == 403
+
+
 def test_thresholds_show_who_rises(sqlite_db: Database, marketer: Browser, shop: Shop) -> None:
     with sqlite_db.transaction() as session:
         bought(session, regular(session), 4_000, store_id=shop.store_id)
@@ -266,6 +401,20 @@ def test_thresholds_show_who_rises(sqlite_db: Database, marketer: Browser, shop:
     assert 'name="share-silver" value="50.0"' in page
     page = marketer.get("/console/programme/thresholds?by=share&share-silver=49").text
     assert 'name="threshold-silver" value="4500"' in page
+
+
+@pytest.mark.parametrize("said", ["1e99999999", "1/3", "5_0", "nan", "x"])
+def test_a_percent_that_is_none_is_named_at_once(marketer: Browser, said: str) -> None:
+    """`1e99999999` built as a number would keep the server busy for hours."""
+    page = marketer.get(f"/console/programme/thresholds?by=share&share-silver={said}")
+    assert (page.status, 'id="share-silver-fault"' in page.text) == (200, True)
+
+
+@pytest.mark.parametrize("said", ["1e99999999", "1e999999999999999999999", "1.555", "nan"])
+def test_times_that_are_none_are_named_at_once(marketer: Browser, said: str) -> None:
+    page = marketer.get("/console/programme/new").text
+    sent = marketer.post("/console/programme/drafts", form(page, birthday_times=said, note="改"))
+    assert (sent.status, 'id="birthday_times-fault"' in sent.text) == (422, True)
 
 
 def test_designed_thresholds_become_a_draft(sqlite_db: Database, marketer: Browser) -> None:

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from app.core.db import Database
+from app.coupons import queries as coupon_queries
 from app.coupons import service as coupons
 from app.coupons.rules import KindDraft
 from app.line import account
@@ -69,6 +70,31 @@ def test_a_template_begins_the_programme(sqlite_db: Database, owner: Browser, co
         assert replace(terms, version=0) == STARTERS[code].book.terms
     assert owner.get("/console/programme").status == 200
     assert owner.get("/console/programme/thresholds").status == 200
+
+
+def test_a_coupon_may_be_made_before_there_is_a_programme(
+    sqlite_db: Database, owner: Browser
+) -> None:
+    """The fourth step may be taken before the third, and the third does not undo it."""
+    assert owner.get("/console/coupons/new?template=amount_off").status == 200
+    fields = {"template": "amount_off", "value": "100", "buys": "1", "valid_days": "30"}
+    for code, name in (("opening", "開幕禮"), ("welcome", "自己的入會禮")):
+        sent = owner.post(
+            "/console/coupons", {**fields, "code": code, "name": name, "stacking": "stackable"}
+        )
+        assert sent.status == 303, sent.text
+        assert owner.get(sent.location).status == 200
+    assert owner.post("/console/setup/tiers/retail").location == "/console/setup?notice=begun"
+    with sqlite_db.reading() as session:
+        kinds = {kind.draft.code: kind for kind in coupon_queries.kinds(session)}
+    assert kinds["opening"].is_active
+    assert (kinds["welcome"].is_active, kinds["welcome"].draft.name) == (True, "自己的入會禮")
+    assert kinds["upgrade_gold"].is_active
+
+
+def test_a_page_that_needs_a_programme_says_so(owner: Browser) -> None:
+    page = owner.get("/console/tiers")
+    assert (page.status, "還沒有會員制度" in page.text) == (409, True)
 
 
 def test_a_programme_is_begun_once(sqlite_db: Database, owner: Browser) -> None:
