@@ -41,8 +41,12 @@ TROUBLES: Final = {
     rules.UNSAFE: "網址指向內部網路，沒有送出",
 }
 PAUSES: Final = {
-    rules.BY_HAND: "已暫停，發生的事會留著，恢復後補送。",
-    rules.FAILING: "連續三天送不出去，已自動暫停。修好之後按「恢復」，留著的會補送。",
+    rules.BY_HAND: "已暫停，發生的事會留 30 天，期限內恢復就會補送。",
+    rules.FAILING: "連續三天送不出去，已自動暫停。修好之後按「恢復」，30 天內留著的會補送。",
+    rules.SEALED: (
+        "簽章金鑰打不開（SECRET_KEY 換過），已自動暫停。"
+        "請按「換金鑰」，把新的交給接收端，再按「恢復」。"
+    ),
     rules.GONE: "對方回答 410（這個網址不再使用），已自動暫停。",
 }
 NOTICES: Final = {

@@ -1,6 +1,7 @@
 """Each fact is one row an address, whatever runs at once; each row is one try's at a time."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -8,12 +9,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import Database
+from app.core.db import Database, table_of
 from app.core.errors import NotFound
 from app.hooks import queries, rules, service
 from app.hooks.models import DELIVERIES, HOOKS
 from app.hooks.rules import Answer, HookDraft
 from app.hooks.service import Made, Try
+from app.members.models import Member
 from app.mergers.rules import FATES
 from app.rights import service as rights
 from app.timeline import service as timeline
@@ -25,6 +27,7 @@ from tests.support.staffing import staffed_shop
 from tests.support.times import NOW
 
 KEY = "a secret key"
+_MEMBERS = table_of(Member)
 URL = "https://erp.example.tw/in"
 SALES = ("purchase.recorded", "purchase.refunded")
 HOUR = timedelta(hours=1)
@@ -323,3 +326,151 @@ def test_after_a_month_rows_go(session: Session) -> None:
     service.test(session, hook_id=made.hook_id, form_id="x", now=NOW)
     assert service.forget_old(session, now=NOW + rules.KEPT) == 0
     assert service.forget_old(session, now=NOW + rules.KEPT + HOUR) == 1
+
+
+def test_a_secret_that_does_not_open_pauses_its_address_and_the_others_go_on(
+    session: Session,
+) -> None:
+    lost, good, hana = hook(session), hook(session), somebody(session)
+    session.execute(sa.update(HOOKS).where(HOOKS.c.id == lost.hook_id).values(secret="AAAA"))
+    told(session, hana, amount=1)
+    for made in (lost, good):
+        read(session, made.hook_id)
+    assert [one.hook_id for one in tried(session, 200)] == [good.hook_id]
+    found = queries.hook(session, lost.hook_id)
+    assert found is not None
+    assert (found.status, found.reason) == (rules.PAUSED, rules.SEALED)
+    new = service.rotate(session, hook_id=lost.hook_id, key=KEY, now=NOW)
+    service.resume(session, hook_id=lost.hook_id, now=NOW)
+    (one,) = tried(session, 200)
+    assert (one.hook_id, one.secrets) == (lost.hook_id, (new,))  # the lost one signs nothing
+
+
+def test_a_test_member_is_not_told_of(session: Session) -> None:
+    made = hook(session)
+    told(session, somebody(session, is_test=True), amount=1)
+    told(session, somebody(session), amount=2)
+    assert [json.loads(one.body)["data"]["amount"] for one in read(session, made.hook_id)] == [2]
+    tester = somebody(session, is_test=True)
+    service.owe(
+        session, hook_id=made.hook_id, kind=rules.JOURNEY, keys={tester: "j"}, facts={}, now=NOW
+    )
+    assert len(queries.deliveries(session, made.hook_id)) == 1
+
+
+def test_when_names_go_no_more_kept_bodies_lose_them_too(session: Session) -> None:
+    made = hook(session, with_person=True)
+    hana = somebody(session, name="陳小花", phone="+886912345678")
+    told(session, hana, amount=1)
+    read(session, made.hook_id)
+    tried(session, 200)
+    told(session, hana, amount=2)
+    full = read(session, made.hook_id)
+    assert all("陳小花" in one.body for one in full)
+    draft = HookDraft("ERP", URL, SALES, with_person=False)
+    service.change(session, hook_id=made.hook_id, draft=draft, allows_private=False)
+    for before, after in zip(full, queries.deliveries(session, made.hook_id), strict=True):
+        was, now = json.loads(before.body), json.loads(after.body)
+        assert now == was | {"member": {"number": was["member"]["number"]}}
+
+
+def test_who_reads_while_names_are_taken_away_writes_none_down(db: Database) -> None:
+    with db.transaction() as session:
+        made = hook(session, with_person=True)
+        hana = somebody(session, name="陳小花")
+        for amount in range(9):
+            told(session, hana, amount=amount)
+
+    def reads() -> None:
+        with db.transaction() as session:
+            service.read_on(session, hook_id=made.hook_id, now=NOW)
+
+    def takes_away() -> None:
+        with db.transaction() as session:
+            draft = HookDraft("ERP", URL, SALES, with_person=False)
+            service.change(session, hook_id=made.hook_id, draft=draft, allows_private=False)
+
+    assert at_once(reads, takes_away, reads) == [None] * 3
+    with db.transaction() as session:
+        lines = read(session, made.hook_id)
+    assert len(lines) == 9
+    assert not any("陳小花" in one.body for one in lines)
+
+
+def test_what_came_of_tries_and_a_removal_do_not_wait_for_each_other(
+    postgres_db: Database,
+) -> None:
+    """The removal holds the address when the answers come, and then wants its deliveries."""
+    with postgres_db.transaction() as session:
+        made = hook(session)
+        told(session, somebody(session), amount=1)
+        read(session, made.hook_id)
+        claimed = service.claim(session, lease="me", key=KEY, now=NOW)
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def removes() -> None:
+        with postgres_db.transaction() as session:
+            session.execute(sa.update(HOOKS).values(name="ERP"))
+            is_held.set()
+            may_go_on.wait(10)
+            service.remove(session, hook_id=made.hook_id)
+
+    def records() -> None:
+        is_held.wait(10)
+        with postgres_db.transaction() as session:
+            tries = [(one, Answer(500)) for one in claimed]
+            watch = threading.Thread(target=let_go_when_waiting)
+            watch.start()
+            service.record(session, lease="me", tries=tries, now=NOW)
+            watch.join()
+
+    def let_go_when_waiting() -> None:
+        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        any(_asked(postgres_db, waiting) for _ in range(1_000))
+        may_go_on.set()
+
+    assert at_once(removes, records) == [None, None]
+    with postgres_db.reading() as session:
+        (line,) = queries.deliveries(session, made.hook_id)
+    assert line.status == rules.CANCELLED
+
+
+def test_a_member_is_not_wiped_between_the_look_and_the_body(postgres_db: Database) -> None:
+    with postgres_db.transaction() as session:
+        made = hook(session, with_person=True)
+        hana = somebody(session, name="陳小花")
+        told(session, hana, amount=1)
+    with postgres_db.transaction() as wiping:
+        service.wipe(wiping, member_id=hana)
+
+        def reads() -> None:
+            with postgres_db.transaction() as session:
+                service.read_on(session, hook_id=made.hook_id, now=NOW)
+
+        reader = threading.Thread(target=reads)
+        reader.start()
+        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        is_waiting = any(_asked(postgres_db, waiting) for _ in range(1_000))
+        wiping.execute(sa.update(_MEMBERS).where(_MEMBERS.c.id == hana).values(name=None))
+    reader.join()
+    assert is_waiting
+    with postgres_db.reading() as session:
+        (line,) = queries.deliveries(session, made.hook_id)
+    assert "陳小花" not in line.body
+
+
+def _asked(db: Database, query: sa.TextClause) -> int:
+    with db.reading() as session:
+        return int(session.scalar(query) or 0)
+
+
+def test_an_address_that_fails_is_probed_and_holds_the_others_up_no_longer(
+    session: Session,
+) -> None:
+    made, hana = hook(session), somebody(session)
+    for amount in range(3 * service.PER_HOOK):
+        told(session, hana, amount=amount)
+    read(session, made.hook_id)
+    assert len(tried(session, None)) == service.PER_HOOK
+    assert len(tried(session, 200)) == service.PROBES
+    assert len(tried(session, 200)) == service.PER_HOOK
