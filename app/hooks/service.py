@@ -4,10 +4,9 @@ A fact becomes one row for each address that wants it, whatever runs at the same
 address and fact are a unique key. A row is tried by whoever holds its lease; a process that dies
 leaves it to lapse, and the same body goes out again under the same id."""
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -15,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import ids, sealing
-from app.core.db import changed, insert_many_ignore, table_of
+from app.core.db import changed, insert_ignore, insert_many_ignore, table_of
 from app.core.errors import NotFound
 from app.hooks import queries, rules
-from app.hooks.models import DELIVERIES, HOOKS, Delivery
+from app.hooks.models import DELIVERIES, HOOKS, Delivery, Hook
 from app.hooks.queries import Reader
 from app.hooks.rules import Answer, HookDraft
 from app.members.models import Member
@@ -39,33 +38,58 @@ _MEMBERS, _FACTS = table_of(Member), table_of(Fact)
 class Made:
     hook_id: int
     secret: str  # shown once
+    is_new: bool = field(default=True, compare=False)  # False: the form came before
 
 
 def create(
-    session: Session, *, draft: HookDraft, key: str, allows_private: bool, now: datetime
+    session: Session,
+    *,
+    draft: HookDraft,
+    form_id: str,
+    key: str,
+    allows_private: bool,
+    now: datetime,
 ) -> Made:
-    """It is told of what becomes true from now on. Raises Invalid."""
+    """It is told of what becomes true from now on. The same form again is the same address with the
+    same secret. Raises Invalid, NotFound."""
     wanted = rules.checked(draft, allows_private=allows_private)
-    code, secret = ids.random_code(), rules.new_secret(secrets.token_bytes(32))
+    code = ids.digest(form_id)[:12]
+    secret = _secret_of(key, code, form_id)
     newest = timeline.newest_id(session)
-    hook_id: int = session.execute(
-        sa.insert(HOOKS).returning(HOOKS.c.id),
-        {
-            "code": code,
-            "name": wanted.name,
-            "url": wanted.url,
-            "kinds": list(wanted.kinds),
-            "with_person": wanted.with_person,
-            "status": rules.ON,
-            "secret": sealing.seal(key, secret.encode(), about=_about(code)),
-            "read_to": newest,
-            "marked": newest,
-            "seen": newest,
-            "marked_at": now,
-            "created_at": now,
-        },
-    ).scalar_one()
-    return Made(hook_id, secret)
+    values = {
+        "code": code,
+        "name": wanted.name,
+        "url": wanted.url,
+        "kinds": list(wanted.kinds),
+        "with_person": wanted.with_person,
+        "status": rules.ON,
+        "secret": sealing.seal(key, secret.encode(), about=_about(code)),
+        "read_to": newest,
+        "marked": newest,
+        "seen": newest,
+        "marked_at": now,
+        "created_at": now,
+    }
+    is_new = bool(insert_ignore(session, Hook, values))
+    row = session.execute(
+        sa.select(HOOKS.c.id, HOOKS.c.code, HOOKS.c.secret).where(HOOKS.c.code == code)
+    ).one()
+    if not _is_kept(row.secret, row.code, key, secret):  # it got another, or was removed, since
+        raise NotFound("hook", row.id)
+    return Made(row.id, secret, is_new)
+
+
+def _secret_of(key: str, code: str, form_id: str) -> str:
+    """The secret that this form makes: the second of two clicks is the one whose answer is seen,
+    and must show the secret that the first one made."""
+    return rules.new_secret(bytes.fromhex(ids.keyed_hash(key, f"{_about(code)}:{form_id}")))
+
+
+def _is_kept(sealed: str | None, code: str, key: str, secret: str) -> bool:
+    try:
+        return sealing.opened(key, sealed or "", about=_about(code)) == secret.encode()
+    except sealing.SealBroken:
+        return False
 
 
 def change(session: Session, *, hook_id: int, draft: HookDraft, allows_private: bool) -> None:
@@ -105,18 +129,21 @@ def _strip(session: Session, hook_id: int) -> None:
         last = rows[-1].id
 
 
-def rotate(session: Session, *, hook_id: int, key: str, now: datetime) -> str:
-    """Return a new secret, shown once. The one before goes on signing, too, for a day; one before
-    that ends at once. Raises NotFound."""
+def rotate(session: Session, *, hook_id: int, form_id: str, key: str, now: datetime) -> Made:
+    """A new secret, shown once; the same form again brings the same. The one before goes on
+    signing, too, for a day; one before that ends at once. Raises NotFound."""
     row = session.execute(
-        sa.select(HOOKS.c.code, HOOKS.c.secret).where(
-            HOOKS.c.id == hook_id, HOOKS.c.status != rules.REMOVED
-        )
+        sa.select(HOOKS.c.code, HOOKS.c.secret, HOOKS.c.old_secret)
+        .where(HOOKS.c.id == hook_id, HOOKS.c.status != rules.REMOVED)
+        .with_for_update()
     ).one_or_none()
     if row is None:
         raise NotFound("hook", hook_id)
-    secret = rules.new_secret(secrets.token_bytes(32))
-    won = changed(
+    secret = _secret_of(key, row.code, form_id)
+    if _is_kept(row.secret, row.code, key, secret):
+        return Made(hook_id, secret, is_new=False)
+    is_past = _is_kept(row.old_secret, row.code, key, secret)
+    won = not is_past and changed(
         session,
         sa.update(HOOKS)
         .where(HOOKS.c.id == hook_id, HOOKS.c.secret == row.secret)
@@ -126,9 +153,9 @@ def rotate(session: Session, *, hook_id: int, key: str, now: datetime) -> str:
             old_until=now + rules.OLD_SECRET_FOR,
         ),
     )
-    if not won:  # somebody else made one at the same moment
+    if not won:  # somebody else made one at the same moment, or since
         raise NotFound("hook", hook_id)
-    return secret
+    return Made(hook_id, secret)
 
 
 def pause(session: Session, *, hook_id: int) -> bool:

@@ -25,6 +25,7 @@ Keeper = Annotated[Visitor, Depends(require(Permission.MANAGE_HOOKS))]
 Short = Annotated[str, Form(max_length=100)]
 Long = Annotated[str, Form(max_length=2_000)]
 Kinds = Annotated[list[str], Form(max_length=50)]
+FormId = Annotated[str, Form(min_length=1, max_length=40)]
 PAGE: Final = 25
 
 STATUSES: Final = {
@@ -93,6 +94,7 @@ def _list(
         status,
         hooks=found,
         fields=fields or Fields(),
+        form_id=ids.random_code(),
         kinds=rules.KINDS,
         faults=_faults(fault),
         notice=notice,
@@ -103,6 +105,7 @@ def _list(
 def make(
     request: Request,
     visitor: Keeper,
+    form_id: FormId,
     name: Short = "",
     url: Long = "",
     kinds: Kinds = [],  # noqa: B006  # FastAPI copies it
@@ -115,12 +118,14 @@ def make(
             made = hooks.create(
                 session,
                 draft=_draft(fields),
+                form_id=form_id,
                 key=_key(request),
                 allows_private=request.app.state.settings.regulars_hooks_private,
                 now=request.app.state.clock(),
             )
-            target, after = f"hook:{made.hook_id}", _audited(fields)
-            security.audit(request, session, visitor, "hook.made", target, after=after)
+            if made.is_new:
+                target, after = f"hook:{made.hook_id}", _audited(fields)
+                security.audit(request, session, visitor, "hook.made", target, after=after)
     except Invalid as wrong:
         return _list(request, 422, fields=fields, fault=wrong)
     return _one(request, visitor, made.hook_id, secret=made.secret)
@@ -262,14 +267,19 @@ def remove(request: Request, visitor: Keeper, hook_id: PathId) -> Response:
 
 
 @router.post("/{hook_id}/secret")
-def rotate(request: Request, visitor: Keeper, hook_id: PathId) -> Response:
+def rotate(request: Request, visitor: Keeper, hook_id: PathId, form_id: FormId) -> Response:
     """The new secret is on this one answer and nowhere else."""
     with request.app.state.db.transaction() as session:
-        secret = hooks.rotate(
-            session, hook_id=hook_id, key=_key(request), now=request.app.state.clock()
+        made = hooks.rotate(
+            session,
+            hook_id=hook_id,
+            form_id=form_id,
+            key=_key(request),
+            now=request.app.state.clock(),
         )
-        security.audit(request, session, visitor, "hook.secret_changed", f"hook:{hook_id}")
-    return _one(request, visitor, hook_id, secret=secret)
+        if made.is_new:
+            security.audit(request, session, visitor, "hook.secret_changed", f"hook:{hook_id}")
+    return _one(request, visitor, hook_id, secret=made.secret)
 
 
 @router.post("/{hook_id}/test")
@@ -277,7 +287,7 @@ def test(
     request: Request,
     _: Keeper,
     hook_id: PathId,
-    form_id: Annotated[str, Form(min_length=1, max_length=40)],
+    form_id: FormId,
 ) -> Response:
     with request.app.state.db.transaction() as session:
         hooks.test(session, hook_id=hook_id, form_id=form_id, now=request.app.state.clock())

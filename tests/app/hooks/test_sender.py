@@ -81,7 +81,9 @@ def receiver() -> Iterator[Receiver]:
 def made_for(db: Database, url: str, sales: int = 2) -> Made:
     with db.transaction() as session:
         draft = HookDraft("ERP", url, ("purchase.recorded",))
-        made = service.create(session, draft=draft, key=KEY, allows_private=True, now=NOW)
+        made = service.create(
+            session, draft=draft, form_id=url, key=KEY, allows_private=True, now=NOW
+        )
         hana = regular(session, joined_at=None)
         for amount in range(1, sales + 1):
             timeline.record(

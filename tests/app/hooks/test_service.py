@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core import ids, sealing
 from app.core.db import Database, table_of
 from app.core.errors import NotFound
 from app.hooks import queries, rules, service
@@ -39,7 +40,18 @@ def somebody(session: Session, **more: Any) -> int:
 
 def hook(session: Session, *kinds: str, with_person: bool = False) -> Made:
     draft = HookDraft("ERP", URL, kinds or SALES, with_person)
-    return service.create(session, draft=draft, key=KEY, allows_private=False, now=NOW)
+    return _made(session, draft, ids.random_code())
+
+
+def _made(session: Session, draft: HookDraft, form_id: str) -> Made:
+    return service.create(
+        session, draft=draft, form_id=form_id, key=KEY, allows_private=False, now=NOW
+    )
+
+
+def rotated(session: Session, made: Made, form_id: str = "rotate") -> str:
+    new = service.rotate(session, hook_id=made.hook_id, form_id=form_id, key=KEY, now=NOW)
+    return new.secret
 
 
 def read(session: Session, hook_id: int) -> list[queries.DeliveryShown]:
@@ -159,11 +171,11 @@ def test_two_senders_at_the_same_moment_take_each_row_once(db: Database) -> None
         return [one.id for one in found]
 
     taken = at_once(*(lambda name=f"s{n}": claims(name) for n in range(4)))
-    ids = [one for found in taken for one in found]  # type: ignore[attr-defined]  # lists of ids
-    assert len(ids) == len(set(ids))
+    numbers = [one for found in taken for one in found]  # type: ignore[attr-defined]  # lists of ids
+    assert len(numbers) == len(set(numbers))
     with db.transaction() as session:
         rest = service.claim(session, lease="late", key=KEY, now=NOW)
-    assert len(ids) + len(rest) == 15
+    assert len(numbers) + len(rest) == 15
 
 
 def test_what_a_sender_that_died_held_goes_out_again_under_the_same_id(session: Session) -> None:
@@ -277,7 +289,7 @@ def test_the_secret_is_kept_sealed_and_the_one_before_signs_for_a_day(session: S
     made = hook(session)
     kept = session.execute(sa.select(HOOKS.c.secret)).scalar_one()
     assert made.secret not in kept
-    new = service.rotate(session, hook_id=made.hook_id, key=KEY, now=NOW)
+    new = rotated(session, made)
     assert new != made.secret
     told(session, somebody(session), amount=1)
     read(session, made.hook_id)
@@ -340,7 +352,7 @@ def test_a_secret_that_does_not_open_pauses_its_address_and_the_others_go_on(
     found = queries.hook(session, lost.hook_id)
     assert found is not None
     assert (found.status, found.reason) == (rules.PAUSED, rules.SEALED)
-    new = service.rotate(session, hook_id=lost.hook_id, key=KEY, now=NOW)
+    new = rotated(session, lost)
     service.resume(session, hook_id=lost.hook_id, now=NOW)
     (one,) = tried(session, 200)
     assert (one.hook_id, one.secrets) == (lost.hook_id, (new,))  # the lost one signs nothing
@@ -425,8 +437,7 @@ def test_what_came_of_tries_and_a_removal_do_not_wait_for_each_other(
             watch.join()
 
     def let_go_when_waiting() -> None:
-        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        any(_asked(postgres_db, waiting) for _ in range(1_000))
+        any(_is_waiting(postgres_db) for _ in range(10_000))
         may_go_on.set()
 
     assert at_once(removes, records) == [None, None]
@@ -449,8 +460,7 @@ def test_a_member_is_not_wiped_between_the_look_and_the_body(postgres_db: Databa
 
         reader = threading.Thread(target=reads)
         reader.start()
-        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        is_waiting = any(_asked(postgres_db, waiting) for _ in range(1_000))
+        is_waiting = any(_is_waiting(postgres_db) for _ in range(10_000))
         wiping.execute(sa.update(_MEMBERS).where(_MEMBERS.c.id == hana).values(name=None))
     reader.join()
     assert is_waiting
@@ -459,9 +469,14 @@ def test_a_member_is_not_wiped_between_the_look_and_the_body(postgres_db: Databa
     assert "陳小花" not in line.body
 
 
-def _asked(db: Database, query: sa.TextClause) -> int:
+def _is_waiting(db: Database) -> bool:
+    """Whether somebody waits for a lock that somebody else holds."""
+    query = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     with db.reading() as session:
-        return int(session.scalar(query) or 0)
+        return bool(session.scalar(query))
 
 
 def test_an_address_that_fails_is_probed_and_holds_the_others_up_no_longer(
@@ -474,3 +489,45 @@ def test_an_address_that_fails_is_probed_and_holds_the_others_up_no_longer(
     assert len(tried(session, None)) == service.PER_HOOK
     assert len(tried(session, 200)) == service.PROBES
     assert len(tried(session, 200)) == service.PER_HOOK
+
+
+def test_the_same_form_makes_one_address_and_shows_the_same_secret(db: Database) -> None:
+    draft = HookDraft("ERP", URL, SALES)
+
+    def make() -> Made:
+        with db.transaction() as session:
+            return _made(session, draft, "one form")
+
+    first, *others = at_once(make, make, make)
+    assert isinstance(first, Made)
+    assert others == [first, first]
+    with db.reading() as session:
+        assert len(queries.hooks(session)) == 1
+
+
+def test_the_same_form_changes_the_secret_once_and_the_one_before_signs_on(db: Database) -> None:
+    with db.transaction() as session:
+        made = hook(session)
+        told(session, somebody(session), amount=1)
+        read(session, made.hook_id)
+
+    def click() -> str:
+        with db.transaction() as session:
+            return rotated(session, made)
+
+    new, *others = at_once(click, click, click)
+    assert others == [new, new]
+    with db.transaction() as session:
+        (one,) = service.claim(session, lease="a", key=KEY, now=NOW)
+        assert one.secrets == (new, made.secret)
+        assert rotated(session, made, "another form") not in (new, made.secret)
+
+
+def test_a_form_of_long_ago_brings_no_old_secret_back(session: Session) -> None:
+    made = hook(session)
+    old, new = rotated(session, made, "one"), rotated(session, made, "two")
+    with pytest.raises(NotFound):
+        rotated(session, made, "one")
+    (row,) = session.execute(sa.select(HOOKS.c.secret, HOOKS.c.code)).all()
+    kept = sealing.opened(KEY, row.secret, about=f"hook:{row.code}").decode()
+    assert kept == new != old
