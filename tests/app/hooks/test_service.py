@@ -531,3 +531,29 @@ def test_a_form_of_long_ago_brings_no_old_secret_back(session: Session) -> None:
     (row,) = session.execute(sa.select(HOOKS.c.secret, HOOKS.c.code)).all()
     kept = sealing.opened(KEY, row.secret, about=f"hook:{row.code}").decode()
     assert kept == new != old
+
+
+def test_what_an_address_is_owed_is_counted_without_reading_what_was_delivered(
+    session: Session,
+) -> None:
+    made, hana = hook(session), somebody(session)
+    for amount in range(4):
+        told(session, hana, amount=amount)
+    read(session, made.hook_id)
+    statuses = ["waiting", "failed", "failed", "delivered"]
+    for line, status in zip(queries.deliveries(session, made.hook_id), statuses, strict=True):
+        tried_at = None if status == "waiting" else NOW + line.id * HOUR
+        session.execute(
+            sa.update(DELIVERIES)
+            .where(DELIVERIES.c.id == line.id)
+            .values(status=status, tried_at=tried_at)
+        )
+    last = session.scalar(sa.select(sa.func.max(DELIVERIES.c.tried_at)))
+    nothing = hook(session)
+    shown, empty = queries.hooks(session)
+    assert (shown.waiting, shown.failed, shown.last_at) == (1, 2, last)
+    assert (empty.id, empty.waiting, empty.failed, empty.last_at) == (nothing.hook_id, 0, 0, None)
+    words = str(queries._COUNTS.compile(session.get_bind()))  # its plan counts
+    plan = " ".join(str(row[3]) for row in session.execute(sa.text(f"EXPLAIN QUERY PLAN {words}")))
+    for index in ("due_at", "failed", "tried_at"):
+        assert f"INDEX ix_hook_deliveries_{index} " in plan
