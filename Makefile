@@ -2,6 +2,7 @@
 # make test   everything that can be tested here
 # make soak   many more random histories than make test, new ones each time
 # make bench  print figures as ratios
+# make axe    fetch what judges the accessibility of the pages; make test does it, too
 .DEFAULT_GOAL := help
 PORT ?= 8000
 VENV := .venv
@@ -16,7 +17,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install demo test axe soak bench fmt lint types constraints images clean
 
 help:
-	@sed -n '1,4s/^# //p' Makefile
+	@sed -n '1,5s/^# //p' Makefile
 
 $(VENV)/bin/python:
 	python3 -m venv $(VENV)

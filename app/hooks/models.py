@@ -8,7 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import BigId, Json, Table, UtcDateTime, table_of
 
-_WAITS = "status = 'waiting'"
+# Of the partial indexes.
+WAITS = "status = 'waiting'"
+FAILS = "status = 'failed'"
+TRIED = "tried_at IS NOT NULL"
 
 
 class Hook(Table):
@@ -53,8 +56,21 @@ class Delivery(Table):
             "ix_hook_deliveries_due_at",
             "hook_id",
             "due_at",
-            sqlite_where=sa.text(_WAITS),
-            postgresql_where=sa.text(_WAITS),
+            sqlite_where=sa.text(WAITS),
+            postgresql_where=sa.text(WAITS),
+        ),
+        sa.Index(
+            "ix_hook_deliveries_failed",
+            "hook_id",
+            sqlite_where=sa.text(FAILS),
+            postgresql_where=sa.text(FAILS),
+        ),
+        sa.Index(
+            "ix_hook_deliveries_tried_at",
+            "hook_id",
+            "tried_at",
+            sqlite_where=sa.text(TRIED),
+            postgresql_where=sa.text(TRIED),
         ),
     )
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from app.core.errors import Invalid
 
 ON, PAUSED, REMOVED = "on", "paused", "removed"
-BY_HAND, FAILING, GONE = "hand", "failing", "gone"  # why it is paused
+BY_HAND, FAILING, GONE, SEALED = "hand", "failing", "gone", "sealed"  # why it is paused
 WAITING, DELIVERED, FAILED, CANCELLED = "waiting", "delivered", "failed", "cancelled"
 # Why a try failed, where no answer came.
 REFUSED, TIMED_OUT, UNREACHABLE, UNSAFE = "refused", "timeout", "unreachable", "unsafe"
@@ -116,6 +116,8 @@ def _is_inner_name(host: str) -> bool:
 
 
 _NAT64: Final = ip_network("64:ff9b::/96")
+# Networks of ours that Python takes for the world: RFC 8215 and RFC 3879.
+_LOCAL: Final = (ip_network("64:ff9b:1::/48"), ip_network("fec0::/10"))
 
 
 def is_unsafe(address: str) -> bool:
@@ -125,7 +127,10 @@ def is_unsafe(address: str) -> bool:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    return any(not one.is_global or one.is_multicast for one in _meant(found))
+    return any(
+        not one.is_global or one.is_multicast or any(one in network for network in _LOCAL)
+        for one in _meant(found)
+    )
 
 
 def _meant(found: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
@@ -161,7 +166,21 @@ def body(
         "member": dict(member),
         "data": dict(facts),
     }
+    return _written(told)
+
+
+def _written(told: Mapping[str, Any]) -> str:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+
+
+PERSONAL: Final = ("name", "phone", "email")
+
+
+def without_person(sent: str) -> str:
+    """A body of ours with nothing of its member but the number."""
+    told = json.loads(sent)
+    member = {name: value for name, value in told["member"].items() if name not in PERSONAL}
+    return _written(told | {"member": member})
 
 
 def told(kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:

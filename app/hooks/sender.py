@@ -14,7 +14,8 @@ from app.hooks import queries, rules, service
 from app.hooks.rules import Answer
 from app.hooks.service import Try
 
-TIMEOUT_SECONDS = 10  # for all of one try; a lease is longer
+TIMEOUT_SECONDS = 10  # for all of one try
+AT_ONCE = 5  # tries of one address; all of its tries of a batch end within its lease
 
 
 class Unsafe(OSError):
@@ -39,13 +40,18 @@ def send_due(db: Database, now: datetime, *, key: str, allows_private: bool) -> 
 
 
 async def _post_all(tries: Sequence[Try], now: datetime, allows_private: bool) -> list[Answer]:
-    connector = aiohttp.TCPConnector(
-        limit_per_host=5, socket_factory=None if allows_private else _guarded
-    )
+    # Without limits of its own: who waits for a connection there is being timed already.
+    connector = aiohttp.TCPConnector(limit=0, socket_factory=None if allows_private else _guarded)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    turns = {one.hook_id: asyncio.Semaphore(AT_ONCE) for one in tries}
+
+    async def post(http: aiohttp.ClientSession, one: Try) -> Answer:
+        async with turns[one.hook_id]:
+            return await _post(http, one, now)
+
     # No proxy of the environment: the guard must see the address that is really connected to.
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, trust_env=False) as http:
-        return list(await asyncio.gather(*(_post(http, one, now) for one in tries)))
+        return list(await asyncio.gather(*(post(http, one) for one in tries)))
 
 
 async def _post(http: aiohttp.ClientSession, one: Try, now: datetime) -> Answer:

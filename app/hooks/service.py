@@ -4,9 +4,9 @@ A fact becomes one row for each address that wants it, whatever runs at the same
 address and fact are a unique key. A row is tried by whoever holds its lease; a process that dies
 leaves it to lapse, and the same body goes out again under the same id."""
 
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from app.core import ids, sealing
-from app.core.db import changed, insert_many_ignore, table_of
+from app.core.db import changed, insert_ignore, insert_many_ignore, table_of
 from app.core.errors import NotFound
 from app.hooks import queries, rules
-from app.hooks.models import DELIVERIES, HOOKS, Delivery
+from app.hooks.models import DELIVERIES, HOOKS, Delivery, Hook
 from app.hooks.queries import Reader
 from app.hooks.rules import Answer, HookDraft
 from app.members.models import Member
@@ -26,6 +26,7 @@ from app.timeline.models import Fact
 
 FACTS_AT_ONCE: Final = 500
 PER_HOOK: Final = 20  # tries a batch for one address: a slow one holds up no other
+PROBES: Final = 1  # while nothing but failures came: all wait for the slowest of a batch
 LEASE: Final = timedelta(seconds=60)  # longer than any try takes
 _MEMBERS, _FACTS = table_of(Member), table_of(Fact)
 
@@ -37,38 +38,66 @@ _MEMBERS, _FACTS = table_of(Member), table_of(Fact)
 class Made:
     hook_id: int
     secret: str  # shown once
+    is_new: bool = field(default=True, compare=False)  # False: the form came before
 
 
 def create(
-    session: Session, *, draft: HookDraft, key: str, allows_private: bool, now: datetime
+    session: Session,
+    *,
+    draft: HookDraft,
+    form_id: str,
+    key: str,
+    allows_private: bool,
+    now: datetime,
 ) -> Made:
-    """It is told of what becomes true from now on. Raises Invalid."""
+    """It is told of what becomes true from now on. The same form again is the same address with the
+    same secret. Raises Invalid, NotFound."""
     wanted = rules.checked(draft, allows_private=allows_private)
-    code, secret = ids.random_code(), rules.new_secret(secrets.token_bytes(32))
+    code = ids.digest(form_id)[:12]
+    secret = _secret_of(key, code, form_id)
     newest = timeline.newest_id(session)
-    hook_id: int = session.execute(
-        sa.insert(HOOKS).returning(HOOKS.c.id),
-        {
-            "code": code,
-            "name": wanted.name,
-            "url": wanted.url,
-            "kinds": list(wanted.kinds),
-            "with_person": wanted.with_person,
-            "status": rules.ON,
-            "secret": sealing.seal(key, secret.encode(), about=_about(code)),
-            "read_to": newest,
-            "marked": newest,
-            "seen": newest,
-            "marked_at": now,
-            "created_at": now,
-        },
-    ).scalar_one()
-    return Made(hook_id, secret)
+    values = {
+        "code": code,
+        "name": wanted.name,
+        "url": wanted.url,
+        "kinds": list(wanted.kinds),
+        "with_person": wanted.with_person,
+        "status": rules.ON,
+        "secret": sealing.seal(key, secret.encode(), about=_about(code)),
+        "read_to": newest,
+        "marked": newest,
+        "seen": newest,
+        "marked_at": now,
+        "created_at": now,
+    }
+    is_new = bool(insert_ignore(session, Hook, values))
+    row = session.execute(
+        sa.select(HOOKS.c.id, HOOKS.c.code, HOOKS.c.secret).where(HOOKS.c.code == code)
+    ).one()
+    if not _is_kept(row.secret, row.code, key, secret):  # it got another, or was removed, since
+        raise NotFound("hook", row.id)
+    return Made(row.id, secret, is_new)
+
+
+def _secret_of(key: str, code: str, form_id: str) -> str:
+    """The secret that this form makes: the second of two clicks is the one whose answer is seen,
+    and must show the secret that the first one made."""
+    return rules.new_secret(bytes.fromhex(ids.keyed_hash(key, f"{_about(code)}:{form_id}")))
+
+
+def _is_kept(sealed: str | None, code: str, key: str, secret: str) -> bool:
+    try:
+        return sealing.opened(key, sealed or "", about=_about(code)) == secret.encode()
+    except sealing.SealBroken:
+        return False
 
 
 def change(session: Session, *, hook_id: int, draft: HookDraft, allows_private: bool) -> None:
     """Raises Invalid, NotFound."""
     wanted = rules.checked(draft, allows_private=allows_private)
+    before = session.scalar(
+        sa.select(HOOKS.c.with_person).where(HOOKS.c.id == hook_id).with_for_update()
+    )
     _update(
         session,
         hook_id,
@@ -77,20 +106,44 @@ def change(session: Session, *, hook_id: int, draft: HookDraft, allows_private: 
         kinds=list(wanted.kinds),
         with_person=wanted.with_person,
     )
+    if before and not wanted.with_person:
+        _strip(session, hook_id)
 
 
-def rotate(session: Session, *, hook_id: int, key: str, now: datetime) -> str:
-    """Return a new secret, shown once. The one before goes on signing, too, for a day; one before
-    that ends at once. Raises NotFound."""
+def _strip(session: Session, hook_id: int) -> None:
+    """What is kept of the past tells names no more either: a body may be sent again."""
+    mine = sa.select(DELIVERIES.c.id, DELIVERIES.c.body).where(
+        DELIVERIES.c.hook_id == hook_id, DELIVERIES.c.body != ""
+    )
+    stripped = (
+        sa.update(DELIVERIES)
+        .where(DELIVERIES.c.id == sa.bindparam("b_id"), DELIVERIES.c.body != "")
+        .values(body=sa.bindparam("b_body"))
+    )
+    last = 0
+    while rows := session.execute(
+        mine.where(DELIVERIES.c.id > last).order_by(DELIVERIES.c.id).limit(FACTS_AT_ONCE)
+    ).all():
+        values = [{"b_id": row.id, "b_body": rules.without_person(row.body)} for row in rows]
+        session.execute(stripped, values)
+        last = rows[-1].id
+
+
+def rotate(session: Session, *, hook_id: int, form_id: str, key: str, now: datetime) -> Made:
+    """A new secret, shown once; the same form again brings the same. The one before goes on
+    signing, too, for a day; one before that ends at once. Raises NotFound."""
     row = session.execute(
-        sa.select(HOOKS.c.code, HOOKS.c.secret).where(
-            HOOKS.c.id == hook_id, HOOKS.c.status != rules.REMOVED
-        )
+        sa.select(HOOKS.c.code, HOOKS.c.secret, HOOKS.c.old_secret)
+        .where(HOOKS.c.id == hook_id, HOOKS.c.status != rules.REMOVED)
+        .with_for_update()
     ).one_or_none()
     if row is None:
         raise NotFound("hook", hook_id)
-    secret = rules.new_secret(secrets.token_bytes(32))
-    won = changed(
+    secret = _secret_of(key, row.code, form_id)
+    if _is_kept(row.secret, row.code, key, secret):
+        return Made(hook_id, secret, is_new=False)
+    is_past = _is_kept(row.old_secret, row.code, key, secret)
+    won = not is_past and changed(
         session,
         sa.update(HOOKS)
         .where(HOOKS.c.id == hook_id, HOOKS.c.secret == row.secret)
@@ -100,9 +153,9 @@ def rotate(session: Session, *, hook_id: int, key: str, now: datetime) -> str:
             old_until=now + rules.OLD_SECRET_FOR,
         ),
     )
-    if not won:  # somebody else made one at the same moment
+    if not won:  # somebody else made one at the same moment, or since
         raise NotFound("hook", hook_id)
-    return secret
+    return Made(hook_id, secret)
 
 
 def pause(session: Session, *, hook_id: int) -> bool:
@@ -165,6 +218,7 @@ def read_on(session: Session, *, hook_id: int, now: datetime) -> bool:
         HOOKS.c.status != rules.REMOVED,
         HOOKS.c.seen == reader.mark.seen,
         HOOKS.c.read_to == reader.mark.read_to,
+        HOOKS.c.with_person == reader.with_person,
     )
     if not changed(session, mine.values(**portion.remembered)):
         return False
@@ -196,9 +250,11 @@ def _owe(session: Session, reader: Reader, after: int, until: int, now: datetime
     named = _named(session, [row.facts for row in facts])
     rows = []
     for row in facts:
+        if row.member_id not in people:
+            continue
         event_id = f"evt_{reader.code}_{row.id}"
         told = rules.told(row.kind, row.facts) | named(row.facts)
-        sent = rules.body(event_id, row.kind, row.at, people.get(row.member_id, {}), told)
+        sent = rules.body(event_id, row.kind, row.at, people[row.member_id], told)
         rows.append(_row(reader.id, f"fact:{row.id}", event_id, row.kind, row.member_id, sent, now))
     insert_many_ignore(session, Delivery, rows)
 
@@ -206,12 +262,17 @@ def _owe(session: Session, reader: Reader, after: int, until: int, now: datetime
 def _people(
     session: Session, member_ids: Iterable[int], with_person: bool
 ) -> dict[int, dict[str, Any]]:
-    """The member number; name, phone and e-mail only where the owner chose so."""
+    """The member number; name, phone and e-mail only where the owner chose so. Test members are
+    not there. Whoever is found is not wiped before this transaction ends: `wipe` would miss a body
+    that is only being written."""
     columns = [_MEMBERS.c.number]
     if with_person:
-        columns += [_MEMBERS.c.name, _MEMBERS.c.phone, _MEMBERS.c.email]
+        columns += [_MEMBERS.c[name] for name in rules.PERSONAL]
     rows = session.execute(
-        sa.select(_MEMBERS.c.id, *columns).where(_MEMBERS.c.id.in_(list(member_ids)))
+        sa.select(_MEMBERS.c.id, *columns)
+        .where(_MEMBERS.c.id.in_(list(member_ids)), _MEMBERS.c.is_test.is_(False))
+        .order_by(_MEMBERS.c.id)
+        .with_for_update(read=True, key_share=True)
     )
     return {row.id: {column.name: getattr(row, column.name) for column in columns} for row in rows}
 
@@ -273,8 +334,10 @@ def owe(
     people = _people(session, keys, reader.with_person)
     rows = []
     for member_id, key in keys.items():
+        if member_id not in people:
+            continue
         event_id = f"evt_{reader.code}_{key.replace(':', '_')}"
-        sent = rules.body(event_id, kind, now, people.get(member_id, {}), facts)
+        sent = rules.body(event_id, kind, now, people[member_id], facts)
         rows.append(_row(hook_id, key, event_id, kind, member_id, sent, now))
     insert_many_ignore(session, Delivery, rows)
 
@@ -309,6 +372,7 @@ def forget_old(session: Session, *, now: datetime) -> int:
 
 def wipe(session: Session, *, member_id: int) -> None:
     """Nothing more about this member is sent; of what was, no word is kept."""
+    session.execute(sa.select(_MEMBERS.c.id).where(_MEMBERS.c.id == member_id).with_for_update())
     mine = sa.update(DELIVERIES).where(DELIVERIES.c.member_id == member_id)
     waiting = mine.where(DELIVERIES.c.status == rules.WAITING)
     changed(session, waiting.values(status=rules.CANCELLED, lease=None, leased_until=None))
@@ -338,12 +402,13 @@ def claim(session: Session, *, lease: str, key: str, now: datetime) -> list[Try]
         DELIVERIES.c.status == rules.WAITING,
         sa.or_(DELIVERIES.c.leased_until.is_(None), DELIVERIES.c.leased_until <= now),
     )
+    signing = _signing(session, key, now)
     found: list[int] = []
-    for hook_id in session.scalars(sa.select(HOOKS.c.id).where(HOOKS.c.status == rules.ON)):
+    for hook_id, signer in signing.items():
         due = sa.select(DELIVERIES.c.id).where(
             DELIVERIES.c.hook_id == hook_id, DELIVERIES.c.due_at <= now, is_free
         )
-        first = due.order_by(DELIVERIES.c.due_at, DELIVERIES.c.id).limit(PER_HOOK)
+        first = due.order_by(DELIVERIES.c.due_at, DELIVERIES.c.id).limit(signer.at_once)
         found += session.scalars(first.with_for_update(skip_locked=True))
     taken = session.scalars(
         sa.update(DELIVERIES)
@@ -352,10 +417,36 @@ def claim(session: Session, *, lease: str, key: str, now: datetime) -> list[Try]
         .returning(DELIVERIES.c.id)
         .execution_options(synchronize_session=False)
     ).all()
-    return _tries(session, taken, key, now)
+    return _tries(session, taken, signing)
 
 
-def _tries(session: Session, taken: Sequence[int], key: str, now: datetime) -> list[Try]:
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    secrets: tuple[str, ...]
+    at_once: int  # deliveries of one batch
+
+
+def _signing(session: Session, key: str, now: datetime) -> dict[int, _Signer]:
+    """The addresses that are on, by id. One whose secret does not open is paused: the others go
+    on. Before any delivery is locked, as `remove` and `record` do it."""
+    names = ("id", "code", "secret", "old_secret", "old_until", "failing_since")
+    rows = session.execute(
+        sa.select(*(HOOKS.c[name] for name in names))
+        .where(HOOKS.c.status == rules.ON)
+        .order_by(HOOKS.c.id)
+    ).all()
+    found = {}
+    for row in rows:
+        try:
+            opened = _secrets(row, key, now)
+        except sealing.SealBroken:
+            _switch(session, row.id, rules.ON, status=rules.PAUSED, reason=rules.SEALED)
+            continue
+        found[row.id] = _Signer(opened, PER_HOOK if row.failing_since is None else PROBES)
+    return found
+
+
+def _tries(session: Session, taken: Sequence[int], signing: Mapping[int, _Signer]) -> list[Try]:
     rows = session.execute(
         sa.select(
             DELIVERIES.c.id,
@@ -363,7 +454,7 @@ def _tries(session: Session, taken: Sequence[int], key: str, now: datetime) -> l
             DELIVERIES.c.event_id,
             DELIVERIES.c.body,
             DELIVERIES.c.attempts,
-            *(HOOKS.c[name] for name in ("url", "code", "secret", "old_secret", "old_until")),
+            HOOKS.c.url,
         )
         .join(HOOKS, HOOKS.c.id == DELIVERIES.c.hook_id)
         .where(DELIVERIES.c.id.in_(taken))
@@ -377,26 +468,34 @@ def _tries(session: Session, taken: Sequence[int], key: str, now: datetime) -> l
             row.url,
             row.body,
             row.attempts,
-            _secrets(row, key, now),
+            signing[row.hook_id].secrets,
         )
         for row in rows
     ]
 
 
 def _secrets(row: Any, key: str, now: datetime) -> tuple[str, ...]:
-    sealed = [row.secret]
+    """The one before only where it opens. Raises SealBroken."""
+    found = [sealing.opened(key, row.secret, about=_about(row.code)).decode()]
     if row.old_secret is not None and row.old_until is not None and now < row.old_until:
-        sealed.append(row.old_secret)
-    return tuple(sealing.opened(key, one, about=_about(row.code)).decode() for one in sealed)
+        with suppress(sealing.SealBroken):
+            found.append(sealing.opened(key, row.old_secret, about=_about(row.code)).decode())
+    return tuple(found)
 
 
 def record(
     session: Session, *, lease: str, tries: Sequence[tuple[Try, Answer]], now: datetime
 ) -> None:
     """What came of the tries of one claim. One whose lease went to somebody else is left alone."""
+    hook_ids = sorted({tried.hook_id for tried, _ in tries})
+    # First the addresses, then what they are owed, as `remove` and `resume` do it: the other way
+    # round each would wait for the other.
+    session.execute(
+        sa.select(HOOKS.c.id).where(HOOKS.c.id.in_(hook_ids)).order_by(HOOKS.c.id).with_for_update()
+    )
     for tried, answer in tries:
         _record(session, lease, tried, answer, now)
-    for hook_id in sorted({tried.hook_id for tried, _ in tries}):
+    for hook_id in hook_ids:
         _judge(session, hook_id, [a for tried, a in tries if tried.hook_id == hook_id], now)
 
 

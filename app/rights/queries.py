@@ -78,6 +78,13 @@ def open_requests(session: Session, *, limit: int = 200) -> list[RequestShown]:
     return [RequestShown(*tuple(row)) for row in rows]
 
 
+def open_request(session: Session, request_id: int) -> RequestShown | None:
+    row = session.execute(
+        _REQUEST.where(REQUESTS.c.id == request_id, REQUESTS.c.status == rules.OPEN)
+    ).one_or_none()
+    return None if row is None else RequestShown(*tuple(row))
+
+
 def decided_requests(
     session: Session, *, before_id: int | None = None, limit: int = 50
 ) -> list[RequestShown]:

@@ -17,6 +17,7 @@ ACCESS, COPY, CORRECT, STOP, DELETE = "access", "copy", "correct", "stop", "dele
 # person why in writing: 個資法 Article 13.
 DAYS: Final[Mapping[str, int]] = {ACCESS: 15, COPY: 15, CORRECT: 30, STOP: 30, DELETE: 30}
 CHANNELS: Final = ("store", "phone", "letter", "line", "email")
+BY_FILE: Final = (ACCESS, COPY)  # carried out with what is held, as a file
 OPEN, DONE, REFUSED, WITHDRAWN = "open", "done", "refused", "withdrawn"
 OUTCOMES: Final = (DONE, REFUSED, WITHDRAWN)
 LONGEST_NOTE: Final = 300

@@ -1,5 +1,5 @@
 """A member's rights under 個資法 Article 3 that change something: to leave, to come back within a
-week, and to be wiped after it."""
+week, to be wiped after it, and to ask a person of the shop."""
 
 from datetime import date, datetime
 from typing import Any, Final
@@ -19,6 +19,7 @@ from app.hooks import service as hooks
 from app.inbox.models import InboxEvent
 from app.members import models as members
 from app.members import queries as member_queries
+from app.members import service as member_service
 from app.members.models import Member
 from app.outbox import models as outbox_models
 from app.outbox import service as outbox
@@ -329,9 +330,18 @@ def prolong(session: Session, *, request_id: int, note: str, staff_id: int) -> N
 
 
 def decide(
-    session: Session, *, request_id: int, status: str, note: str, staff_id: int, now: datetime
+    session: Session,
+    *,
+    request_id: int,
+    status: str,
+    note: str,
+    notice_version: str,
+    staff_id: int,
+    now: datetime,
 ) -> None:
-    """Done, refused (with a reason) or withdrawn. Raises Invalid, NotOpen."""
+    """Done, refused (with a reason) or withdrawn. What a program can carry out is carried out with
+    it: the membership is closed, marketing ends. `notice_version` names the text the consent that
+    ends was given to. Raises Invalid, NotOpen, NoMember."""
     if status not in rules.OUTCOMES:
         raise NotOpen(request_id)
     values: dict[str, Any] = {"status": status, "staff_id": staff_id, "closed_at": now}
@@ -341,3 +351,30 @@ def decide(
     here = sa.update(REQUESTS).where(REQUESTS.c.id == request_id, REQUESTS.c.status == rules.OPEN)
     if not changed(session, here.values(**values)):
         raise NotOpen(request_id)
+    if status == rules.DONE:
+        _carry_out(session, request_id, notice_version, now)
+
+
+def _carry_out(session: Session, request_id: int, notice_version: str, now: datetime) -> None:
+    asked = session.execute(
+        sa.select(REQUESTS.c.member_id, REQUESTS.c.kind, REQUESTS.c.channel).where(
+            REQUESTS.c.id == request_id
+        )
+    ).one()
+    member_id = member_queries.living_id(session, asked.member_id)
+    if asked.kind == rules.DELETE:
+        is_leaving = sa.select(Member.id).where(
+            Member.id == member_id, Member.status == members.CLOSED
+        )
+        if session.scalar(is_leaving) is None:
+            close(session, member_id=member_id, channel=asked.channel, now=now)
+    elif asked.kind == rules.STOP:
+        member_service.consent(
+            session,
+            member_id=member_id,
+            kind="marketing",
+            version=notice_version,
+            is_given=False,
+            channel=asked.channel,
+            now=now,
+        )

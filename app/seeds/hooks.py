@@ -21,7 +21,9 @@ def write(session: Session, *, key: str, now: datetime) -> None:
     kinds = ("member.joined", "purchase.recorded", "purchase.refunded", "tier.upgraded")
     made_at = now - timedelta(hours=6)
     draft = HookDraft("ERP", URL, kinds)
-    made = service.create(session, draft=draft, key=key, allows_private=False, now=made_at)
+    made = service.create(
+        session, draft=draft, form_id="seed", key=key, allows_private=False, now=made_at
+    )
     people = session.scalars(
         sa.select(_MEMBERS.c.id)
         .where(_MEMBERS.c.status == MEMBER)

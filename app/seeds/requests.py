@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.core.clock import taipei_date
 from app.core.db import table_of
+from app.enrolments.notice import notice
 from app.members.models import MEMBER, Member
 from app.rights import queries, rules, service
 from app.staff.models import Staff
@@ -43,6 +44,7 @@ def write(session: Session, *, now: datetime) -> None:
         request_id=last.id,
         status=rules.DONE,
         note="已停止寄送，並回信告知",
+        notice_version=notice("").version,
         staff_id=staff_id,
         now=now - timedelta(days=2),
     )

@@ -164,6 +164,7 @@ ACTIONS: Final = {
     "request.opened": "登記個資請求",
     "request.prolonged": "延長個資請求",
     "request.decided": "結案個資請求",
+    "request.fetched": "下載個資請求的資料",
     "hook.made": "新增 Webhook",
     "hook.changed": "修改 Webhook",
     "hook.paused": "暫停 Webhook",
@@ -203,6 +204,10 @@ CHANNELS: Final = {
     "menu": "圖文選單",
     "liff": "會員頁面",
     "chat": "聊天室",
+    "phone": "電話",
+    "letter": "書信",
+    "line": "LINE 對話",
+    "email": "電子郵件",
     "store": "門市",
 }
 SOURCES: Final = {

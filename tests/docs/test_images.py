@@ -19,6 +19,7 @@ NOT_PAGES = {
     "/b/{token}",  # parts of pages, some that look like others, and a way out
     "/console/imports/{import_id}/refused.csv",
     "/console/members/list.csv", "/console/audit/list.csv", "/console/lookups/list.csv",
+    "/console/requests/{request_id}/data",
     "/liff/centre/data", "/draws/{code}/proof.json", "/draws/{code}/entrants.txt",  # files to keep
 }  # fmt: skip
 

@@ -71,7 +71,8 @@ class Found:
 
 
 def find(session: Session, words: str, *, store_id: int | None, now: datetime) -> Found:
-    """Every look is by an index. `store_id` keeps sales to one store's; None is every store."""
+    """Every look is by an index. `store_id` keeps sales to one store's; None is every
+    store. An invoice without a sale is no store's yet, so only who sees all of them finds it."""
     typed = " ".join(text.half_width(words).split())
     if not typed:
         return Found()
@@ -84,7 +85,7 @@ def find(session: Session, words: str, *, store_id: int | None, now: datetime) -
         members=page.rows,
         has_more_members=page.next_before is not None,
         sales=tuple(_sales(session, typed, number, periods, store_id)),
-        claims=tuple(_claims(session, number, periods)),
+        claims=tuple(_claims(session, number, periods)) if store_id is None else (),
         coupons=tuple(_coupons(session, typed)),
     )
 

@@ -1,5 +1,6 @@
 """The list of members: searched, filtered, paged by key."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -42,7 +43,7 @@ class Wanted:
     tier: str = ""
     by_name: bool = True
     by_phone: bool = True
-    among: sa.Select[Any] | None = None  # ids of members, such as a segment's
+    among: sa.Select[Any] | Sequence[int] | None = None  # ids of members, such as a segment's
 
 
 @dataclass(frozen=True, slots=True)

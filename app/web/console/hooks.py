@@ -25,6 +25,7 @@ Keeper = Annotated[Visitor, Depends(require(Permission.MANAGE_HOOKS))]
 Short = Annotated[str, Form(max_length=100)]
 Long = Annotated[str, Form(max_length=2_000)]
 Kinds = Annotated[list[str], Form(max_length=50)]
+FormId = Annotated[str, Form(min_length=1, max_length=40)]
 PAGE: Final = 25
 
 STATUSES: Final = {
@@ -41,8 +42,12 @@ TROUBLES: Final = {
     rules.UNSAFE: "網址指向內部網路，沒有送出",
 }
 PAUSES: Final = {
-    rules.BY_HAND: "已暫停，發生的事會留著，恢復後補送。",
-    rules.FAILING: "連續三天送不出去，已自動暫停。修好之後按「恢復」，留著的會補送。",
+    rules.BY_HAND: "已暫停，發生的事會留 30 天，期限內恢復就會補送。",
+    rules.FAILING: "連續三天送不出去，已自動暫停。修好之後按「恢復」，30 天內留著的會補送。",
+    rules.SEALED: (
+        "簽章金鑰打不開（SECRET_KEY 換過），已自動暫停。"
+        "請按「換金鑰」，把新的交給接收端，再按「恢復」。"
+    ),
     rules.GONE: "對方回答 410（這個網址不再使用），已自動暫停。",
 }
 NOTICES: Final = {
@@ -89,6 +94,7 @@ def _list(
         status,
         hooks=found,
         fields=fields or Fields(),
+        form_id=ids.random_code(),
         kinds=rules.KINDS,
         faults=_faults(fault),
         notice=notice,
@@ -99,6 +105,7 @@ def _list(
 def make(
     request: Request,
     visitor: Keeper,
+    form_id: FormId,
     name: Short = "",
     url: Long = "",
     kinds: Kinds = [],  # noqa: B006  # FastAPI copies it
@@ -111,12 +118,14 @@ def make(
             made = hooks.create(
                 session,
                 draft=_draft(fields),
+                form_id=form_id,
                 key=_key(request),
                 allows_private=request.app.state.settings.regulars_hooks_private,
                 now=request.app.state.clock(),
             )
-            target, after = f"hook:{made.hook_id}", _audited(fields)
-            security.audit(request, session, visitor, "hook.made", target, after=after)
+            if made.is_new:
+                target, after = f"hook:{made.hook_id}", _audited(fields)
+                security.audit(request, session, visitor, "hook.made", target, after=after)
     except Invalid as wrong:
         return _list(request, 422, fields=fields, fault=wrong)
     return _one(request, visitor, made.hook_id, secret=made.secret)
@@ -258,14 +267,19 @@ def remove(request: Request, visitor: Keeper, hook_id: PathId) -> Response:
 
 
 @router.post("/{hook_id}/secret")
-def rotate(request: Request, visitor: Keeper, hook_id: PathId) -> Response:
+def rotate(request: Request, visitor: Keeper, hook_id: PathId, form_id: FormId) -> Response:
     """The new secret is on this one answer and nowhere else."""
     with request.app.state.db.transaction() as session:
-        secret = hooks.rotate(
-            session, hook_id=hook_id, key=_key(request), now=request.app.state.clock()
+        made = hooks.rotate(
+            session,
+            hook_id=hook_id,
+            form_id=form_id,
+            key=_key(request),
+            now=request.app.state.clock(),
         )
-        security.audit(request, session, visitor, "hook.secret_changed", f"hook:{hook_id}")
-    return _one(request, visitor, hook_id, secret=secret)
+        if made.is_new:
+            security.audit(request, session, visitor, "hook.secret_changed", f"hook:{hook_id}")
+    return _one(request, visitor, hook_id, secret=made.secret)
 
 
 @router.post("/{hook_id}/test")
@@ -273,7 +287,7 @@ def test(
     request: Request,
     _: Keeper,
     hook_id: PathId,
-    form_id: Annotated[str, Form(min_length=1, max_length=40)],
+    form_id: FormId,
 ) -> Response:
     with request.app.state.db.transaction() as session:
         hooks.test(session, hook_id=hook_id, form_id=form_id, now=request.app.state.clock())

@@ -1,7 +1,7 @@
 """/console/members: the list, and everything held about one member."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.attention import queries as topics
 from app.checkouts import messages as checkout_messages
 from app.core import ids
+from app.core.db import Database
 from app.explanations import queries as explanations
 from app.insights.queries import portrait, roster
 from app.insights.queries.portrait import (
@@ -47,7 +48,7 @@ from app.web.console import corrections, exports, facts, looks
 from app.web.console.facts import Moment
 from app.web.console.privacy import Mask, mask_for
 from app.web.params import PathId, QueryId
-from app.web.security import StaffRoute, require
+from app.web.security import NotAllowed, StaffRoute, require
 from flex_templates.purchases import Reason
 
 router = APIRouter(prefix="/console/members", route_class=StaffRoute)
@@ -144,9 +145,12 @@ def members(
 
 
 def _wanted(session: Session, visitor: Visitor, asked: Asked, now: datetime) -> Wanted:
+    """Raises NotAllowed: a list that only looks as if it were a segment misleads."""
     sees = mask_for(visitor).may_search_names
+    if asked.segment and not visitor.may(Permission.REACH_MEMBERS):
+        raise NotAllowed(visitor)
     segment_id, among = ids.id_typed(asked.segment), None
-    if segment_id is not None and visitor.may(Permission.REACH_MEMBERS):
+    if segment_id is not None:
         among = compiling.members(segments.segment(session, segment_id).tree, now=now)
     return Wanted(
         words=asked.q,
@@ -167,17 +171,15 @@ def file(request: Request, visitor: Reader, asked: Annotated[Asked, Depends()]) 
         tiers = portrait.tier_names(session, now=now)
         wanted = _wanted(session, visitor, asked, now)
         people = roster.count(session, wanted)
+        chosen = None
+        if wanted.among is not None:  # looked for once, not again for each portion
+            chosen = sorted(session.scalars(wanted.among), reverse=True)
     looks.note(request, visitor, "file", source="members", people=people)
 
     def portions() -> Iterator[list[list[object]]]:
-        before: int | None = None
-        while True:
-            with db.reading() as session:
-                page = roster.members(session, wanted, before_id=before, limit=exports.PORTION)
-            yield [_cells(line(row, mask, tiers), mask) for row in page.rows]
-            before = page.next_before
-            if before is None:
-                return
+        found = _whole(db, wanted) if chosen is None else _among(db, wanted, chosen)
+        for rows in found:
+            yield [_cells(line(row, mask, tiers), mask) for row in rows]
 
     personal = ["姓名", "LINE 名稱", "手機"] if mask.may_search_names else []
     return exports.file(
@@ -186,8 +188,27 @@ def file(request: Request, visitor: Reader, asked: Annotated[Asked, Depends()]) 
         name="members",
         head=["會員編號", *personal, "等級", "點數", "狀態", "可傳訊", "入會日"],
         portions=portions(),
-        filters=asked.query(),
+        filters=asked.query(q=bool(asked.q.strip()) or None),  # a word can be a name or a phone
     )
+
+
+def _whole(db: Database, wanted: Wanted) -> Iterator[Sequence[Listed]]:
+    before: int | None = None
+    while True:
+        with db.reading() as session:
+            page = roster.members(session, wanted, before_id=before, limit=exports.PORTION)
+        yield page.rows
+        before = page.next_before
+        if before is None:
+            return
+
+
+def _among(db: Database, wanted: Wanted, chosen: Sequence[int]) -> Iterator[Sequence[Listed]]:
+    for at in range(0, len(chosen), exports.PORTION):
+        few = replace(wanted, among=chosen[at : at + exports.PORTION])
+        with db.reading() as session:
+            rows = roster.members(session, few, limit=exports.PORTION).rows
+        yield rows
 
 
 def _cells(one: Line, mask: Mask) -> list[object]:

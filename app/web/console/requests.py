@@ -6,16 +6,17 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from sqlalchemy.orm import Session
-from starlette.responses import RedirectResponse
+from starlette.responses import JSONResponse, RedirectResponse
 
 from app.core import ids, text
 from app.core.clock import taipei_date
-from app.core.errors import Invalid
+from app.core.errors import Invalid, NotFound
+from app.enrolments.notice import notice as notice_of
 from app.members import queries as members
 from app.rights import queries, rules
 from app.rights import service as rights
 from app.rights.queries import ClosingShown, RequestShown
-from app.rights.service import NotOpen
+from app.rights.service import NoMember, NotOpen
 from app.staff.queries import Visitor
 from app.staff.rules import Permission
 from app.web import pages, security
@@ -44,6 +45,14 @@ CHANNELS: Final = {
     "line": "LINE 對話",
     "email": "電子郵件",
 }
+# What 「已照辦」 does by itself, said before it is pressed, and what it does not.
+DOING: Final = {
+    rules.ACCESS: "請先下載資料，並且已經給對方看過。",
+    rules.COPY: "請先下載資料，並且已經交給對方。",
+    rules.CORRECT: "按下不會更改資料。請先把資料改好（會員可在 LINE 會員中心自己改），再結案。",
+    rules.STOP: "按下馬上停止行銷訊息，已排定的也取消；點數、交易通知與會員資格不變。",
+    rules.DELETE: "按下馬上關閉會員資格，7 天後自動清除資料；這 7 天內會員可以在 LINE 取消。",
+}
 STATUSES: Final = {
     rules.OPEN: "處理中",
     rules.DONE: "已照辦",
@@ -54,6 +63,7 @@ NOTICES: Final = {
     "opened": (True, "已登記，期限從收到的隔天起算。"),
     "prolonged": (True, "已延長一次。請記得以書面把原因告訴對方。"),
     "decided": (True, "已結案。"),
+    "guest": (False, "這位不是會員，沒有會員資格可以關閉，請求沒有結案。"),
     "late": (False, "這一筆已經結案或延長過，沒有改變任何東西。"),
     "note": (False, "請寫下原因（300 字以內），再送出一次。"),
 }
@@ -122,6 +132,8 @@ def _page(
         kinds=KINDS,
         channels=CHANNELS,
         statuses=STATUSES,
+        doing=DOING,
+        by_file=rules.BY_FILE,
         days=rules.DAYS,
         fields=fields,
         today=f"{today:%Y-%m-%d}",
@@ -211,6 +223,7 @@ def decide(
                 request_id=request_id,
                 status=status,
                 note=note,
+                notice_version=notice_of(request.app.state.settings.brand_name).version,
                 staff_id=visitor.staff_id,
                 now=request.app.state.clock(),
             )
@@ -220,7 +233,31 @@ def decide(
         return _back("note")
     except NotOpen:
         return _back("late")
+    except NoMember:
+        return _back("guest")
     return _back("decided")
+
+
+@router.get("/{request_id}/data")
+def data(request: Request, visitor: Handler, request_id: PathId) -> Response:
+    """Everything that is held about the person, as the file that carries the request out."""
+    now, db = request.app.state.clock(), request.app.state.db
+    with db.reading() as session:
+        found = queries.open_request(session, request_id)
+        if found is None or found.kind not in rules.BY_FILE:
+            raise NotFound("request", request_id)
+        member_id = members.living_id(session, found.member_id)
+        content = {"at": now.isoformat(), "held": queries.held(session, member_id)}
+    looks.note(request, visitor, "file", member_id=member_id, source=f"request:{request_id}")
+    with db.transaction() as session:
+        target = f"request:{request_id}"
+        security.audit(request, session, visitor, "request.fetched", target)
+    name = f"member-{member_id}-{taipei_date(now).isoformat()}.json"
+    headers = {
+        "content-disposition": f'attachment; filename="{name}"',
+        "cache-control": "no-store",
+    }
+    return JSONResponse(content, headers=headers)
 
 
 def _back(notice: str) -> Response:

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from app.core.db import Database
-from app.hooks import queries, rules, service
+from app.hooks import queries, rules, sender, service
 from app.hooks.rules import HookDraft
 from app.hooks.service import Made
 from app.jobs import hooks as job
@@ -30,6 +30,19 @@ class Receiver:
     url: str = ""
     answers: list[int] = field(default_factory=list)  # then 200
     got: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    seconds: float = 0  # that an answer takes
+    at_once: int = 0
+    most_at_once: int = 0
+    gate: threading.Lock = field(default_factory=threading.Lock)
+    never: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> None:
+        with self.gate:
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        self.never.wait(self.seconds)
+        with self.gate:
+            self.at_once -= 1
 
 
 @contextmanager
@@ -40,6 +53,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             here.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+            here.work()
             self.send_response(here.answers.pop(0) if here.answers else 200)
             self.send_header("location", here.url)
             self.send_header("content-length", "0")
@@ -64,12 +78,14 @@ def receiver() -> Iterator[Receiver]:
         yield here
 
 
-def made_for(db: Database, url: str) -> Made:
+def made_for(db: Database, url: str, sales: int = 2) -> Made:
     with db.transaction() as session:
         draft = HookDraft("ERP", url, ("purchase.recorded",))
-        made = service.create(session, draft=draft, key=KEY, allows_private=True, now=NOW)
+        made = service.create(
+            session, draft=draft, form_id=url, key=KEY, allows_private=True, now=NOW
+        )
         hana = regular(session, joined_at=None)
-        for amount in (1, 2):
+        for amount in range(1, sales + 1):
             timeline.record(
                 session, member_id=hana, kind="purchase.recorded", at=NOW, facts={"amount": amount}
             )
@@ -141,3 +157,15 @@ def test_nobody_there_is_said_in_the_row(sqlite_db: Database) -> None:
     made = made_for(sqlite_db, url)
     tell(sqlite_db)
     assert {one.trouble for one in lines(sqlite_db, made)} == {rules.REFUSED}
+
+
+def test_who_waits_for_a_turn_is_not_timed(
+    sqlite_db: Database, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that takes half the time for each answers all, five at a time."""
+    monkeypatch.setattr(sender, "TIMEOUT_SECONDS", 0.4)
+    receiver.seconds = 0.2
+    made = made_for(sqlite_db, receiver.url, sales=3 * sender.AT_ONCE)
+    assert tell(sqlite_db) == 3 * sender.AT_ONCE
+    assert {one.status for one in lines(sqlite_db, made)} == {rules.DELIVERED}
+    assert receiver.most_at_once <= sender.AT_ONCE

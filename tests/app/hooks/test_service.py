@@ -1,6 +1,7 @@
 """Each fact is one row an address, whatever runs at once; each row is one try's at a time."""
 
 import json
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -8,12 +9,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.core.db import Database
+from app.core import ids, sealing
+from app.core.db import Database, table_of
 from app.core.errors import NotFound
 from app.hooks import queries, rules, service
 from app.hooks.models import DELIVERIES, HOOKS
 from app.hooks.rules import Answer, HookDraft
 from app.hooks.service import Made, Try
+from app.members.models import Member
 from app.mergers.rules import FATES
 from app.rights import service as rights
 from app.timeline import service as timeline
@@ -25,6 +28,7 @@ from tests.support.staffing import staffed_shop
 from tests.support.times import NOW
 
 KEY = "a secret key"
+_MEMBERS = table_of(Member)
 URL = "https://erp.example.tw/in"
 SALES = ("purchase.recorded", "purchase.refunded")
 HOUR = timedelta(hours=1)
@@ -36,7 +40,18 @@ def somebody(session: Session, **more: Any) -> int:
 
 def hook(session: Session, *kinds: str, with_person: bool = False) -> Made:
     draft = HookDraft("ERP", URL, kinds or SALES, with_person)
-    return service.create(session, draft=draft, key=KEY, allows_private=False, now=NOW)
+    return _made(session, draft, ids.random_code())
+
+
+def _made(session: Session, draft: HookDraft, form_id: str) -> Made:
+    return service.create(
+        session, draft=draft, form_id=form_id, key=KEY, allows_private=False, now=NOW
+    )
+
+
+def rotated(session: Session, made: Made, form_id: str = "rotate") -> str:
+    new = service.rotate(session, hook_id=made.hook_id, form_id=form_id, key=KEY, now=NOW)
+    return new.secret
 
 
 def read(session: Session, hook_id: int) -> list[queries.DeliveryShown]:
@@ -156,11 +171,11 @@ def test_two_senders_at_the_same_moment_take_each_row_once(db: Database) -> None
         return [one.id for one in found]
 
     taken = at_once(*(lambda name=f"s{n}": claims(name) for n in range(4)))
-    ids = [one for found in taken for one in found]  # type: ignore[attr-defined]  # lists of ids
-    assert len(ids) == len(set(ids))
+    numbers = [one for found in taken for one in found]  # type: ignore[attr-defined]  # lists of ids
+    assert len(numbers) == len(set(numbers))
     with db.transaction() as session:
         rest = service.claim(session, lease="late", key=KEY, now=NOW)
-    assert len(ids) + len(rest) == 15
+    assert len(numbers) + len(rest) == 15
 
 
 def test_what_a_sender_that_died_held_goes_out_again_under_the_same_id(session: Session) -> None:
@@ -274,7 +289,7 @@ def test_the_secret_is_kept_sealed_and_the_one_before_signs_for_a_day(session: S
     made = hook(session)
     kept = session.execute(sa.select(HOOKS.c.secret)).scalar_one()
     assert made.secret not in kept
-    new = service.rotate(session, hook_id=made.hook_id, key=KEY, now=NOW)
+    new = rotated(session, made)
     assert new != made.secret
     told(session, somebody(session), amount=1)
     read(session, made.hook_id)
@@ -323,3 +338,222 @@ def test_after_a_month_rows_go(session: Session) -> None:
     service.test(session, hook_id=made.hook_id, form_id="x", now=NOW)
     assert service.forget_old(session, now=NOW + rules.KEPT) == 0
     assert service.forget_old(session, now=NOW + rules.KEPT + HOUR) == 1
+
+
+def test_a_secret_that_does_not_open_pauses_its_address_and_the_others_go_on(
+    session: Session,
+) -> None:
+    lost, good, hana = hook(session), hook(session), somebody(session)
+    session.execute(sa.update(HOOKS).where(HOOKS.c.id == lost.hook_id).values(secret="AAAA"))
+    told(session, hana, amount=1)
+    for made in (lost, good):
+        read(session, made.hook_id)
+    assert [one.hook_id for one in tried(session, 200)] == [good.hook_id]
+    found = queries.hook(session, lost.hook_id)
+    assert found is not None
+    assert (found.status, found.reason) == (rules.PAUSED, rules.SEALED)
+    new = rotated(session, lost)
+    service.resume(session, hook_id=lost.hook_id, now=NOW)
+    (one,) = tried(session, 200)
+    assert (one.hook_id, one.secrets) == (lost.hook_id, (new,))  # the lost one signs nothing
+
+
+def test_a_test_member_is_not_told_of(session: Session) -> None:
+    made = hook(session)
+    told(session, somebody(session, is_test=True), amount=1)
+    told(session, somebody(session), amount=2)
+    assert [json.loads(one.body)["data"]["amount"] for one in read(session, made.hook_id)] == [2]
+    tester = somebody(session, is_test=True)
+    service.owe(
+        session, hook_id=made.hook_id, kind=rules.JOURNEY, keys={tester: "j"}, facts={}, now=NOW
+    )
+    assert len(queries.deliveries(session, made.hook_id)) == 1
+
+
+def test_when_names_go_no_more_kept_bodies_lose_them_too(session: Session) -> None:
+    made = hook(session, with_person=True)
+    hana = somebody(session, name="陳小花", phone="+886912345678")
+    told(session, hana, amount=1)
+    read(session, made.hook_id)
+    tried(session, 200)
+    told(session, hana, amount=2)
+    full = read(session, made.hook_id)
+    assert all("陳小花" in one.body for one in full)
+    draft = HookDraft("ERP", URL, SALES, with_person=False)
+    service.change(session, hook_id=made.hook_id, draft=draft, allows_private=False)
+    for before, after in zip(full, queries.deliveries(session, made.hook_id), strict=True):
+        was, now = json.loads(before.body), json.loads(after.body)
+        assert now == was | {"member": {"number": was["member"]["number"]}}
+
+
+def test_who_reads_while_names_are_taken_away_writes_none_down(db: Database) -> None:
+    with db.transaction() as session:
+        made = hook(session, with_person=True)
+        hana = somebody(session, name="陳小花")
+        for amount in range(9):
+            told(session, hana, amount=amount)
+
+    def reads() -> None:
+        with db.transaction() as session:
+            service.read_on(session, hook_id=made.hook_id, now=NOW)
+
+    def takes_away() -> None:
+        with db.transaction() as session:
+            draft = HookDraft("ERP", URL, SALES, with_person=False)
+            service.change(session, hook_id=made.hook_id, draft=draft, allows_private=False)
+
+    assert at_once(reads, takes_away, reads) == [None] * 3
+    with db.transaction() as session:
+        lines = read(session, made.hook_id)
+    assert len(lines) == 9
+    assert not any("陳小花" in one.body for one in lines)
+
+
+def test_what_came_of_tries_and_a_removal_do_not_wait_for_each_other(
+    postgres_db: Database,
+) -> None:
+    """The removal holds the address when the answers come, and then wants its deliveries."""
+    with postgres_db.transaction() as session:
+        made = hook(session)
+        told(session, somebody(session), amount=1)
+        read(session, made.hook_id)
+        claimed = service.claim(session, lease="me", key=KEY, now=NOW)
+    is_held, may_go_on = threading.Event(), threading.Event()
+
+    def removes() -> None:
+        with postgres_db.transaction() as session:
+            session.execute(sa.update(HOOKS).values(name="ERP"))
+            is_held.set()
+            may_go_on.wait(10)
+            service.remove(session, hook_id=made.hook_id)
+
+    def records() -> None:
+        is_held.wait(10)
+        with postgres_db.transaction() as session:
+            tries = [(one, Answer(500)) for one in claimed]
+            watch = threading.Thread(target=let_go_when_waiting)
+            watch.start()
+            service.record(session, lease="me", tries=tries, now=NOW)
+            watch.join()
+
+    def let_go_when_waiting() -> None:
+        any(_is_waiting(postgres_db) for _ in range(10_000))
+        may_go_on.set()
+
+    assert at_once(removes, records) == [None, None]
+    with postgres_db.reading() as session:
+        (line,) = queries.deliveries(session, made.hook_id)
+    assert line.status == rules.CANCELLED
+
+
+def test_a_member_is_not_wiped_between_the_look_and_the_body(postgres_db: Database) -> None:
+    with postgres_db.transaction() as session:
+        made = hook(session, with_person=True)
+        hana = somebody(session, name="陳小花")
+        told(session, hana, amount=1)
+    with postgres_db.transaction() as wiping:
+        service.wipe(wiping, member_id=hana)
+
+        def reads() -> None:
+            with postgres_db.transaction() as session:
+                service.read_on(session, hook_id=made.hook_id, now=NOW)
+
+        reader = threading.Thread(target=reads)
+        reader.start()
+        is_waiting = any(_is_waiting(postgres_db) for _ in range(10_000))
+        wiping.execute(sa.update(_MEMBERS).where(_MEMBERS.c.id == hana).values(name=None))
+    reader.join()
+    assert is_waiting
+    with postgres_db.reading() as session:
+        (line,) = queries.deliveries(session, made.hook_id)
+    assert "陳小花" not in line.body
+
+
+def _is_waiting(db: Database) -> bool:
+    """Whether somebody waits for a lock that somebody else holds."""
+    query = sa.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with db.reading() as session:
+        return bool(session.scalar(query))
+
+
+def test_an_address_that_fails_is_probed_and_holds_the_others_up_no_longer(
+    session: Session,
+) -> None:
+    made, hana = hook(session), somebody(session)
+    for amount in range(3 * service.PER_HOOK):
+        told(session, hana, amount=amount)
+    read(session, made.hook_id)
+    assert len(tried(session, None)) == service.PER_HOOK
+    assert len(tried(session, 200)) == service.PROBES
+    assert len(tried(session, 200)) == service.PER_HOOK
+
+
+def test_the_same_form_makes_one_address_and_shows_the_same_secret(db: Database) -> None:
+    draft = HookDraft("ERP", URL, SALES)
+
+    def make() -> Made:
+        with db.transaction() as session:
+            return _made(session, draft, "one form")
+
+    first, *others = at_once(make, make, make)
+    assert isinstance(first, Made)
+    assert others == [first, first]
+    with db.reading() as session:
+        assert len(queries.hooks(session)) == 1
+
+
+def test_the_same_form_changes_the_secret_once_and_the_one_before_signs_on(db: Database) -> None:
+    with db.transaction() as session:
+        made = hook(session)
+        told(session, somebody(session), amount=1)
+        read(session, made.hook_id)
+
+    def click() -> str:
+        with db.transaction() as session:
+            return rotated(session, made)
+
+    new, *others = at_once(click, click, click)
+    assert others == [new, new]
+    with db.transaction() as session:
+        (one,) = service.claim(session, lease="a", key=KEY, now=NOW)
+        assert one.secrets == (new, made.secret)
+        assert rotated(session, made, "another form") not in (new, made.secret)
+
+
+def test_a_form_of_long_ago_brings_no_old_secret_back(session: Session) -> None:
+    made = hook(session)
+    old, new = rotated(session, made, "one"), rotated(session, made, "two")
+    with pytest.raises(NotFound):
+        rotated(session, made, "one")
+    (row,) = session.execute(sa.select(HOOKS.c.secret, HOOKS.c.code)).all()
+    kept = sealing.opened(KEY, row.secret, about=f"hook:{row.code}").decode()
+    assert kept == new != old
+
+
+def test_what_an_address_is_owed_is_counted_without_reading_what_was_delivered(
+    session: Session,
+) -> None:
+    made, hana = hook(session), somebody(session)
+    for amount in range(4):
+        told(session, hana, amount=amount)
+    read(session, made.hook_id)
+    statuses = ["waiting", "failed", "failed", "delivered"]
+    for line, status in zip(queries.deliveries(session, made.hook_id), statuses, strict=True):
+        tried_at = None if status == "waiting" else NOW + line.id * HOUR
+        session.execute(
+            sa.update(DELIVERIES)
+            .where(DELIVERIES.c.id == line.id)
+            .values(status=status, tried_at=tried_at)
+        )
+    last = session.scalar(sa.select(sa.func.max(DELIVERIES.c.tried_at)))
+    nothing = hook(session)
+    shown, empty = queries.hooks(session)
+    assert (shown.waiting, shown.failed, shown.last_at) == (1, 2, last)
+    assert (empty.id, empty.waiting, empty.failed, empty.last_at) == (nothing.hook_id, 0, 0, None)
+    words = str(queries._COUNTS.compile(session.get_bind()))  # its plan counts
+    plan = " ".join(str(row[3]) for row in session.execute(sa.text(f"EXPLAIN QUERY PLAN {words}")))
+    for index in ("due_at", "failed", "tried_at"):
+        assert f"INDEX ix_hook_deliveries_{index} " in plan

@@ -4,17 +4,22 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from app.core import text
+from app.core.clock import taipei_date
 from app.core.db import Database, table_of
 from app.coupons.models import Coupon
 from app.insights.queries import finder
 from app.insights.queries.finder import Found
 from app.insights.queries.roster import NEWEST, named
+from app.invoices.models import InvoiceClaim
 from app.members.models import Member
 from app.purchases.models import Purchase
 from tests.support.loyalty import publish
 from tests.support.people import bought, coupon_for, number_of, regular
 from tests.support.staffing import Shop, staffed_shop
 from tests.support.times import NOW
+
+TODAY = taipei_date(NOW)
 
 
 @pytest.fixture
@@ -74,6 +79,18 @@ def test_who_works_in_one_store_finds_its_sales_only(session: Session, shop: Sho
     there = bought(session, None, 2, store_id=shop.other_store_id)
     assert len(find(session, here, shop.store_id).sales) == 1
     assert find(session, there, shop.store_id).sales == ()
+
+
+def test_a_registered_invoice_is_found_by_who_sees_every_store(
+    session: Session, shop: Shop
+) -> None:
+    row = {"number": "AB12345678", "member_id": regular(session)}
+    row |= {"status": "pending", "source": "liff", "total": 500, "seller": "", "random_code": ""}
+    days = {"sold_on": TODAY, "claimed_on": TODAY, "hold_until": TODAY, "claimed_at": NOW}
+    period = text.invoice_period(TODAY)
+    session.execute(sa.insert(InvoiceClaim).values(row | days | {"period": period}))
+    assert len(find(session, "AB12345678").claims) == 1
+    assert find(session, "AB12345678", shop.store_id).claims == ()
 
 
 @pytest.mark.parametrize(

@@ -567,8 +567,10 @@ def test_another_system_is_told_once_of_each_member_who_comes_by(db: Database) -
         hana, ken = person(session), person(session)
         draft = HookDraft("ERP", "https://erp.example.tw/in", ())
         made, gone = (
-            hooks.create(session, draft=draft, key="k", allows_private=False, now=START)
-            for _ in range(2)
+            hooks.create(
+                session, draft=draft, form_id=form, key="k", allows_private=False, now=START
+            )
+            for form in ("made", "gone")
         )
         started(
             session,

@@ -1,6 +1,7 @@
 """Requests about one's own data: by when the law wants them decided, and that each ends once."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,9 +12,10 @@ from sqlalchemy.orm import Session
 from app.core.clock import taipei_date
 from app.core.db import Database
 from app.core.errors import Invalid
+from app.members.models import CLOSED, MEMBER, Consent, Member
 from app.rights import queries, rules, service
 from app.rights.models import REQUESTS
-from app.rights.service import NotOpen
+from app.rights.service import NoMember, NotOpen
 from app.timeline import queries as timeline
 from tests.support.at_once import at_once
 from tests.support.loyalty import publish
@@ -131,6 +133,7 @@ def test_of_several_people_at_once_one_decides(db: Database) -> None:
                 request_id=request_id,
                 status=status,
                 note="不符資格",
+                notice_version="2026-07",
                 staff_id=staff_id,
                 now=NOW,
             )
@@ -148,8 +151,72 @@ def test_refusing_needs_a_reason(session: Session) -> None:
     request_id = asked(session)
     with pytest.raises(Invalid):
         service.decide(
-            session, request_id=request_id, status="refused", note="", staff_id=1, now=NOW
+            session,
+            request_id=request_id,
+            status="refused",
+            note="",
+            notice_version="2026-07",
+            staff_id=1,
+            now=NOW,
         )
+
+
+def _done(session: Session, request_id: int) -> None:
+    service.decide(
+        session,
+        request_id=request_id,
+        status="done",
+        note="",
+        notice_version="2026-07",
+        staff_id=session.scalars(sa.select(REQUESTS.c.staff_id)).first() or 0,
+        now=NOW,
+    )
+
+
+def _asker(session: Session) -> Any:
+    columns = (Member.id, Member.status, Member.marketing_ok)
+    asker = sa.select(*columns).join(REQUESTS, REQUESTS.c.member_id == Member.id)
+    return session.execute(asker).one()
+
+
+def test_a_deletion_that_is_carried_out_closes_the_membership(session: Session) -> None:
+    _done(session, asked(session, kind="delete"))
+    row = _asker(session)
+    assert row.status == CLOSED
+    assert queries.wipe_at(session, row.id) == NOW + rules.WIPE_AFTER
+
+
+def test_who_closed_it_themselves_meanwhile_is_not_closed_twice(session: Session) -> None:
+    request_id = asked(session, kind="delete")
+    service.close(session, member_id=_asker(session).id, channel="liff", now=NOW)
+    _done(session, request_id)
+    assert queries.open_requests(session) == []
+
+
+def test_whoever_is_no_member_has_nothing_to_close_and_is_told_so(session: Session) -> None:
+    request_id = asked(session, kind="delete")
+    session.execute(sa.update(Member).values(status="guest"))
+    with pytest.raises(NoMember):
+        _done(session, request_id)
+
+
+def test_a_stop_that_is_carried_out_ends_marketing_and_keeps_the_proof(session: Session) -> None:
+    request_id = asked(session, kind="stop")
+    session.execute(sa.update(Member).values(marketing_ok=True))
+    _done(session, request_id)
+    row = _asker(session)
+    assert (row.status, row.marketing_ok) == (MEMBER, False)
+    columns = (Consent.kind, Consent.is_given, Consent.channel, Consent.version)
+    last = session.execute(sa.select(*columns).order_by(Consent.id.desc()).limit(1)).one()
+    assert tuple(last) == ("marketing", False, "phone", "2026-07")
+
+
+@pytest.mark.parametrize("kind", ["access", "copy", "correct"])
+def test_other_wishes_change_nothing_of_the_member(session: Session, kind: str) -> None:
+    request_id = asked(session, kind=kind)
+    before = _asker(session)
+    _done(session, request_id)
+    assert _asker(session) == before
 
 
 def test_of_a_wiped_member_only_the_dates_are_kept(session: Session) -> None:

@@ -196,6 +196,7 @@ o.....  GET   /console/lookups/list.csv
 o....s  GET   /console/requests
 o....s  POST  /console/requests
 o....s  POST  /console/requests/{request_id}/prolong
+o....s  GET   /console/requests/{request_id}/data
 o....s  POST  /console/requests/{request_id}/decide
 o.....  GET   /console/staff
 o.....  POST  /console/staff/invite

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from app.core.db import Database
 from app.lookups.models import Lookup
+from app.segments import compiling
 from app.segments import service as segments
-from app.segments.rules import READY
+from app.segments.rules import READY, Group
 from app.staff.models import AuditEntry
 from app.staff.rules import Role
 from app.web.console import exports
@@ -55,6 +56,9 @@ def table(text: str) -> list[list[str]]:
     return list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
+FILE = "/console/members/list.csv"
+
+
 @pytest.fixture
 def hana(sqlite_db: Database, shop: Shop) -> int:
     with sqlite_db.transaction() as session:
@@ -63,7 +67,7 @@ def hana(sqlite_db: Database, shop: Shop) -> int:
         return regular(session, name="陳小花", display_name="Hana", phone="+886912345678")
 
 
-def fetched(visitor: Browser, role: Role, url: str = "/console/members/list.csv") -> Any:
+def fetched(visitor: Browser, role: Role, url: str = FILE) -> Any:
     visitor.log_in(role)
     answer = visitor.get(url)
     assert answer.status == 200
@@ -129,3 +133,43 @@ def test_the_owner_s_records_come_as_files_too(visitor: Browser, hana: int, name
     assert len(first) >= 2
     again = table(visitor.get("/console/audit/list.csv?action=list.exported").text)
     assert again[1][2] == "下載名單"
+
+
+def test_a_segment_is_looked_for_no_more_often_however_long_its_file_is(
+    sqlite_db: Database, visitor: Browser, hana: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PORTION", 1)
+    with sqlite_db.transaction() as session:
+        for number in range(5):
+            regular(session, name=f"王{number}", phone=f"+88691200000{number}")
+        tree = Group("all", ())
+        segment_id = segments.create(session, name="全部", tree=tree, now=NOW)
+    meant = compiling.members
+
+    def marked(*args: Any, **named: Any) -> sa.Select[Any]:
+        return meant(*args, **named).where(sa.literal_column("'the segment'") != "")
+
+    monkeypatch.setattr(compiling, "members", marked)
+    said: list[str] = []
+    sa.event.listen(
+        sqlite_db.engine, "before_cursor_execute", lambda *args: said.append(str(args[2]))
+    )
+    rows = table(fetched(visitor, Role.MARKETER, f"{FILE}?segment={segment_id}").text)[1:]
+    assert [row[1] for row in rows] == ["王4", "王3", "王2", "王1", "王0", "陳小花"]
+    assert sum("the segment" in one for one in said) == 2  # how many, and who
+
+
+def test_a_segment_is_refused_to_who_may_see_none(visitor: Browser, hana: int) -> None:
+    visitor.log_in(Role.ANALYST)
+    assert visitor.get(f"{FILE}?segment=1").status == 403
+    assert visitor.get("/console/members?segment=1").status == 403
+    assert visitor.get("/console/members?segment=").status == 200
+
+
+def test_the_audit_keeps_that_words_were_typed_and_not_the_words(
+    sqlite_db: Database, visitor: Browser, hana: int
+) -> None:
+    fetched(visitor, Role.MARKETER, f"{FILE}?q=陳小花&status=member")
+    with sqlite_db.reading() as session:
+        kept = session.scalars(sa.select(AuditEntry.after).order_by(AuditEntry.id.desc())).first()
+    assert kept == {"q": True, "status": "member"}

@@ -1,10 +1,17 @@
 """/console/requests: typed as people say it, late ones said, nothing lost."""
 
+import json
+
 import pytest
+import sqlalchemy as sa
 
 from app.core.db import Database
+from app.lookups.models import Lookup
+from app.members.models import CLOSED, MEMBER, Member
 from app.seeds import requests as seeds
+from app.staff.models import AuditEntry
 from app.staff.rules import Role
+from app.web.console import requests
 from tests.support.loyalty import publish
 from tests.support.people import regular
 from tests.support.staffing import Shop
@@ -66,3 +73,53 @@ def test_late_ones_stand_first_and_end_once(
     assert visitor.post(url, {"status": "done"}).location.endswith("notice=late")
     late = visitor.post("/console/requests/1/prolong", {"note": "x"})
     assert late.location.endswith("notice=late")
+
+
+@pytest.mark.parametrize("kind", ["delete", "stop"])
+def test_before_it_is_carried_out_it_says_what_will_happen(
+    sqlite_db: Database, visitor: Browser, hana: int, kind: str
+) -> None:
+    visitor.log_in(Role.SUPPORT)
+    visitor.post("/console/requests", GOOD | {"member": f"#{hana}", "kind": kind})
+    assert requests.DOING[kind] in visitor.get("/console/requests").text
+    visitor.post("/console/requests/1/decide", {"status": "done"})
+    with sqlite_db.reading() as session:
+        member = session.get_one(Member, hana)
+        assert not member.marketing_ok
+        assert member.status == (CLOSED if kind == "delete" else MEMBER)
+
+
+def test_who_is_no_member_stays_open(sqlite_db: Database, visitor: Browser, hana: int) -> None:
+    visitor.log_in(Role.SUPPORT)
+    visitor.post("/console/requests", GOOD | {"member": f"#{hana}", "kind": "delete"})
+    with sqlite_db.transaction() as session:
+        session.execute(sa.update(Member).values(status="guest"))
+    told = visitor.post("/console/requests/1/decide", {"status": "done"}).location
+    assert "沒有會員資格" in visitor.get(told).text
+    assert "處理中（1）" in visitor.get("/console/requests").text
+
+
+def test_a_copy_is_fetched_as_a_file_and_the_look_is_kept(
+    sqlite_db: Database, visitor: Browser, hana: int
+) -> None:
+    visitor.log_in(Role.SUPPORT)
+    visitor.post("/console/requests", GOOD | {"member": f"#{hana}"})
+    assert "/console/requests/1/data" in visitor.get("/console/requests").text
+    file = visitor.get("/console/requests/1/data")
+    assert json.loads(file.text)["held"]["members"][0]["name"] == "陳小花"
+    with sqlite_db.reading() as session:
+        look = session.execute(
+            sa.select(Lookup.what, Lookup.member_id, Lookup.source).order_by(Lookup.id.desc())
+        ).first()
+        done = session.scalars(sa.select(AuditEntry.action)).all()
+    assert look is not None
+    assert tuple(look) == ("file", hana, "request:1")
+    assert "request.fetched" in done
+    visitor.post("/console/requests/1/decide", {"status": "done"})
+    assert visitor.get("/console/requests/1/data").status == 404
+
+
+def test_only_who_asked_for_their_data_has_it_fetched(visitor: Browser, hana: int) -> None:
+    visitor.log_in(Role.OWNER)
+    visitor.post("/console/requests", GOOD | {"member": f"#{hana}", "kind": "stop"})
+    assert visitor.get("/console/requests/1/data").status == 404
