@@ -128,7 +128,6 @@ def start(
     found = queries.experiment(session, experiment_id)
     if found.status != rules.DRAFT:
         raise NotNow(found.status)
-    _check(session, found.design)
     first = max(send_at, now)
     if found.design.kind == rules.BROADCAST:
         ends_at = first + timedelta(days=found.design.days) + letters.HELD_FOR
@@ -143,6 +142,7 @@ def start(
     )
     if not changed(session, moved):
         raise NotNow(queries.experiment(session, experiment_id).status)
+    _check(session, found.design)  # now that nobody else starts it
     for broadcast_id, share in places(found):
         campaigns.plan(session, broadcast_id=broadcast_id, send_at=send_at, now=now, share=share)
 
