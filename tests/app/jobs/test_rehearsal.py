@@ -136,7 +136,7 @@ def test_a_draft_is_tried_before_it_is_published(sqlite_db: Database, tmp_path: 
     found = rehearsed(sqlite_db, tmp_path, days=2, with_drafts=True)
     assert found.entered == {"寫好的（1）": 1}
     assert found.by_kind["journey:1"] == 1
-    assert found.unfinished == ["沒寫完的：請填寫標題"]
+    assert found.unfinished == ["沒寫完的：請至少加一則訊息"]
 
 
 def test_what_takes_several_calls_is_still_of_one_day(

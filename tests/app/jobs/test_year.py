@@ -19,6 +19,12 @@ from tests.app.lifecycle.brand import DAY, at, buy, open_brand, person
 BEGIN = date(2027, 7, 1)  # so that 29 February 2028 lies within
 
 
+def _is_run_on(day: date, ahead: int) -> bool:
+    """Where the clock stands still on two of three days in the midst of a month, what was missed
+    is caught up: the year is the same."""
+    return ahead < 10 or day.day <= 3 or ahead % 3 == 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_year_passes(db: Database) -> None:
@@ -28,9 +34,10 @@ def test_a_year_passes(db: Database) -> None:
         person(session, joined=BEGIN, birth_month=9, birth_day=30)
         person(session, joined=None, friended_at=at(BEGIN, 15))
     works = clockwork(db)
-    # Where the clock runs every third day only, what was missed is caught up: the year is the same.
-    for ahead in range(0, 380, 1 if db.is_sqlite else 3):
+    for ahead in range(380):
         day = BEGIN + ahead * DAY
+        if not db.is_sqlite and not _is_run_on(day, ahead):
+            continue
         works.run_due(at(day, 10, 6))
         if ahead % 10 == 0:
             works.run_due(at(day, 23))
