@@ -178,6 +178,7 @@ def values_of(kind: Any, name: str = "") -> st.SearchStrategy[Any]:
         date: DATES,
         type(samples.NOON): st.just(samples.NOON),
         parts.Tap: TAPS,
+        Link: URLS.map(Link),
         PickDate: PICK,
         type(None): st.none(),
     }
