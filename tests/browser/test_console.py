@@ -55,7 +55,8 @@ def test_every_page_is_quiet_and_fits(
                 "/console/broadcasts/2/readers", "/clerk", "/clerk/store", "/clerk/today",
                 f"/clerk/today/{sale}/refund"]  # fmt: skip
         for url in urls:
-            page.goto(site.url + url)
+            answer = page.goto(site.url + url)
+            assert answer is not None and answer.status == 200, url
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= size["width"], url
     assert complaints == []
@@ -95,8 +96,8 @@ def test_a_number_explains_itself_and_the_search_is_a_key_away(site: Site) -> No
         page.keyboard.press("/")
         page.keyboard.type("小花")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/console/members?q=*")
-        expect(page.get_by_role("link", name="陳小花")).to_be_visible()
+        page.wait_for_url("**/console/members/*")  # the only one found is opened
+        expect(page.locator("h1")).to_contain_text("陳小花")
 
 
 def test_the_theme_is_chosen_and_kept(site: Site) -> None:
@@ -122,18 +123,18 @@ def test_a_letter_is_seen_while_it_is_written_and_comes_to_be_sent(
         phone = page.locator(".phone")
         expect(phone.locator(".fx-bubble")).to_be_visible()
         page.fill("#name", "夏茶")
-        page.locator("#title").press_sequentially("夏茶上市")
+        page.locator("#m0-title").press_sequentially("夏茶上市")
         expect(phone).to_contain_text("夏茶上市")
-        page.fill("#body", "您好")
-        page.locator("#body").evaluate("field => field.setSelectionRange(0, 0)")
+        page.fill("#m0-body", "您好")
+        page.locator("#m0-body").evaluate("field => field.setSelectionRange(0, 0)")
         page.click("[data-insert='{姓名}']")
-        expect(page.locator("#body")).to_have_value("{姓名}您好")
+        expect(page.locator("#m0-body")).to_have_value("{姓名}您好")
         expect(phone).to_contain_text("陳怡君您好")
-        page.select_option("#place", "url")
+        page.select_option("#m0-place", "url")
         page.click("text=下一步：確認寄送")
-        expect(page.locator("#url-fault")).to_contain_text("https://")
-        expect(page.locator("#url")).to_have_attribute("aria-invalid", "true")
-        page.fill("#url", "https://shop.example.tw/summer")
+        expect(page.locator("#m0-url-fault")).to_contain_text("https://")
+        expect(page.locator("#m0-url")).to_have_attribute("aria-invalid", "true")
+        page.fill("#m0-url", "https://shop.example.tw/summer")
         page.click("text=下一步：確認寄送")
         expect(page.locator("h1")).to_have_text("確認寄送")
         page.fill("[name=send_at]", "2026-07-05T10:00")
@@ -141,7 +142,7 @@ def test_a_letter_is_seen_while_it_is_written_and_comes_to_be_sent(
         page.click("text=寄給這些人")
         expect(page.locator("main")).to_contain_text("2026/07/05 10:00 開始")
         page.click("text=改回草稿")
-        expect(page.locator("#title")).to_have_value("夏茶上市")
+        expect(page.locator("#m0-title")).to_have_value("夏茶上市")
     assert [said for said in complaints if "422" not in said] == []
 
 

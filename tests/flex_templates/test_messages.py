@@ -157,6 +157,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40) | st.just
 COUNTS = st.integers(-samples.HUGE, samples.HUGE)
 DATES = st.dates(date(1912, 1, 1), date(2100, 12, 31))
 URLS = st.sampled_from([samples.BARCODE, "https://img.example/" + "a" * 1900])
+LINKS = st.sampled_from([samples.PAGE, Link("https://liff.line.me/" + "a" * 900)])
 TAPS: st.SearchStrategy[Any] = st.one_of(
     st.builds(Press, st.text("abc:1", min_size=1, max_size=300), st.just("會員卡")),
     st.just(samples.PAGE),
@@ -178,7 +179,7 @@ def values_of(kind: Any, name: str = "") -> st.SearchStrategy[Any]:
         date: DATES,
         type(samples.NOON): st.just(samples.NOON),
         parts.Tap: TAPS,
-        Link: URLS.map(Link),
+        Link: LINKS,
         PickDate: PICK,
         type(None): st.none(),
     }

@@ -21,7 +21,8 @@ async function sendWhatWaits() {
   navigator.serviceWorker.register("/clerk/worker.js", { scope: "/clerk" }).catch(() => {});
   const queue = await import("./queue.js");
   queue.onChange(() => showWaiting(queue));
-  queue.keepSending();
+  const isChoosing = location.pathname === "/clerk/store"; // nothing is sent before there is a store
+  if (!isChoosing) queue.keepSending();
 }
 
 async function showWaiting(queue) {
