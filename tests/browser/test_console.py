@@ -56,7 +56,8 @@ def test_every_page_is_quiet_and_fits(
                 f"/clerk/today/{sale}/refund"]  # fmt: skip
         for url in urls:
             answer = page.goto(site.url + url)
-            assert answer is not None and answer.status == 200, url
+            assert answer is not None
+            assert answer.status == 200, url
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= size["width"], url
     assert complaints == []
