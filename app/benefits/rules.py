@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from app.core.clock import taipei_date
 from app.core.errors import DomainError
-from app.programmes.rules import Every, Option, add_months
+from app.programmes.rules import Every, Option, add_months, first_of_quarter
 from app.tiers import rules as tiers
 
 PERIODS: Final[dict[Every, str]] = {
@@ -64,7 +64,7 @@ def last_day(every: Every, term: Term, now: datetime) -> date | None:
         case "month":
             last = add_months(day.replace(day=1), 1)
         case "quarter":
-            last = add_months(date(day.year, 3 * ((day.month - 1) // 3) + 1, 1), 3)
+            last = add_months(first_of_quarter(day), 3)
         case "year":
             last = date(day.year + 1, 1, 1)
     last = date.fromordinal(last.toordinal() - 1)

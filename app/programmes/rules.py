@@ -666,6 +666,10 @@ def _redemption_faults(redemption: Redemption) -> Iterator[tuple[Path, str]]:
     )
 
 
+def first_of_quarter(day: date) -> date:
+    return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+
+
 def add_months(day: date, months: int) -> date:
     """The same day some months later; a day the month lacks becomes its last (29 Feb → 28 Feb)."""
     years, month = divmod(day.year * 12 + day.month - 1 + months, 12)
