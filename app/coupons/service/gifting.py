@@ -4,7 +4,7 @@ While a gift is open its coupon is reserved for it, so that nobody uses it meanw
 row decides between two friends, and between a friend and the giver who takes it back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -169,10 +169,9 @@ def accept_gift(
             at=now,
             facts={"coupon_id": gift.coupon_id, "name": gift.name, "gift_id": gift.id},
         )
-    found = queries.gift_by_token(session, token)
-    assert found is not None
-    messages.send_taken(session, found, theme=theme, now=now)
-    return found
+    taken = replace(gift, status=ACCEPTED, friend_id=friend_id, ended_at=now)
+    messages.send_taken(session, taken, theme=theme, now=now)
+    return taken
 
 
 def take_gift_back(session: Session, *, coupon_id: int, giver_id: int, now: datetime) -> None:
