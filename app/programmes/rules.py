@@ -442,24 +442,8 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_percent_faults(terms),
         *_earning_faults(terms.earning),
         *_redemption_faults(terms.redemption),
-        *(
-            fault
-            for item in fields(Adjustments)
-            for fault in _when(
-                (terms.adjustments.limit(item.name) or 0) < 0,
-                f"adjustments.{item.name}",
-                "點數調整上限不可為負",
-            )
-        ),
-        *(
-            fault
-            for item in fields(Goodwill)
-            for fault in _when(
-                (getattr(terms.goodwill, item.name) or 0) < 0,
-                f"goodwill.{item.name}",
-                "補償券張數不可為負",
-            )
-        ),
+        *_limit_faults("adjustments", terms.adjustments, "點數調整上限不可為負"),
+        *_limit_faults("goodwill", terms.goodwill, "補償券張數不可為負"),
         *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),
         *_when(has_months and points.expiry_months < 1, "points.expiry_months", "至少 1 個月"),
         *_bound_faults(terms),
@@ -467,6 +451,14 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_referral_faults(terms.referral),
         *_invoice_faults(terms.invoices),
     ]
+
+
+def _limit_faults(
+    name: str, limits: Adjustments | Goodwill, reason: str
+) -> Iterator[tuple[Path, str]]:
+    for item in fields(limits):
+        is_negative = (getattr(limits, item.name) or 0) < 0
+        yield from _when(is_negative, f"{name}.{item.name}", reason)
 
 
 # Least and most of what is counted with: a date or a number beyond them would stop every sale.
