@@ -446,11 +446,11 @@ def program_export(
     starter: Annotated[bool, typer.Option(help="an example to start from")] = False,
 ) -> None:
     """Print the whole programme, terms and coupons, as YAML with a comment on every key."""
-    from app.rulebooks import document, queries, rules
+    from app.rulebooks import document, queries, rules, starters
 
     config = settings()
     now = clock_from(config.regulars_clock)()
-    book: rules.Book | None = rules.STARTER
+    book: rules.Book | None = starters.STARTER
     if not starter:
         with _migrated(config).reading() as session:
             if version is None:

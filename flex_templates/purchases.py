@@ -216,9 +216,22 @@ def _notes(theme: Theme, notes: tuple[str, ...]) -> Node | None:
     return parts.note(theme, lines, margin="lg")
 
 
+def _pending(theme: Theme, view: ReceiptView | ExchangeView) -> Node | None:
+    if view.pending <= 0:
+        return None
+    words = f"另有 {wording.points(view.pending)}待生效"
+    return parts.text(words, theme.quiet, "xxs", align="end")
+
+
+def _footer(theme: Theme, view: ReceiptView | ExchangeView) -> Node | None:
+    return parts.buttons(
+        parts.button(theme, "查看會員卡", view.card, "soft"),
+        parts.button(theme, "消費紀錄", view.history, "quiet") if view.history else None,
+    )
+
+
 def receipt_message(view: ReceiptView, theme: Theme) -> Message:
     """Tell what was bought, what it earned and why, and how far the next tier is."""
-    pending = f"另有 {wording.points(view.pending)}待生效" if view.pending > 0 else ""
     body = parts.column(
         parts.masthead(theme, "消費通知"),
         parts.text("本次消費", theme.quiet, "xs", margin="xl"),
@@ -234,7 +247,7 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
         _earned(theme, view),
         parts.column(
             parts.fact(theme, "目前可用", wording.points(view.balance), weight="bold"),
-            parts.text(pending, theme.quiet, "xxs", align="end") if pending else None,
+            _pending(theme, view),
             margin="lg",
         ),
         _progress(theme, view),
@@ -242,19 +255,39 @@ def receipt_message(view: ReceiptView, theme: Theme) -> Message:
         paddingAll="20px",
         paddingBottom="12px",
     )
-    footer = parts.buttons(
-        parts.button(theme, "查看會員卡", view.card, "soft"),
-        parts.button(theme, "消費紀錄", view.history, "quiet") if view.history else None,
-    )
+    footer = _footer(theme, view)
     return parts.flex(summary(view), parts.bubble(theme, body, footer=footer))
 
 
-def _owed(balance: int) -> str:
-    return "點數不足扣回，不足的部分將由下次獲得的點數補足。" if balance < 0 else ""
+def _taken_back(theme: Theme, view: RefundView | ExchangeView) -> list[Node]:
+    """Points that the sale had earned, and those that had paid for it, if any."""
+    found = [parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點")]
+    if view.restored > 0:
+        found.append(parts.fact(theme, "退回點數", f"{wording.signed(view.restored)} 點"))
+    return found
 
 
-def _returned(coupon: str) -> str:
-    return f"優惠券「{wording.clip(coupon, 40)}」已退回您的優惠券匣。" if coupon else ""
+def _balance(theme: Theme, view: RefundView | ExchangeView) -> Node:
+    return parts.fact(
+        theme,
+        "目前可用",
+        wording.points(view.balance),
+        weight="bold",
+        colour=theme.alert if view.balance < 0 else theme.ink,
+    )
+
+
+def _what_it_means(theme: Theme, view: RefundView | ExchangeView) -> list[Node]:
+    """For points that were used already, the coupon, and what else there is to say."""
+    owed = "點數不足扣回，不足的部分將由下次獲得的點數補足。" if view.balance < 0 else ""
+    returned = ""
+    if view.coupon_returned:
+        returned = f"優惠券「{wording.clip(view.coupon_returned, 40)}」已退回您的優惠券匣。"
+    return [
+        parts.note(theme, wording.clip(words, 120), margin="md")
+        for words in (owed, returned, *view.notes[:MOST_NOTES])
+        if words
+    ]
 
 
 def refund_message(view: RefundView, theme: Theme) -> Message:
@@ -266,29 +299,12 @@ def refund_message(view: RefundView, theme: Theme) -> Message:
         parts.text(_where_and_when(view.store, view.at), theme.quiet, "xs", margin="xs"),
         parts.panel(
             theme,
-            parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點"),
-            parts.fact(theme, "退回點數", f"{wording.signed(view.restored)} 點")
-            if view.restored > 0
-            else None,
+            *_taken_back(theme, view),
             parts.fact(theme, "退貨後消費", wording.money(view.net)) if view.net > 0 else None,
-            parts.fact(
-                theme,
-                "目前可用",
-                wording.points(view.balance),
-                weight="bold",
-                colour=theme.alert if view.balance < 0 else theme.ink,
-            ),
+            _balance(theme, view),
             margin="lg",
         ),
-        *(
-            parts.note(theme, wording.clip(words, 120), margin="md")
-            for words in (
-                _owed(view.balance),
-                _returned(view.coupon_returned),
-                *view.notes[:MOST_NOTES],
-            )
-            if words
-        ),
+        *_what_it_means(theme, view),
         paddingAll="20px",
         paddingBottom="12px",
     )
@@ -309,7 +325,6 @@ def _difference(view: ExchangeView) -> tuple[str, str]:
 def exchange_message(view: ExchangeView, theme: Theme) -> Message:
     """Tell what came back, what went out, the difference in money and in points."""
     label, figure = _difference(view)
-    pending = f"另有 {wording.points(view.pending)}待生效" if view.pending > 0 else ""
     body = parts.column(
         parts.masthead(theme, "換貨通知"),
         parts.text(label, theme.quiet, "xs", margin="xl"),
@@ -325,37 +340,17 @@ def exchange_message(view: ExchangeView, theme: Theme) -> Message:
         ),
         parts.panel(
             theme,
-            parts.fact(theme, "扣回點數", f"{wording.signed(-view.revoked)} 點"),
-            parts.fact(theme, "退回點數", f"{wording.signed(view.restored)} 點")
-            if view.restored > 0
-            else None,
+            *_taken_back(theme, view),
             parts.fact(theme, "新獲得點數", f"{wording.signed(view.earned)} 點"),
-            parts.fact(
-                theme,
-                "目前可用",
-                wording.points(view.balance),
-                weight="bold",
-                colour=theme.alert if view.balance < 0 else theme.ink,
-            ),
-            parts.text(pending, theme.quiet, "xxs", align="end") if pending else None,
+            _balance(theme, view),
+            _pending(theme, view),
             margin="lg",
         ),
-        *(
-            parts.note(theme, wording.clip(words, 120), margin="md")
-            for words in (
-                _owed(view.balance),
-                _returned(view.coupon_returned),
-                *view.notes[:MOST_NOTES],
-            )
-            if words
-        ),
+        *_what_it_means(theme, view),
         paddingAll="20px",
         paddingBottom="12px",
     )
-    footer = parts.buttons(
-        parts.button(theme, "查看會員卡", view.card, "soft"),
-        parts.button(theme, "消費紀錄", view.history, "quiet") if view.history else None,
-    )
+    footer = _footer(theme, view)
     money = label if label == "等值換貨" else f"{label} {figure}"
     alt = f"已換貨，{money}，目前 {wording.points(view.balance)}"
     return parts.flex(alt, parts.bubble(theme, body, footer=footer))

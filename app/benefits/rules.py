@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from app.core.clock import taipei_date
 from app.core.errors import DomainError
-from app.programmes.rules import Every, Option, add_months
+from app.programmes.rules import Every, Option, add_months, first_of_quarter
+from app.tiers import rules as tiers
 
 PERIODS: Final[dict[Every, str]] = {
     "term": "本期等級",
@@ -56,22 +57,18 @@ def period(every: Every, term: Term, now: datetime) -> str:
 def last_day(every: Every, term: Term, now: datetime) -> date | None:
     """The last day on which it can be chosen for this period; None: as long as the tier is held.
     A tier that ends before ends the choice, too."""
-    day, ends = taipei_date(now), None if term.ends_at is None else _last(term.ends_at)
+    day, ends = taipei_date(now), None if term.ends_at is None else tiers.last_day(term.ends_at)
     match every:
         case "term":
             return ends
         case "month":
             last = add_months(day.replace(day=1), 1)
         case "quarter":
-            last = add_months(date(day.year, 3 * ((day.month - 1) // 3) + 1, 1), 3)
+            last = add_months(first_of_quarter(day), 3)
         case "year":
             last = date(day.year + 1, 1, 1)
     last = date.fromordinal(last.toordinal() - 1)
     return last if ends is None else min(last, ends)
-
-
-def _last(end: datetime) -> date:
-    return taipei_date(end - timedelta(microseconds=1))
 
 
 def since(term: Term, gift_months: int) -> date:

@@ -1,5 +1,6 @@
 """A held coupon as messages show it, and what giver and friend of a coupon are told."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import quote
@@ -102,25 +103,14 @@ def gift_card(
     shown = GiftView(
         giver=name_of(giver),
         coupon=_without_code(held, now),
-        until=taipei_date(until - timedelta(microseconds=1)),
+        until=rules.last_day(until),
         take=parts.Link(link),
     )
     return gifts.gift_message(shown, theme)
 
 
 def _without_code(held: HeldCoupon, now: datetime) -> CouponView:
-    seen = view(held, now=now)
-    return CouponView(
-        name=seen.name,
-        type=seen.type,
-        value=seen.value,
-        code="",
-        ends_on=seen.ends_on,
-        min_spend=seen.min_spend,
-        cap=seen.cap,
-        buys=seen.buys,
-        terms=seen.terms,
-    )
+    return replace(view(held, now=now), code="", days_left=None, use=None)
 
 
 def send_taken(session: Session, gift: GiftShown, *, theme: Theme, now: datetime) -> None:

@@ -240,6 +240,12 @@ _GIFTS = (
 )
 
 
+# The coupon is put aside for this very gift.
+IS_FOR_GIFT = COUPONS.c.reserved_for == sa.literal(GIFT_ORDER).concat(
+    sa.cast(GIFTS.c.id, sa.String)
+)
+
+
 def gift_by_token(session: Session, token: str) -> GiftShown | None:
     row = session.execute(_GIFTS.where(GIFTS.c.digest == ids.digest(token))).one_or_none()
     return None if row is None else GiftShown(*tuple(row))
@@ -500,9 +506,7 @@ def _broken_gifts(session: Session, limit: int) -> list[str]:
         .limit(limit)
     )
     is_open = sa.exists().where(
-        GIFTS.c.coupon_id == COUPONS.c.id,
-        GIFTS.c.status == OPEN,
-        sa.literal(GIFT_ORDER).concat(sa.cast(GIFTS.c.id, sa.String)) == COUPONS.c.reserved_for,
+        GIFTS.c.coupon_id == COUPONS.c.id, GIFTS.c.status == OPEN, IS_FOR_GIFT
     )
     stray = session.scalars(
         sa.select(COUPONS.c.id)

@@ -1,6 +1,7 @@
 """The cuts of the period that holds now: those kept, and those counted anew, in two statements a
 tier however many members there are."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from app.tiers import rules as tiers
 
 _MEMBERS = table_of(Member)
 DAY = timedelta(days=1)
+Kept = Mapping[tuple[str, int], Cut]  # by tier and percent
 
 
 def period_start(terms: Terms, now: datetime) -> date:
@@ -30,7 +32,10 @@ def cuts(session: Session, terms: Terms, *, now: datetime) -> dict[str, Cut]:
     """By tier: as kept for this period, or counted now from the window that ended the day before
     it began. Whenever it is counted within the period, the same days count."""
     starts_on = period_start(terms, now)
-    kept = {(cut.code, cut.percent): cut for cut in kept_cuts(session, starts_on)}
+    return _with_kept(session, terms, kept_cuts(session, starts_on), starts_on)
+
+
+def _with_kept(session: Session, terms: Terms, kept: Kept, starts_on: date) -> dict[str, Cut]:
     return {
         tier.code: kept.get((tier.code, tier.top_percent or 0))
         or _count(session, terms, tier, starts_on)
@@ -38,13 +43,13 @@ def cuts(session: Session, terms: Terms, *, now: datetime) -> dict[str, Cut]:
     }
 
 
-def kept_cuts(session: Session, starts_on: date) -> list[Cut]:
+def kept_cuts(session: Session, starts_on: date) -> Kept:
     rows = session.execute(
-        sa.select(CUTS.c.tier_code, CUTS.c.top_percent, CUTS.c.ranked, CUTS.c.amount)
-        .where(CUTS.c.starts_on == starts_on)
-        .order_by(CUTS.c.id)
+        sa.select(CUTS.c.tier_code, CUTS.c.top_percent, CUTS.c.ranked, CUTS.c.amount).where(
+            CUTS.c.starts_on == starts_on
+        )
     )
-    return [Cut(*tuple(row)) for row in rows]
+    return {(row.tier_code, row.top_percent): Cut(*tuple(row)) for row in rows}
 
 
 def _count(session: Session, terms: Terms, tier: Tier, starts_on: date) -> Cut:
@@ -84,9 +89,10 @@ def due(session: Session, *, now: datetime) -> dict[str, Cut] | None:
         return None
     if not rules.by_percent(terms):
         return None
-    kept = {(cut.code, cut.percent) for cut in kept_cuts(session, period_start(terms, now))}
+    starts_on = period_start(terms, now)
+    kept = kept_cuts(session, starts_on)
     is_counted = all((tier.code, tier.top_percent) in kept for tier in rules.by_percent(terms))
-    found = cuts(session, terms, now=now)
+    found = _with_kept(session, terms, kept, starts_on)
     if is_counted and rules.frozen(terms, found) == terms:
         return None
     return found

@@ -23,7 +23,12 @@ def freeze(session: Session, terms: Terms, *, now: datetime) -> Terms:
     where no tier is for the top few."""
     if not rules.by_percent(terms):
         return terms
-    keep(session, terms, queries.cuts(session, terms, now=now), now=now)
+    return _frozen(session, terms, queries.cuts(session, terms, now=now), now)
+
+
+def _frozen(session: Session, terms: Terms, cuts: Mapping[str, Cut], now: datetime) -> Terms:
+    """By what is kept then, which may be another's count."""
+    keep(session, terms, cuts, now=now)
     return rules.frozen(terms, queries.cuts(session, terms, now=now))
 
 
@@ -48,8 +53,7 @@ def publish(session: Session, cuts: Mapping[str, Cut], *, now: datetime) -> int 
     """Keep the cuts and publish the terms in force with their thresholds; return the version. None
     when nothing changes (any more). Raises NoProgramme."""
     terms = programme_queries.terms_at(session, now)
-    keep(session, terms, cuts, now=now)
-    new = rules.frozen(terms, queries.cuts(session, terms, now=now))
+    new = _frozen(session, terms, cuts, now)
     if new == terms:
         return None
     said = "、".join(f"{tier.name} {money.show(tier.threshold)}" for tier in rules.by_percent(new))

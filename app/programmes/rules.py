@@ -442,24 +442,8 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_percent_faults(terms),
         *_earning_faults(terms.earning),
         *_redemption_faults(terms.redemption),
-        *(
-            fault
-            for item in fields(Adjustments)
-            for fault in _when(
-                (terms.adjustments.limit(item.name) or 0) < 0,
-                f"adjustments.{item.name}",
-                "點數調整上限不可為負",
-            )
-        ),
-        *(
-            fault
-            for item in fields(Goodwill)
-            for fault in _when(
-                (getattr(terms.goodwill, item.name) or 0) < 0,
-                f"goodwill.{item.name}",
-                "補償券張數不可為負",
-            )
-        ),
+        *_limit_faults("adjustments", terms.adjustments, "點數調整上限不可為負"),
+        *_limit_faults("goodwill", terms.goodwill, "補償券張數不可為負"),
         *_when(not 0 <= points.pending_days <= 60, "points.pending_days", "須為 0–60 天"),
         *_when(has_months and points.expiry_months < 1, "points.expiry_months", "至少 1 個月"),
         *_bound_faults(terms),
@@ -467,6 +451,14 @@ def faults(terms: Terms) -> list[tuple[Path, str]]:
         *_referral_faults(terms.referral),
         *_invoice_faults(terms.invoices),
     ]
+
+
+def _limit_faults(
+    name: str, limits: Adjustments | Goodwill, reason: str
+) -> Iterator[tuple[Path, str]]:
+    for item in fields(limits):
+        is_negative = (getattr(limits, item.name) or 0) < 0
+        yield from _when(is_negative, f"{name}.{item.name}", reason)
 
 
 # Least and most of what is counted with: a date or a number beyond them would stop every sale.
@@ -496,8 +488,10 @@ def _bound_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
         yield from _when(is_outside, path, f"須為 {least}–{most:,} {unit}")
 
 
-def _when(is_wrong: bool, path: str, reason: str) -> list[tuple[Path, str]]:
-    return [(tuple(path.split(".")), reason)] if is_wrong else []
+def _when(is_wrong: bool, path: str | Path, reason: str) -> list[tuple[Path, str]]:
+    """`path` with dots, or as it is where it leads through a list."""
+    place = tuple(path.split(".")) if isinstance(path, str) else path
+    return [(place, reason)] if is_wrong else []
 
 
 def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
@@ -521,7 +515,7 @@ def _tier_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
                 yield (*here, "threshold"), "等級門檻須由低到高遞增"
         if tier.percent < 100:
             yield (*here, "percent"), "等級點數倍率不可低於 100%"
-        yield from _when_at((*here, "percent"), tier.percent > MOST_PERCENT, _TOO_MANY_TIMES)
+        yield from _when(tier.percent > MOST_PERCENT, (*here, "percent"), _TOO_MANY_TIMES)
         if tier.renewal_threshold < 0:
             yield (*here, "renewal"), "續等門檻不可為負"
 
@@ -532,9 +526,7 @@ def _percent_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
     for index, tier in enumerate(terms.tiers):
         here: Path = ("tiers", index)
         if tier.top_percent is None:
-            yield from _when_at(
-                (*here, "floor"), tier.floor != 0, "沒有前百分比的等級不可設最低金額"
-            )
+            yield from _when(tier.floor != 0, (*here, "floor"), "沒有前百分比的等級不可設最低金額")
         else:
             yield from _one_percent_fault(terms, tier, here)
         if before is not None and not tier.is_invite_only:
@@ -545,32 +537,28 @@ def _percent_faults(terms: Terms) -> Iterator[tuple[Path, str]]:
 
 def _one_percent_fault(terms: Terms, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
     percent = tier.top_percent or 0
-    yield from _when_at((*here, "top_percent"), not 1 <= percent <= 50, "前百分比須為 1–50")
-    yield from _when_at((*here, "floor"), tier.floor < 1, "前百分比的等級須有最低金額")
+    yield from _when(not 1 <= percent <= 50, (*here, "top_percent"), "前百分比須為 1–50")
+    yield from _when(tier.floor < 1, (*here, "floor"), "前百分比的等級須有最低金額")
     is_low = 0 < tier.threshold < tier.floor
-    yield from _when_at((*here, "threshold"), is_low, "門檻不可低於最低金額")
+    yield from _when(is_low, (*here, "threshold"), "門檻不可低於最低金額")
     is_odd = tier.is_invite_only or here[1] == 0
-    yield from _when_at((*here, "top_percent"), is_odd, "第一個等級與邀請制等級不可用前百分比")
+    yield from _when(is_odd, (*here, "top_percent"), "第一個等級與邀請制等級不可用前百分比")
     is_rolling = terms.tiering.window == "rolling"
     reason = "前百分比的等級只能用近 N 個月（rolling）累計"
-    yield from _when_at(("tiering", "window"), not is_rolling, reason)
+    yield from _when(not is_rolling, ("tiering", "window"), reason)
 
 
 def _above_faults(before: Tier, tier: Tier, here: Path) -> Iterator[tuple[Path, str]]:
     if before.top_percent is None:
         is_low = tier.top_percent is not None and tier.floor <= before.threshold
-        yield from _when_at((*here, "floor"), is_low, "最低金額須高於前一級的門檻")
+        yield from _when(is_low, (*here, "floor"), "最低金額須高於前一級的門檻")
         return
     if tier.top_percent is None:
         yield (*here, "top_percent"), "前百分比等級的上一級也須用前百分比"
         return
     is_wide = tier.top_percent >= before.top_percent
-    yield from _when_at((*here, "top_percent"), is_wide, "越高的等級，前百分比須越小")
-    yield from _when_at((*here, "floor"), tier.floor < before.floor, "最低金額須由低到高")
-
-
-def _when_at(path: Path, is_wrong: bool, reason: str) -> list[tuple[Path, str]]:
-    return [(path, reason)] if is_wrong else []
+    yield from _when(is_wide, (*here, "top_percent"), "越高的等級，前百分比須越小")
+    yield from _when(tier.floor < before.floor, (*here, "floor"), "最低金額須由低到高")
 
 
 def _choice_faults(tiers: Sequence[Tier]) -> Iterator[tuple[Path, str]]:
@@ -601,7 +589,7 @@ def _option_faults(choice: Choice, here: Path) -> Iterator[tuple[Path, str]]:
         if option.points < 0:
             yield (*there, "points"), "點數不可為負"
         is_much = option.points > MOST_POINTS
-        yield from _when_at((*there, "points"), is_much, f"點數最多 {MOST_POINTS:,}")
+        yield from _when(is_much, (*there, "points"), f"點數最多 {MOST_POINTS:,}")
         if not option.points and option.coupon is None:
             yield there, "選項須給點數或優惠券"
 
@@ -639,7 +627,7 @@ def _earning_faults(earning: Earning) -> Iterator[tuple[Path, str]]:
             yield (*here, "ends_at"), "活動的結束時間須晚於開始時間"
         if campaign.percent < 100:
             yield (*here, "percent"), "活動倍率不可低於 100%"
-        yield from _when_at((*here, "percent"), campaign.percent > MOST_PERCENT, _TOO_MANY_TIMES)
+        yield from _when(campaign.percent > MOST_PERCENT, (*here, "percent"), _TOO_MANY_TIMES)
 
 
 def _invoice_faults(invoices: InvoiceTerms) -> Iterator[tuple[Path, str]]:
@@ -668,6 +656,10 @@ def _redemption_faults(redemption: Redemption) -> Iterator[tuple[Path, str]]:
     yield from _when(
         not 1 <= redemption.max_percent <= 100, "redemption.max_percent", "折抵上限須為 1–100%"
     )
+
+
+def first_of_quarter(day: date) -> date:
+    return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
 
 
 def add_months(day: date, months: int) -> date:

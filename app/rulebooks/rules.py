@@ -43,23 +43,6 @@ class Fault:
         return steps.removeprefix(".")
 
 
-STARTER = Book(
-    programmes.DEFAULT,
-    (
-        KindDraft("welcome", "入會禮 NT$100", "amount_off", 100, min_spend=500, valid_days=14,
-                  per_member_limit=1, terms="單筆消費滿 NT$500 可折抵 NT$100。"),
-        KindDraft("birthday", "生日禮 9 折", "percent_off", 10, cap=300, valid_days=30,
-                  terms="生日當月享 9 折，最高折抵 NT$300。"),
-        KindDraft("upgrade_silver", "銀卡升等禮 NT$100", "amount_off", 100, valid_days=60,
-                  terms="折抵 NT$100。"),
-        KindDraft("upgrade_gold", "金卡升等禮 NT$300", "amount_off", 300, valid_days=60,
-                  terms="折抵 NT$300。"),
-        KindDraft("upgrade_platinum", "白金卡升等禮 NT$1,000", "amount_off", 1_000, valid_days=60,
-                  terms="折抵 NT$1,000。"),
-    ),
-)  # fmt: skip
-
-
 # What contradicts itself --------------------------------------------------------------------------
 
 

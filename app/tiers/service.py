@@ -271,26 +271,12 @@ class Fall:
         return self.follows.tier_code
 
 
-def review_after_refund(
-    session: Session, *, member_id: int, purchase_id: int, terms: Terms, now: datetime
-) -> TierChange | None:
-    """Take an upgrade back when this refund, inside the return window, is what brought the sum
-    under its threshold. A later refund leaves the tier until it ends."""
-    fall = fall_after_refund(
-        session, member_id=member_id, purchase_id=purchase_id, terms=terms, now=now
-    )
-    return None if fall is None else carry_out(session, fall, now=now)
-
-
-def carry_out(session: Session, fall: Fall, *, now: datetime) -> TierChange | None:
-    return _change(session, fall.held, fall.follows, fall.terms, now)
-
-
 def fall_after_refund(
     session: Session, *, member_id: int, purchase_id: int, terms: Terms, now: datetime
 ) -> Fall | None:
-    """What `review_after_refund` would do, left to the caller: a sale that takes the place of the
-    refunded one may keep the tier."""
+    """The upgrade to take back when this refund, inside the return window, is what brought the sum
+    under its threshold. A later refund leaves the tier until it ends. The caller carries it out,
+    for a sale that takes the place of the refunded one may keep the tier."""
     held = _held(session, member_id, now)
     sale = purchases.sale_facts(session, purchase_id)
     if held.upgraded_at is None or held.upgraded_on is None or held.tier_code is None:
@@ -307,6 +293,10 @@ def fall_after_refund(
     if terms.rank(now_earned.code) >= rank or terms.rank(_earned(terms, before, held).code) < rank:
         return None
     return Fall(held, _instead(session, held, now_earned, terms, now), terms)
+
+
+def carry_out(session: Session, fall: Fall, *, now: datetime) -> TierChange | None:
+    return _change(session, fall.held, fall.follows, fall.terms, now)
 
 
 def keep(session: Session, fall: Fall, *, purchase_id: int, points: DaySums, now: datetime) -> bool:

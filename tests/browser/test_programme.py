@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from app.core.db import Database
 from app.main import create_app
 from app.programmes import queries as programmes
-from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
+from app.rulebooks import starters as books
 from app.simulator import create_simulator
 from app.simulator.config import SimulatorConfig
 from app.staff.models import Staff, Store

@@ -55,13 +55,14 @@ class Till:
         done = purchases.refund(
             self.session, order=RefundOrder(f"r{next(_ids)}", key, amount), now=now
         )
-        return service.review_after_refund(
+        fall = service.fall_after_refund(
             self.session,
             member_id=self.member,
             purchase_id=done.purchase_id,
             terms=self.terms,
             now=now,
         )
+        return None if fall is None else service.carry_out(self.session, fall, now=now)
 
     @property
     def code(self) -> str:

@@ -95,7 +95,9 @@ def exchange_purchase(
         staff_id=order.staff_id,
         said=order.content,
     )
-    returned, swap = give_back(session, refund, now, is_quiet=True, is_exchange=True, theme=theme)
+    returned, swap = give_back(
+        session, refund, bought, now, is_quiet=True, is_exchange=True, theme=theme
+    )
     sale = PurchaseOrder(
         external_id=order.external_id,
         amount=order.amount,

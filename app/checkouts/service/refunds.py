@@ -42,22 +42,24 @@ def refund_purchase(
     the same facts. Of a quiet refund the member is told nothing.
 
     Raises NotFound, RefundTooLarge, Conflict."""
-    checkout, _ = refund(session, order, now, is_quiet=is_quiet, is_exchange=False, theme=theme)
-    return checkout
+    sale = held_sale(session, order.purchase_external_id, now)
+    done, _ = refund(session, order, sale, now, is_quiet=is_quiet, is_exchange=False, theme=theme)
+    return done
 
 
 def refund(
     session: Session,
     order: RefundOrder,
+    sale: Bought | None,
     now: datetime,
     *,
     is_quiet: bool,
     is_exchange: bool,
     theme: Theme,
 ) -> tuple[Checkout, Swap | None]:
-    """As `refund_purchase`. Of an exchange it leaves the tier, and what hangs on a sale being
-    there, for the sale that follows: the Swap says what. None of a repeated call."""
-    sale = held_sale(session, order.purchase_external_id, now)
+    """As `refund_purchase`, of the sale as `held_sale` gives it. Of an exchange it leaves the tier,
+    and what hangs on a sale being there, for the sale that follows: the Swap says what. None of a
+    repeated call."""
     member_id = None if sale is None else sale.member_id
     refunded = purchases.refund(session, order=order, now=now)
     if not refunded.is_new:

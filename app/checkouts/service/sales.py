@@ -298,9 +298,7 @@ def _earn_and_tell(
         }
         | ({"points_used": paid.points} if paid.points else {}),
     )
-    sold = _sold(order, buyer, sale, tier, now)
-    sold = replace(sold, swap=swap)
-    notes = followups.after_sale(session, sold, now=now)
+    notes = followups.after_sale(session, _sold(order, buyer, sale, tier, swap, now), now=now)
     if notes:  # a reward may have come with them
         posted = points.lock(session, member_id=buyer.id, now=now)
     facts = sale_facts(order, store[0], buyer.number, earned, used, paid, posted, tier, notes)
@@ -326,7 +324,14 @@ def _earn_and_tell(
     return facts
 
 
-def _sold(order: PurchaseOrder, buyer: Buyer, sale: Recorded, tier: Tier, now: datetime) -> Sold:
+def _sold(
+    order: PurchaseOrder,
+    buyer: Buyer,
+    sale: Recorded,
+    tier: Tier,
+    swap: Swap | None,
+    now: datetime,
+) -> Sold:
     return Sold(
         member_id=buyer.id,
         purchase_id=sale.id,
@@ -337,6 +342,7 @@ def _sold(order: PurchaseOrder, buyer: Buyer, sale: Recorded, tier: Tier, now: d
         staff_id=order.staff_id,
         tier_code=tier.code,
         is_late=sale.sold_on < taipei_date(now),
+        swap=swap,
     )
 
 

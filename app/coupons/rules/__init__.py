@@ -6,6 +6,7 @@ from app.coupons.rules.gifts import (
     OPEN_FOR,
     GiftRefused,
     check_gift,
+    gift_order,
     gift_until,
     may_give,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "expires_at",
     "expiry_after_rollback",
     "faults",
+    "gift_order",
     "gift_until",
     "goodwill_periods",
     "last_day",

@@ -15,6 +15,11 @@ OPEN_FOR: Final = timedelta(days=7)  # the link of a gift
 GIFT_ORDER: Final = "gift:"  # a coupon put aside for a gift is held for this and its id
 
 
+def gift_order(gift_id: int) -> str:
+    """For what a coupon is held that is put aside for this gift."""
+    return f"{GIFT_ORDER}{gift_id}"
+
+
 class GiftRefused(DomainError):
     """`reason` is only_holder, given, not_usable; own (the link is the giver's),
     unknown, taken_back, lapsed, accepted, gone, per_member."""

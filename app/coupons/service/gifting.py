@@ -4,7 +4,7 @@ While a gift is open its coupon is reserved for it, so that nobody uses it meanw
 row decides between two friends, and between a friend and the giver who takes it back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from app.coupons.models import (
     CouponGift,
 )
 from app.coupons.queries import GiftShown
-from app.coupons.rules import GIFT_ORDER, GiftRefused
+from app.coupons.rules import GiftRefused
 from app.coupons.service.giving import count_holding
 from app.coupons.service.records import note, note_all
 from app.members import queries as members
@@ -85,7 +85,7 @@ def offer_gift(session: Session, *, coupon_id: int, giver_id: int, now: datetime
             COUPONS.c.member_id == giver_id,
             queries.is_free_for("", now),
         )
-        .values(status=RESERVED, reserved_for=f"{GIFT_ORDER}{gift_id}", reserved_until=until),
+        .values(status=RESERVED, reserved_for=rules.gift_order(gift_id), reserved_until=until),
     )
     if not won:
         raise GiftRefused("not_usable")
@@ -99,9 +99,7 @@ def _open_again(
     """A gift that is open already gets the new link. One whose time is over, or whose coupon is not
     put aside any more, is ended first: there is one open gift of a coupon at most."""
     is_aside = sa.exists().where(
-        COUPONS.c.id == GIFTS.c.coupon_id,
-        COUPONS.c.status == RESERVED,
-        COUPONS.c.reserved_for == sa.literal(GIFT_ORDER).concat(sa.cast(GIFTS.c.id, sa.String)),
+        COUPONS.c.id == GIFTS.c.coupon_id, COUPONS.c.status == RESERVED, queries.IS_FOR_GIFT
     )
     is_over = sa.and_(GIFTS.c.coupon_id == coupon_id, sa.or_(GIFTS.c.expires_at <= now, ~is_aside))
     end(session, is_over, LAPSED, now)
@@ -146,7 +144,7 @@ def accept_gift(
         .where(
             COUPONS.c.id == gift.coupon_id,
             COUPONS.c.status == RESERVED,
-            COUPONS.c.reserved_for == f"{GIFT_ORDER}{gift.id}",
+            COUPONS.c.reserved_for == rules.gift_order(gift.id),
             COUPONS.c.reserved_until > now,
         )
         .values(
@@ -171,10 +169,9 @@ def accept_gift(
             at=now,
             facts={"coupon_id": gift.coupon_id, "name": gift.name, "gift_id": gift.id},
         )
-    found = queries.gift_by_token(session, token)
-    assert found is not None
-    messages.send_taken(session, found, theme=theme, now=now)
-    return found
+    taken = replace(gift, status=ACCEPTED, friend_id=friend_id, ended_at=now)
+    messages.send_taken(session, taken, theme=theme, now=now)
+    return taken
 
 
 def take_gift_back(session: Session, *, coupon_id: int, giver_id: int, now: datetime) -> None:
@@ -216,7 +213,7 @@ def end(session: Session, which: sa.ColumnElement[bool], status: str, now: datet
 def _free(session: Session, rows: Sequence[Any]) -> list[int]:
     if not rows:
         return []
-    held = [f"{GIFT_ORDER}{row.id}" for row in rows]
+    held = [rules.gift_order(row.id) for row in rows]
     freed: Sequence[int] = session.scalars(
         sa.update(COUPONS)
         .where(COUPONS.c.status == RESERVED, COUPONS.c.reserved_for.in_(held))

@@ -11,6 +11,7 @@ from app.core.clock import taipei_date
 from app.core.db import changed
 from app.core.prepared import Prepared
 from app.members import queries as members
+from app.programmes.rules import Terms
 from app.referrals import messages, rules
 from app.referrals.models import (
     BOUND,
@@ -143,13 +144,28 @@ def bought(
         facts = {"reason": "staff", "purchase_id": purchase_id}
         move(session, row.id, from_=(JOINED,), to=REJECTED, now=now, reason="staff", facts=facts)
         return ()
+    return _count_sale(session, row, terms, JOINED, "purchased", purchase_id, amount, sold_on, now)
+
+
+def _count_sale(
+    session: Session,
+    row: Any,
+    terms: Terms,
+    from_: str,
+    event: str,
+    purchase_id: int,
+    amount: int,
+    sold_on: date,
+    now: datetime,
+) -> tuple[str, ...]:
+    """From now on this sale counts, once its return window is over."""
     due = rules.due_at(terms.referral, return_window=terms.return_window_days, sold_on=sold_on)
     if not move(
         session,
         row.id,
-        from_=(JOINED,),
+        from_=(from_,),
         to=PENDING,
-        event="purchased",
+        event=event,
         now=now,
         facts={"purchase_id": purchase_id, "amount": amount},
         purchase_id=purchase_id,
@@ -181,9 +197,13 @@ def refunded(session: Session, *, purchase_id: int, net: int, now: datetime) -> 
     row: Any = session.execute(_WAITING_FOR_WINDOW, {"purchase": purchase_id}).one_or_none()
     if row is None:
         return ()
-    terms = terms_of(session, row.programme_version).referral
-    if net >= max(terms.min_spend, 1):
+    terms = terms_of(session, row.programme_version)
+    if net >= max(terms.referral.min_spend, 1):
         return ()
+    return _cancel(session, row, net, now)
+
+
+def _cancel(session: Session, row: Any, net: int, now: datetime) -> tuple[str, ...]:
     facts = {"reason": "refund", "net": net}
     if not move(
         session, row.id, from_=(PENDING,), to=CANCELLED, now=now, reason="refund", facts=facts
@@ -213,21 +233,8 @@ def exchanged(
     if net >= least:
         return ()
     if amount < least:
-        return refunded(session, purchase_id=purchase_id, net=net, now=now)
-    due = rules.due_at(terms.referral, return_window=terms.return_window_days, sold_on=sold_on)
-    if not move(
-        session,
-        row.id,
-        from_=(PENDING,),
-        to=PENDING,
-        event="exchanged",
-        now=now,
-        facts={"purchase_id": by, "amount": amount},
-        purchase_id=by,
-        due_at=due,
-    ):
-        return ()
-    return messages.note_of_sale(terms.referral, due)
+        return _cancel(session, row, net, now)
+    return _count_sale(session, row, terms, PENDING, "exchanged", by, amount, sold_on, now)
 
 
 def lapse_due(session: Session, *, now: datetime, limit: int = 500) -> int:

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from app.core.clock import taipei_date, taipei_midnight
-from app.programmes.rules import Terms, TierTerms, add_months
+from app.programmes.rules import Terms, TierTerms, add_months, first_of_quarter
 
 DAY = timedelta(days=1)
 EVER = date(1900, 1, 1)  # before any shop's first sale
@@ -90,8 +90,7 @@ def last_day(end: datetime) -> date:
 
 def recomputed_since(tiering: TierTerms, day: date) -> date:
     """First day of the period for which thresholds of the top few are frozen."""
-    month = day.month if tiering.recomputed == "month" else 3 * ((day.month - 1) // 3) + 1
-    return date(day.year, month, 1)
+    return day.replace(day=1) if tiering.recomputed == "month" else first_of_quarter(day)
 
 
 def recomputed_on(tiering: TierTerms, day: date) -> date:

@@ -42,6 +42,12 @@ SoldAt = Annotated[AwareDatetime, AfterValidator(_possible)]
 Amount = Annotated[int, Field(ge=0, le=AMOUNT_MAX, description="NT$, tax included")]
 
 
+InvoiceNumber = Annotated[
+    str | None, Field(pattern=r"^[A-Za-z]{2}-?[0-9]{8}$", examples=["AB12345678"])
+]
+Card = Annotated[str | None, Field(max_length=60, pattern=r"^RG1\.[0-9A-Za-z]+$")]
+
+
 class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=False)
 
@@ -53,7 +59,7 @@ class MemberRef(Body):
     number: Annotated[str | None, Field(max_length=20, pattern=r"^[0-9]*$")] = None
     phone: Annotated[str | None, Field(max_length=30, pattern=_TEXT)] = None
     line_user_id: Annotated[str | None, Field(pattern=r"^U[0-9a-f]{32}$")] = None
-    card: Annotated[str | None, Field(max_length=60, pattern=r"^RG1\.[0-9A-Za-z]+$")] = None
+    card: Card = None
 
     @model_validator(mode="after")
     def _one(self) -> "MemberRef":
@@ -94,9 +100,7 @@ class Purchase(Body):
     sold_at: Annotated[SoldAt | None, Field(description="with offset; left out: now")] = None
     amount: Amount
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
-    invoice_number: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z]{2}-?[0-9]{8}$", examples=["AB12345678"])
-    ] = None
+    invoice_number: InvoiceNumber = None
 
     coupon: Annotated[
         str | None,
@@ -196,17 +200,12 @@ class ExchangedSale(Body):
     )
     sold_at: Annotated[SoldAt | None, Field(description="with offset; left out: now")] = None
     items: Annotated[list[Item], Field(max_length=ITEMS_MAX)] = []
-    invoice_number: Annotated[
-        str | None, Field(pattern=r"^[A-Za-z]{2}-?[0-9]{8}$", examples=["AB12345678"])
-    ] = None
+    invoice_number: InvoiceNumber = None
     coupons: Annotated[
         list[CouponUsed],
         Field(max_length=MOST_TOGETHER, description="also one that comes back with the refund"),
     ] = []
-    card: Annotated[
-        str | None,
-        Field(max_length=60, pattern=r"^RG1\.[0-9A-Za-z]+$", description="needed for `points`"),
-    ] = None
+    card: Annotated[Card, Field(description="needed for `points`")] = None
     points: PointsUsed | None = None
 
 

@@ -1,5 +1,6 @@
 """Sales and refunds of a till."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -66,7 +67,7 @@ def posting_of(request: Request, body: bodies.Purchase) -> Posting:
             order=order,
             now=now,
             coupons=uses,
-            payment=_payment(body),
+            payment=_payment(body.points),
             theme=request.app.state.theme,
         )
 
@@ -115,9 +116,6 @@ async def exchange(
     sale = body.sale
     if sale.points is not None and not sale.card:
         raise Invalid("sale.points", "needs sale.card, the QR on the member's own screen")
-    uses = tuple(CouponUse(used.code, used.discount) for used in sale.coupons)
-    points = sale.points
-    payment = None if points is None else PointPayment(points.redeem, "card", points.discount)
 
     def run(session: Session) -> Checkout:
         if sale.card:
@@ -126,8 +124,8 @@ async def exchange(
             session,
             order=_exchange(session, external_id, body, now),
             now=now,
-            coupons=uses,
-            payment=payment,
+            coupons=_uses(sale.coupons),
+            payment=_payment(sale.points),
             theme=request.app.state.theme,
         )
 
@@ -198,13 +196,15 @@ def _key(member: bodies.MemberRef | None) -> str:
 def _coupons(body: bodies.Purchase) -> tuple[CouponUse, ...]:
     if body.coupon is not None:
         return (CouponUse(body.coupon, body.coupon_discount),)
-    return tuple(CouponUse(used.code, used.discount) for used in body.coupons or ())
+    return _uses(body.coupons or ())
 
 
-def _payment(body: bodies.Purchase) -> PointPayment | None:
-    if body.points is None:
-        return None
-    return PointPayment(body.points.redeem, "card", body.points.discount)
+def _uses(coupons: Sequence[bodies.CouponUsed]) -> tuple[CouponUse, ...]:
+    return tuple(CouponUse(used.code, used.discount) for used in coupons)
+
+
+def _payment(points: bodies.PointsUsed | None) -> PointPayment | None:
+    return None if points is None else PointPayment(points.redeem, "card", points.discount)
 
 
 def _order(

@@ -22,7 +22,7 @@ from app.purchases.models import DAYS
 from app.purchases.rules import PurchaseOrder
 from app.rulebooks import queries as books
 from app.rulebooks import service as rulebooks
-from app.rulebooks.rules import STARTER
+from app.rulebooks.starters import STARTER
 from app.tiers import queries as tiers
 from app.tiers import service as tier_service
 from tests.app.cutoffs.test_rules import ladder

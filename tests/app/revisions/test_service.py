@@ -24,8 +24,8 @@ from app.revisions.service import (
     SecondPersonNeeded,
     Wish,
 )
-from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
+from app.rulebooks import starters as books
 from app.staff.models import Staff
 from app.staff.rules import Role
 from tests.support.at_once import at_once

@@ -15,7 +15,8 @@ from app.programmes.rules import DEFAULT, Campaign, Choice, Earning, Option, Ter
 from app.rewards.rules import RewardDraft
 from app.rulebooks import document, rules
 from app.rulebooks.document import BadBook
-from app.rulebooks.rules import STARTER, Book
+from app.rulebooks.rules import Book
+from app.rulebooks.starters import STARTER
 from app.stamps.rules import Milestone, StampDraft
 
 BEGIN = datetime(2026, 11, 1, tzinfo=TAIPEI)

@@ -21,8 +21,9 @@ from app.programmes.rules import Choice, Option, Terms, Window
 from app.purchases.rules import PurchaseOrder
 from app.rewards.rules import RewardDraft
 from app.rulebooks import queries, rules, service
-from app.rulebooks.rules import STARTER, Book
+from app.rulebooks.rules import Book
 from app.rulebooks.service import Applied
+from app.rulebooks.starters import STARTER
 from app.stamps.rules import Milestone, StampDraft
 from app.tiers import queries as tiers
 from app.tiers.rules import earned_tier

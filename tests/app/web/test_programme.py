@@ -13,8 +13,8 @@ from app.core.db import Database
 from app.programmes import queries as programmes
 from app.programmes import service as programmes_service
 from app.programmes.rules import DEFAULT
-from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
+from app.rulebooks import starters as books
 from app.staff.models import AuditEntry
 from app.staff.rules import Role
 from tests.support.people import bought, regular

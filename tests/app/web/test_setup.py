@@ -16,7 +16,7 @@ from app.line import account
 from app.programmes import queries as programmes
 from app.rulebooks import rules as books
 from app.rulebooks import service as rulebooks
-from app.rulebooks.starters import STARTERS
+from app.rulebooks.starters import STARTER, STARTERS
 from app.seeds import changes
 from app.staff.models import AuditEntry, Staff, Store
 from app.staff.rules import Role
@@ -218,7 +218,7 @@ def test_the_first_fault_of_the_connection_is_named(answers: dict[str, str], fau
 def visitors(sqlite_db: Database) -> Iterator[Browser]:
     with sqlite_db.transaction() as session:
         staffed_shop(session)
-        rulebooks.apply(session, books.STARTER, starts_at=NOW, actor="cli", now=NOW)
+        rulebooks.apply(session, STARTER, starts_at=NOW, actor="cli", now=NOW)
     with browser(sqlite_db) as new:
         yield new
 
